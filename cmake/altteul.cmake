@@ -1,0 +1,40 @@
+# What every target of the project shares: flags, and how a layer and its tests are declared.
+
+add_library(altteul_flags INTERFACE)
+target_include_directories(altteul_flags INTERFACE ${PROJECT_SOURCE_DIR}/src)
+target_compile_options(altteul_flags INTERFACE
+  -Wall -Wextra -Wconversion -Wshadow
+  # Fused multiply-adds are written out where they are meant, so that an output does not depend on
+  # what the compiler felt like (ARCHITECTURE.md, "Same tokens, same bits").
+  -ffp-contract=off
+  $<$<BOOL:${ALT_WERROR}>:-Werror>
+  # `dev` is Debug with -O1: all checks on, and still fast enough to run real models.
+  $<$<CONFIG:Debug>:-O1>)
+if(ALT_SANITIZE)
+  target_compile_options(altteul_flags INTERFACE
+    -fsanitize=${ALT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(altteul_flags INTERFACE -fsanitize=${ALT_SANITIZE})
+  if(ALT_BUILD_FUZZERS)
+    target_compile_options(altteul_flags INTERFACE -fsanitize=fuzzer-no-link)
+  endif()
+endif()
+
+# alt_layer(NAME SOURCES file... [DEPENDS target...]): the library altteul_NAME.
+function(alt_layer name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_library(altteul_${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(altteul_${name} PUBLIC altteul_flags ${ARG_DEPENDS})
+endfunction()
+
+# alt_layer_test(NAME SOURCES file... [DEPENDS target...]): the program NAME_test with the unit tests
+# that stand beside the layer's sources. Each test is one CTest, labelled `unit`.
+function(alt_layer_test name)
+  if(NOT ALT_BUILD_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name}_test ${ARG_SOURCES})
+  target_link_libraries(${name}_test PRIVATE altteul_${name} ${ARG_DEPENDS} GTest::gtest_main)
+  target_compile_definitions(${name}_test PRIVATE ALT_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  gtest_discover_tests(${name}_test PROPERTIES LABELS unit DISCOVERY_TIMEOUT 60)
+endfunction()

@@ -1,0 +1,111 @@
+#include "base/machine.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace altteul {
+namespace {
+
+#if defined(__x86_64__)
+uint64_t Xgetbv() {
+  uint32_t low = 0;
+  uint32_t high = 0;
+  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return uint64_t{high} << 32 | low;
+}
+#endif
+
+// The number behind `key` in a file of "key: number kB" lines, in bytes; 0 when absent.
+uint64_t ReadKibField(const char* path, const std::string& key) {
+  std::ifstream file(path);
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.rfind(key, 0) != 0) continue;
+    std::istringstream rest(line.substr(key.size()));
+    uint64_t kib = 0;
+    rest >> kib;
+    return kib * 1024;
+  }
+  return 0;
+}
+
+uint64_t ReadNumber(const char* path) {
+  std::ifstream file(path);
+  uint64_t value = 0;
+  return file >> value ? value : 0;  // "max" is no number: no limit
+}
+
+}  // namespace
+
+CpuFeatures DetectCpuFeatures() {
+  CpuFeatures has;
+#if defined(__x86_64__)
+  uint32_t a = 0, b = 0, c = 0, d = 0;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return has;
+  const bool fma = c >> 12 & 1;
+  const bool osxsave = c >> 27 & 1;
+  const bool f16c = c >> 29 & 1;
+  if (!osxsave) return has;
+  const uint64_t saved = Xgetbv();
+  const bool os_avx = (saved & 0x6) == 0x6;
+  const bool os_avx512 = (saved & 0xE6) == 0xE6;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return has;
+  has.avx2 = os_avx && fma && f16c && (b >> 5 & 1);
+  const bool f = b >> 16 & 1, dq = b >> 17 & 1, bw = b >> 30 & 1, vl = b >> 31 & 1;
+  has.avx512 = os_avx512 && has.avx2 && f && dq && bw && vl;
+  has.avx512_vbmi = has.avx512 && (c >> 1 & 1);
+  has.avx512_vnni = has.avx512 && (c >> 11 & 1);
+  if (__get_cpuid_count(7, 1, &a, &b, &c, &d)) {
+    has.avx_vnni = has.avx2 && (a >> 4 & 1);
+    has.avx512_bf16 = has.avx512 && (a >> 5 & 1);
+  }
+#endif
+  return has;
+}
+
+MemoryFacts DetectMemory() {
+  MemoryFacts facts;
+  facts.total_bytes = ReadKibField("/proc/meminfo", "MemTotal:");
+  facts.available_bytes = ReadKibField("/proc/meminfo", "MemAvailable:");
+  // A container may be given less than the machine has (control groups, version 2).
+  const uint64_t limit = ReadNumber("/sys/fs/cgroup/memory.max");
+  if (limit != 0 && limit < facts.total_bytes) {
+    const uint64_t used = ReadNumber("/sys/fs/cgroup/memory.current");
+    facts.total_bytes = limit;
+    facts.available_bytes = std::min(facts.available_bytes, limit - std::min(limit, used));
+  }
+  return facts;
+}
+
+std::string CpuModelName() {
+  std::ifstream file("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(file, line)) {
+    const size_t colon = line.find(':');
+    if (line.rfind("model name", 0) == 0 && colon != std::string::npos && colon + 2 < line.size()) {
+      return line.substr(colon + 2);
+    }
+  }
+  return "unknown";
+}
+
+int OnlineCores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) {
+    return std::max(1, CPU_COUNT(&allowed));
+  }
+  return static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
+}
+
+uint64_t PeakResidentBytes() { return ReadKibField("/proc/self/status", "VmHWM:"); }
+
+}  // namespace altteul

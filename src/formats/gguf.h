@@ -1,0 +1,99 @@
+// GGUF: the container of llama.cpp and its relatives. Typed key-value metadata, then tensor records,
+// then aligned tensor data. docs/formats/gguf.md tells the layout and what we refuse.
+//
+// A file is mapped, not read. Metadata arrays stay where they are in the mapping and are read
+// element by element, because a vocabulary of 262,144 strings is not worth copying. A model may be
+// split into several files (`-00001-of-00003.gguf`); opening any of them opens them all.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/status.h"
+#include "tensor/buffer.h"
+#include "tensor/tensor_view.h"
+
+namespace altteul::formats {
+
+/// Ids as written in the file.
+enum class GgufType : uint32_t {
+  kU8 = 0, kI8 = 1, kU16 = 2, kI16 = 3, kU32 = 4, kI32 = 5, kF32 = 6, kBool = 7,
+  kString = 8, kArray = 9, kU64 = 10, kI64 = 11, kF64 = 12,
+};
+
+/// A proven array inside the mapping; its GgufFile must outlive it.
+struct GgufArray {
+  GgufType element_type = GgufType::kU8;  ///< kArray for nested arrays
+  uint64_t n_elements = 0;
+  std::span<const std::byte> bytes;       ///< exactly the elements, as written
+
+  /// All elements of a string array, viewed in place; kInvalidArgument for other element types.
+  Result<std::vector<std::string_view>> Strings() const;
+  /// All elements of any integer or bool array, kInvalidArgument for others.
+  Result<std::vector<int64_t>> Integers() const;
+  /// All elements of any number array as f32 (scores).
+  Result<std::vector<float>> Floats() const;
+};
+
+/// One metadata value. Integers of every width are widened, so that a reader of "block_count" does
+/// not care how the writer stored it; `type` keeps what the file says.
+struct GgufValue {
+  GgufType type = GgufType::kU8;
+  std::variant<uint64_t, int64_t, double, bool, std::string_view, GgufArray> held;
+};
+
+struct GgufEntry {
+  std::string_view key;  ///< in the mapping
+  GgufValue value;
+};
+
+struct GgufTensor {
+  std::string_view name;  ///< in the mapping
+  TensorView view;        ///< proved to lie inside its file
+};
+
+class GgufFile {
+ public:
+  /// Opens the file, and its siblings when it is one part of a split model.
+  /// @return kNotFound, kIoError, kCorruptFile (file, offset, what and the numbers),
+  ///         kUnsupported (version 1, big-endian, a newer version, an unknown tensor type)
+  static Result<GgufFile> Open(const std::string& path);
+
+  /// The same for bytes in memory, one part only. `bytes` must outlive the result.
+  static Result<GgufFile> Parse(std::span<const std::byte> bytes, const std::string& name);
+
+  uint32_t version() const { return version_; }
+  uint64_t alignment() const { return alignment_; }
+  uint64_t file_bytes() const { return file_bytes_; }  ///< of all parts
+  size_t n_parts() const { return parts_.size(); }
+
+  /// Metadata of the first part, in file order.
+  std::span<const GgufEntry> metadata() const { return metadata_; }
+  /// Tensors of all parts, in file order. Names are unique.
+  std::span<const GgufTensor> tensors() const { return tensors_; }
+
+  const GgufValue* FindValue(std::string_view key) const;
+  const GgufTensor* FindTensor(std::string_view name) const;
+
+  /// The value of `key` as a type; nothing when absent, kCorruptFile when it is something else.
+  Result<std::optional<uint64_t>> GetUint(std::string_view key) const;
+  Result<std::optional<double>> GetFloat(std::string_view key) const;
+  Result<std::optional<bool>> GetBool(std::string_view key) const;
+  Result<std::optional<std::string_view>> GetString(std::string_view key) const;
+  Result<std::optional<GgufArray>> GetArray(std::string_view key) const;
+
+  /// Gives the mapped pages of these bytes back; they are read again when touched.
+  void ReleasePages(std::span<const std::byte> bytes) const;
+
+ private:
+  // (yours)
+};
+
+}  // namespace altteul::formats

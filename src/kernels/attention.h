@@ -1,0 +1,87 @@
+// Attention over a key-value cache, in tiles of 64 keys at fixed absolute positions.
+//
+// So that logits do not depend on how a prompt was cut or who shares the batch, each query row is
+// computed alone, as if it were the only one: tiles ascending, online softmax inside a segment of
+// 512 positions, segments merged in ascending order. Keys and values are always read back from the
+// cache in its own type, even those of the same chunk.
+//
+//   s[k]  = scale * sum_d q[d] K[k][d]      (d ascending, fused multiply-add, from 0)
+//   s[k]  = softcap * tanh(s[k] / softcap)  where there is one
+//   tile:    m' = max(m, max_k s[k]);  c = exp(m - m');  p[k] = exp(s[k] - m')
+//            l = l * c + sum_k p[k]  (over the tile, defined per ISA);  o = o * c, then
+//            o[d] = fma(p[k], V[k][d], o[d]) for k ascending;  m = m'
+//   merge:   the same rule with whole segments;  out = o / l
+// Only keys in [max(0, i - window + 1), i] exist for the query at position i; a tile or segment
+// without any is skipped.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace altteul::kernels {
+
+inline constexpr size_t kKeyTile = 64;       ///< keys of one softmax step
+inline constexpr size_t kKeySegment = 512;   ///< keys merged as one; a multiple of kKeyTile
+
+enum class KvType : uint8_t { kF32, kF16, kQ8_0 };
+
+std::string_view KvTypeName(KvType type);  ///< "f16", as -ctk takes it
+
+/// The cache of one layer of one sequence. Position p lives in slot p % capacity, so that a sliding
+/// window needs no more slots than window + chunk.
+///   K  [n_kv_heads][capacity / 16][head_dim][16]   16 keys side by side: a vector is 16 scores
+///   V  [n_kv_heads][capacity][head_dim]
+/// q8_0 stores s8 codes so, and f16 scales per 32 of head_dim:
+///   K  [n_kv_heads][capacity / 16][head_dim / 32][16],  V  [n_kv_heads][capacity][head_dim / 32]
+struct KvLayout {
+  KvType type = KvType::kF16;
+  size_t n_kv_heads = 0;
+  size_t head_dim = 0;   ///< for q8_0 a multiple of 32
+  size_t capacity = 0;   ///< a multiple of kKeyTile
+
+  // Byte offsets of the four parts from the start of the layer's memory, and its size.
+  size_t k_offset() const { return 0; }
+  size_t v_offset() const { return elements() * element_bytes(); }
+  size_t k_scale_offset() const { return 2 * elements() * element_bytes(); }
+  size_t v_scale_offset() const { return k_scale_offset() + scale_bytes(); }
+  size_t total_bytes() const { return k_scale_offset() + 2 * scale_bytes(); }
+
+  size_t elements() const { return n_kv_heads * capacity * head_dim; }  ///< of K, and again of V
+  size_t element_bytes() const {
+    return type == KvType::kF32 ? 4 : type == KvType::kF16 ? 2 : 1;
+  }
+  size_t scale_bytes() const { return type == KvType::kQ8_0 ? elements() / 32 * 2 : 0; }
+};
+
+/// Rows [first_row, first_row + n_rows) of a batch: consecutive positions of one sequence.
+struct SequenceRows {
+  KvLayout layout;
+  std::byte* cache = nullptr;  ///< layout.total_bytes(), of this layer and sequence
+  size_t first_row = 0;
+  size_t n_rows = 0;
+  size_t first_position = 0;
+};
+
+struct StoreKvArgs {
+  std::span<const SequenceRows> sequences;
+  const float* k = nullptr;  ///< [all rows, n_kv_heads, head_dim]
+  const float* v = nullptr;  ///< [all rows, n_kv_heads, head_dim]
+};
+
+struct AttentionArgs {
+  std::span<const SequenceRows> sequences;
+  const float* q = nullptr;  ///< [all rows, n_heads, head_dim]
+  float* out = nullptr;      ///< [all rows, n_heads, head_dim]
+  size_t n_heads = 0;        ///< a multiple of n_kv_heads; head h reads kv head h / (n_heads / n_kv_heads)
+  float scale = 1.0f;
+  float softcap = 0.0f;      ///< 0: none
+  size_t window = 0;         ///< 0: every earlier position
+};
+
+/// Bytes of scratch one thread needs for Attend at this head size.
+size_t AttentionScratchBytes(size_t head_dim);
+
+}  // namespace altteul::kernels

@@ -1,0 +1,66 @@
+// The steps of a forward pass for one instruction set (later: one device). A backend is a folder
+// with the same file names that fills this table; the engine calls nothing else.
+//
+// Every step takes (thread, n_threads) and does that thread's share; shares never change a result.
+// No step ends in a barrier: the caller places them. No step allocates, locks, logs or fails.
+
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "base/machine.h"
+#include "base/status.h"
+#include "kernels/attention.h"
+#include "kernels/elementwise.h"
+#include "kernels/linear.h"
+
+namespace altteul::kernels {
+
+/// How precisely linear layers are computed.
+enum class Precision : uint8_t {
+  kFast,  ///< the panel that suits the weights' type: what users run
+  kF32,   ///< weights decoded to f32, f32 activations: the reference side of an evaluation
+};
+
+struct KernelTable {
+  std::string_view name;  ///< "reference", "avx2", "avx512"
+
+  /// The panel that this instruction set's fast kernels use for a type; nothing where it has none,
+  /// so that the matrix rests as the file has it and is computed in P32.
+  bool (*fast_panel)(DType type, PanelKind* panel);
+
+  /// Fills the asked forms of rows x->f32. Threads share by rows.
+  void (*prepare)(const PreparedRows& x, PreparedForms forms, int thread, int n_threads);
+
+  /// @param scratch  this thread's own, LinearScratchBytes(w->cols)
+  void (*linear)(const LinearArgs& args, std::span<std::byte> scratch, int thread, int n_threads);
+
+  void (*rms_norm)(const RmsNormArgs& args, int thread, int n_threads);
+  void (*rope)(const RopeArgs& args, int thread, int n_threads);
+  void (*glu)(const GluArgs& args, int thread, int n_threads);
+  void (*add)(const AddArgs& args, int thread, int n_threads);
+  void (*softcap)(const SoftcapArgs& args, int thread, int n_threads);
+
+  void (*store_kv)(const StoreKvArgs& args, int thread, int n_threads);
+
+  /// @param scratch  this thread's own, AttentionScratchBytes(head_dim)
+  void (*attend)(const AttentionArgs& args, std::span<std::byte> scratch, int thread,
+                 int n_threads);
+};
+
+/// The tables that this build has, slowest first. The reference is always there.
+std::span<const KernelTable* const> BuiltKernels();
+
+/// True when a machine with these features can run the table.
+bool CanRun(const KernelTable& table, const CpuFeatures& features);
+
+/// The fastest table this machine can run, or the one named by `wanted` ("reference", "avx2",
+/// "avx512"; empty: the fastest).
+/// @return kInvalidArgument for an unknown name, kUnsupported when the machine lacks it
+Result<const KernelTable*> SelectKernels(std::string_view wanted, const CpuFeatures& features);
+
+extern const KernelTable kReferenceKernels;
+
+}  // namespace altteul::kernels

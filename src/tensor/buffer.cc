@@ -1,0 +1,117 @@
+#include "tensor/buffer.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/human_units.h"
+#include "base/machine.h"
+
+namespace altteul {
+namespace {
+
+constexpr uint64_t kHugePage = uint64_t{2} << 20;
+constexpr uint64_t kSmallRequest = uint64_t{64} << 20;  // not worth asking the system beforehand
+
+Status OutOfMemory(uint64_t wanted, const std::string& purpose) {
+  return Status(ErrorCode::kOutOfMemory,
+                purpose + " needs " + FormatBytes(wanted) + " (" + FormatCount(wanted) +
+                    " bytes), but this machine has " +
+                    FormatBytes(DetectMemory().available_bytes) + " of memory free");
+}
+
+Status FileError(const std::string& path, const char* verb, int error) {
+  const ErrorCode code = error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIoError;
+  return Status(code, path + ": cannot " + verb + ": " + std::strerror(error));
+}
+
+}  // namespace
+
+Buffer& Buffer::operator=(Buffer&& other) noexcept {
+  std::swap(place_, other.place_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  std::swap(mapping_, other.mapping_);
+  std::swap(mapping_size_, other.mapping_size_);
+  return *this;
+}
+
+Buffer::~Buffer() {
+  if (mapping_ != nullptr) munmap(mapping_, mapping_size_);
+}
+
+Result<Buffer> Buffer::Allocate(uint64_t size_bytes, const std::string& purpose) {
+  if (size_bytes > kSmallRequest && size_bytes > DetectMemory().available_bytes) {
+    return OutOfMemory(size_bytes, purpose);
+  }
+  const bool huge = size_bytes >= 2 * kHugePage;
+  const uint64_t slack = huge ? kHugePage : 0;
+  if (size_bytes > SIZE_MAX - slack) return OutOfMemory(size_bytes, purpose);
+
+  Buffer buffer;
+  buffer.size_ = size_bytes;
+  if (size_bytes == 0) return buffer;
+  buffer.mapping_size_ = size_bytes + slack;
+  void* mapping = mmap(nullptr, buffer.mapping_size_, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapping == MAP_FAILED) return OutOfMemory(size_bytes, purpose);
+  buffer.mapping_ = mapping;
+  auto address = reinterpret_cast<uintptr_t>(mapping);
+  if (huge) {
+    address = (address + kHugePage - 1) & ~(kHugePage - 1);
+    // Advice only: without huge pages it is slower, not wrong.
+    madvise(reinterpret_cast<void*>(address), size_bytes, MADV_HUGEPAGE);
+  }
+  buffer.data_ = reinterpret_cast<std::byte*>(address);
+  return buffer;
+}
+
+Result<Buffer> Buffer::MapFile(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return FileError(path, "open", errno);
+  struct stat info {};
+  if (fstat(fd, &info) != 0) {
+    const int error = errno;
+    close(fd);
+    return FileError(path, "examine", error);
+  }
+  if (!S_ISREG(info.st_mode)) {
+    close(fd);
+    return Status(ErrorCode::kInvalidArgument, path + ": is not a regular file");
+  }
+  Buffer buffer;
+  buffer.place_.kind = Place::Kind::kMappedFile;
+  buffer.size_ = static_cast<size_t>(info.st_size);
+  if (buffer.size_ == 0) {
+    close(fd);
+    return buffer;
+  }
+  void* mapping = mmap(nullptr, buffer.size_, PROT_READ, MAP_PRIVATE, fd, 0);
+  const int error = errno;
+  close(fd);  // the mapping keeps the file
+  if (mapping == MAP_FAILED) return FileError(path, "map", error);
+  buffer.mapping_ = mapping;
+  buffer.mapping_size_ = buffer.size_;
+  buffer.data_ = static_cast<std::byte*>(mapping);
+  return buffer;
+}
+
+std::span<std::byte> Buffer::mutable_bytes() {
+  ALT_CHECK(place_.kind == Place::Kind::kHost);
+  return {data_, size_};
+}
+
+void Buffer::ReleasePages(size_t offset, size_t length) const {
+  if (place_.kind != Place::Kind::kMappedFile || length > size_ || offset > size_ - length) return;
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t begin = (offset + page - 1) / page * page;
+  const size_t end = (offset + length) / page * page;
+  if (begin < end) madvise(data_ + begin, end - begin, MADV_DONTNEED);
+}
+
+}  // namespace altteul

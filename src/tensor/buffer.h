@@ -1,0 +1,63 @@
+// Big memory: the only way to get it, and where it lives.
+//
+// Everything large (weights, KV caches, activations) is a Buffer. Running out of memory is ordinary
+// for our users, so Allocate() refuses politely and says how much was missing, instead of letting
+// the kernel kill the process later. A mapped file is a Buffer too: nothing is read until touched.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "base/status.h"
+
+namespace altteul {
+
+struct Place {
+  enum class Kind { kHost, kMappedFile, kDevice };
+  Kind kind = Kind::kHost;
+  int device = 0;  ///< ordinal, for kDevice
+};
+
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(Buffer&& other) noexcept { *this = std::move(other); }
+  Buffer& operator=(Buffer&& other) noexcept;
+  ~Buffer();
+
+  /// Zeroed memory on the host, 64-byte aligned (2 MiB and on huge pages from 4 MiB up).
+  /// @param purpose  for the message: "the KV cache"
+  /// @return kOutOfMemory with the bytes asked for and at hand
+  static Result<Buffer> Allocate(uint64_t size_bytes, const std::string& purpose);
+
+  /// The whole file, read-only. The file must not be cut while it is mapped: a later touch beyond
+  /// its new end ends the process, as with every mapped file.
+  /// @return kNotFound, kIoError (with the system's reason) or kCorruptFile when it is no file
+  static Result<Buffer> MapFile(const std::string& path);
+
+  Place place() const { return place_; }
+  size_t size() const { return size_; }  ///< [bytes]
+
+  /// @pre place().kind != kDevice
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+  /// @pre place().kind == kHost
+  std::span<std::byte> mutable_bytes();
+
+  /// Gives the physical pages wholly inside [offset, offset + length) back to the system; a mapped
+  /// file reads them again when touched. Does nothing for memory that is not a mapped file.
+  void ReleasePages(size_t offset, size_t length) const;
+
+ private:
+  Place place_;
+  std::byte* data_ = nullptr;  // inside the mapping, aligned as promised
+  size_t size_ = 0;
+  void* mapping_ = nullptr;    // what munmap() gets back
+  size_t mapping_size_ = 0;
+};
+
+}  // namespace altteul
