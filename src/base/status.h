@@ -54,6 +54,10 @@ class [[nodiscard]] Result {
   bool ok() const { return std::holds_alternative<T>(held_); }
   Status status() const { return ok() ? Status() : std::get<Status>(held_); }
   T& value() & { return *CheckedValue(); }
+  const T& value() const& {
+    ALT_CHECK(ok());
+    return *std::get_if<T>(&held_);
+  }
   T&& value() && { return std::move(*CheckedValue()); }
 
  private:

@@ -31,6 +31,9 @@ struct KernelTable {
   /// so that the matrix rests as the file has it and is computed in P32.
   bool (*fast_panel)(DType type, PanelKind* panel);
 
+  /// @param scratch  this thread's own, LinearScratchBytes(table->cols)
+  void (*embed)(const EmbedArgs& args, std::span<std::byte> scratch, int thread, int n_threads);
+
   /// Fills the asked forms of rows x->f32. Threads share by rows.
   void (*prepare)(const PreparedRows& x, PreparedForms forms, int thread, int n_threads);
 

@@ -57,6 +57,19 @@ void GroupRows(DType type, const std::byte* file_rows, size_t first_row, size_t 
 /// @param scratch  at least RowBytes(type, cols) bytes
 void DecodeRow(const WeightMatrix& w, size_t row, float* out, std::span<std::byte> scratch);
 
+/// out[i] = scale * row ids[i] of the table.
+struct EmbedArgs {
+  const WeightMatrix* table = nullptr;  ///< [vocabulary, width]
+  const int32_t* ids = nullptr;         ///< [n_rows], each below table->rows
+  size_t n_rows = 0;
+  float scale = 1.0f;
+  float* out = nullptr;                 ///< [n_rows, table->cols]
+};
+
+/// Embedding for tables in host memory, on every instruction set. Threads share by rows.
+/// @param scratch  this thread's own, LinearScratchBytes(table->cols)
+void EmbedRows(const EmbedArgs& args, std::span<std::byte> scratch, int thread, int n_threads);
+
 /// Activation rows in the forms that products read. All are [n_rows, ...], contiguous.
 struct PreparedRows {
   size_t n_rows = 0;

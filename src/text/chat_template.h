@@ -17,15 +17,9 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "base/status.h"
+#include "text/template/limits.h"
 
 namespace altteul::text {
-
-struct TemplateLimits {
-  uint64_t max_steps = 2'000'000;          ///< evaluated nodes
-  uint32_t max_depth = 200;                ///< nesting of expressions, blocks and macro calls
-  uint64_t max_output_bytes = 16u << 20;
-  uint64_t max_value_bytes = 64u << 20;    ///< strings and lists built on the way
-};
 
 struct RenderedChat {
   struct Span {

@@ -2,51 +2,109 @@
 //
 // A TokenizerSpec is everything a file says about its tokenizer, whoever wrote it (GGUF metadata or
 // tokenizer.json); MakeTokenizer() proves it and builds the tables. Two algorithms: byte-level BPE
-// (text is cut by patterns, bytes are merged by rank) and SentencePiece-type BPE (pieces are merged by
-// score, unknown characters fall back to bytes).
+// (text is cut by patterns, bytes are merged by rank) and SentencePiece-type BPE (pieces are merged
+// by score, unknown characters fall back to bytes).
 
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
+#include "text/pattern.h"
 
 namespace altteul::text {
 
 using TokenId = int32_t;
 
-enum class TokenKind : uint8_t {
-  kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6,  // as GGUF
+enum class TokenKind : uint8_t {  // numbers as in GGUF
+  kNormal = 1,
+  kUnknown = 2,
+  kControl = 3,
+  kUserDefined = 4,
+  kUnused = 5,
+  kByte = 6,
+};
+
+/// What becomes of the parts of a text that a pattern matches (the words of tokenizer.json).
+enum class SplitBehavior : uint8_t {
+  kIsolated,            ///< each match is a piece, and so is what lies between
+  kRemoved,             ///< matches vanish
+  kMergedWithPrevious,  ///< a match ends the piece before it
+  kMergedWithNext,      ///< a match begins the piece after it
+  kContiguous,          ///< neighbouring matches are one piece
+};
+
+/// One cut of the text before merging.
+struct PrePattern {
+  std::string pattern;  ///< PCRE2
+  SplitBehavior behavior = SplitBehavior::kIsolated;
+  bool invert = false;  ///< what does not match is what matches
+};
+
+/// One change of the text before cutting.
+struct NormalizeStep {
+  enum class Kind : uint8_t { kNfc, kNfd, kNfkc, kNfkd, kPrepend, kReplace };
+  Kind kind = Kind::kNfc;
+  std::string pattern;  ///< kReplace: PCRE2
+  std::string text;     ///< kReplace: what stands there instead; kPrepend: what comes first
+};
+
+/// A text put before a piece when it does not begin with it already (tokenizer.json's Metaspace and
+/// ByteLevel). Done after normalizing and after added tokens are taken out.
+struct PiecePrefix {
+  std::string text;
+  bool first_piece_only = false;  ///< only at the very beginning of the whole text
+};
+
+/// How an added token is found in text. Tokens of the kinds control, unknown and user-defined that
+/// have no entry are found as raw text, with none of the flags.
+struct AddedToken {
+  TokenId id = 0;
+  bool lstrip = false;       ///< takes the whitespace before it along
+  bool rstrip = false;       ///< takes the whitespace after it along
+  bool single_word = false;  ///< only where no word character touches it
+  bool normalized = false;   ///< looked for in the normalized text
 };
 
 struct TokenizerSpec {
   enum class Model : uint8_t { kByteLevelBpe, kSentencePieceBpe, kNone };
   Model model = Model::kByteLevelBpe;
 
-  std::vector<std::string> tokens;   ///< text of each id (byte-level BPE: in the GPT-2 alphabet)
-  std::vector<TokenKind> kinds;      ///< [tokens.size()]
-  std::vector<float> scores;         ///< [tokens.size()], SentencePiece only
-  std::vector<std::string> merges;   ///< "left right", best first, byte-level only
+  std::vector<std::string> tokens;  ///< text of each id (byte-level BPE: in the GPT-2 alphabet)
+  std::vector<TokenKind> kinds;     ///< [tokens.size()]
+  std::vector<float> scores;        ///< [tokens.size()], SentencePiece without merges only
+  std::vector<std::string> merges;  ///< "left right", best first
+  std::vector<std::pair<TokenId, TokenId>> merge_ids;  ///< the same as ids; wins over `merges`
+  std::vector<AddedToken> added;                       ///< flags of added tokens, see AddedToken
 
   /// Cuts text before merging: a GGUF name ("smollm", "llama-bpe", ...) or patterns spelled out.
   std::string pre_tokenizer;
-  std::vector<std::string> pre_patterns;  ///< PCRE2, applied one after the other; wins over the name
+  std::vector<PrePattern> pre_patterns;  ///< applied one after the other; wins over the name
+
+  /// True when a file spelled every step out: then `normalizers`, `piece_prefix` and `pre_patterns`
+  /// are the whole way from text to pieces, and the name and the flags below do not add to it.
+  bool explicit_steps = false;
+  std::vector<NormalizeStep> normalizers;
+  std::optional<PiecePrefix> piece_prefix;
 
   bool add_bos = false;
   bool add_eos = false;
-  bool add_space_prefix = false;     ///< SentencePiece: a space before the first word
-  bool ignore_merges = false;        ///< a whole word that is a token is taken as it is
-  bool normalize_nfc = false;        ///< before cutting
+  bool add_space_prefix = false;   ///< SentencePiece: a space before the first word
+  bool ignore_merges = false;      ///< a whole word that is a token is taken as it is
+  bool normalize_nfc = false;      ///< before cutting
+  bool fuse_unknown = false;       ///< neighbouring unknown characters are one `unk`
+  bool strip_first_space = false;  ///< Decode takes one space from the beginning (SentencePiece:
+                                   ///< set by MakeTokenizer when add_space_prefix is)
   std::optional<TokenId> bos, eos, unk, pad;
   std::vector<TokenId> end_of_turn;  ///< every id that ends an answer, eos included
 };
-
-// (yours: further fields that tokenizer.json needs)
 
 class Tokenizer {
  public:
@@ -54,10 +112,19 @@ class Tokenizer {
 
   struct EncodeOptions {
     bool parse_special = false;  ///< control tokens written in the text become their ids
-    bool add_bos_eos = false;    ///< as the model asks (add_bos, add_eos)
+    bool add_bos_eos = false;    ///< as the model asks (add_bos, add_eos), never twice
+
+    /// Bytes that a user wrote, ascending: a control token is not parsed where it touches one. (The
+    /// text is still encoded as a whole, because words reach over these borders.)
+    std::span<const TextRange> plain = {};
+
+    /// Bytes and characters for which the vocabulary has no token at all (SmolLM2 has none for
+    /// U+0004) are an error; with this they are left out, and their bytes counted here.
+    size_t* n_dropped_bytes = nullptr;
   };
   /// Token ids of `text`. Any bytes are allowed; invalid UTF-8 is encoded byte for byte.
-  /// Const and thread-safe. @return kInvalidArgument when a limit of the pattern engine is hit
+  /// Const and thread-safe. @return kInvalidArgument when a limit of the pattern engine is hit or a
+  /// byte has no token, kUnsupported when the file has no vocabulary
   virtual Result<std::vector<TokenId>> Encode(std::string_view text,
                                               const EncodeOptions& options) const = 0;
 
@@ -70,6 +137,9 @@ class Tokenizer {
   virtual const TokenizerSpec& spec() const = 0;
   size_t vocabulary() const { return spec().tokens.size(); }
   bool EndsTurn(TokenId id) const;
+
+  /// A control or unknown token: shown only when special tokens are.
+  bool IsSpecial(TokenId id) const;
 };
 
 /// @return kCorruptFile when the tables contradict themselves (an id outside, a merge of unknown

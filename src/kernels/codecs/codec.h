@@ -34,8 +34,9 @@ struct Codec {
 
   /// Columns of one tile of weights at rest: the block, or 32 for plain types. A tile holds 16 rows
   /// of that many columns, with the same bytes as in the file in another order:
-  /// for each field, for each unit: the 16 rows' units side by side, [field][unit][row][unit_bytes].
-  /// Empty fields: no fast kernel takes this type, so it rests as the file has it.
+  /// for each field, for each unit: the 16 rows' units side by side,
+  /// [field][unit][row][unit_bytes]. Empty fields: no fast kernel takes this type, so it rests as
+  /// the file has it.
   uint16_t tile_cols;
   std::span<const GroupField> group_fields;
 };

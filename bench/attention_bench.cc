@@ -1,0 +1,111 @@
+// Attention alone, one thread: a prompt of 512 and one token after 2048 others.
+//
+// Counters: ns_per_pair, the time of one (query, key) pair of one head; GFLOP/s, counting four per
+// pair and element of head_dim. Compare with the f32 peak that `altteul doctor` measures.
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include "base/random.h"
+#include "kernels/attention.h"
+#include "kernels/x86/isas_under_test.h"
+
+namespace altteul::kernels {
+namespace {
+
+struct Shape {
+  const char* name;
+  size_t n_heads;
+  size_t n_kv_heads;
+  size_t head_dim;
+  size_t n_before;  // tokens already in the cache
+  size_t n_tokens;
+};
+
+constexpr Shape kShapes[] = {
+    {"prefill512/h9_kv3_d64", 9, 3, 64, 0, 512},
+    {"prefill512/h32_kv8_d128", 32, 8, 128, 0, 512},
+    {"prefill512/h4_kv1_d256", 4, 1, 256, 0, 512},
+    {"decode2048/h9_kv3_d64", 9, 3, 64, 2047, 1},
+    {"decode2048/h32_kv8_d128", 32, 8, 128, 2047, 1},
+};
+
+void RunAttention(benchmark::State& state, const IsaUnderTest& isa, const Shape& shape,
+                  KvType type) {
+  const size_t end = shape.n_before + shape.n_tokens;
+  const KvLayout layout{type, shape.n_kv_heads, shape.head_dim, (end + 63) / 64 * 64};
+  std::vector<std::byte> cache(layout.total_bytes());
+  const auto k = NormalValues(end * shape.n_kv_heads * shape.head_dim, "k");
+  const auto q = NormalValues(shape.n_tokens * shape.n_heads * shape.head_dim, "q");
+  std::vector<float> out(q.size());
+  const SequenceRows all{.layout = layout, .cache = cache.data(), .n_rows = end};
+  isa.store_kv({.sequences = {&all, 1}, .k = k.data(), .v = k.data()}, 0, 1);
+
+  const SequenceRows rows{.layout = layout,
+                          .cache = cache.data(),
+                          .n_rows = shape.n_tokens,
+                          .first_position = shape.n_before};
+  std::vector<std::byte> scratch(AttentionScratchBytes(shape.head_dim));
+  const AttentionArgs args{.sequences = {&rows, 1},
+                           .q = q.data(),
+                           .out = out.data(),
+                           .n_heads = shape.n_heads,
+                           .scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim))};
+  for (auto _ : state) {
+    isa.attend(args, scratch, 0, 1);
+    benchmark::ClobberMemory();
+  }
+
+  double pairs = 0.0;
+  for (size_t t = 0; t < shape.n_tokens; ++t) pairs += static_cast<double>(shape.n_before + t + 1);
+  pairs *= static_cast<double>(shape.n_heads) * static_cast<double>(state.iterations());
+  state.counters["ns_per_pair"] =
+      benchmark::Counter(pairs * 1e-9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["GFLOP/s"] = benchmark::Counter(pairs * 4e-9 * static_cast<double>(shape.head_dim),
+                                                 benchmark::Counter::kIsRate);
+}
+
+void RunStore(benchmark::State& state, const IsaUnderTest& isa, KvType type) {
+  constexpr size_t kTokens = 512;
+  const KvLayout layout{type, 3, 64, kTokens};
+  std::vector<std::byte> cache(layout.total_bytes());
+  const auto k = NormalValues(kTokens * 3 * 64, "k");
+  const SequenceRows rows{.layout = layout, .cache = cache.data(), .n_rows = kTokens};
+  for (auto _ : state) {
+    isa.store_kv({.sequences = {&rows, 1}, .k = k.data(), .v = k.data()}, 0, 1);
+    benchmark::ClobberMemory();
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(kTokens) * state.iterations());
+}
+
+void RegisterAll() {
+  for (const IsaUnderTest& isa : IsasUnderTest()) {
+    if (isa.name == "reference") continue;
+    for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8_0}) {
+      const std::string suffix = "/" + std::string(KvTypeName(type)) + "/" + isa.name;
+      for (const Shape& shape : kShapes) {
+        benchmark::RegisterBenchmark(
+            (shape.name + suffix).c_str(),
+            [isa, shape, type](benchmark::State& state) { RunAttention(state, isa, shape, type); });
+      }
+      benchmark::RegisterBenchmark(
+          ("store512/kv3_d64" + suffix).c_str(),
+          [isa, type](benchmark::State& state) { RunStore(state, isa, type); });
+    }
+  }
+}
+
+}  // namespace
+}  // namespace altteul::kernels
+
+int main(int argc, char** argv) {
+  altteul::kernels::RegisterAll();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}

@@ -1,0 +1,37 @@
+// Any bytes may be refused as a tokenizer.json; none may crash or hang, and what is accepted must
+// make a tokenizer that can be used, or be refused there.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "text/tokenizer.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string_view all(reinterpret_cast<const char*>(data), size);
+  // Up to three files, one after the other, with a zero byte between.
+  std::string_view files[3];
+  for (std::string_view& file : files) {
+    file = all.substr(0, all.find('\0'));
+    all.remove_prefix(file.size() < all.size() ? file.size() + 1 : all.size());
+  }
+  auto spec = altteul::text::ParseTokenizerJson(files[0], files[1], files[2]);
+  if (!spec.ok()) return 0;
+  auto made = altteul::text::MakeTokenizer(std::move(spec).value());
+  if (!made.ok()) return 0;
+  const altteul::text::Tokenizer& tokenizer = *made.value();
+  for (const bool parse_special : {false, true}) {
+    size_t n_dropped = 0;
+    auto ids = tokenizer.Encode(
+        "ab <s>a\xED\x95\x9C 12  aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xFF",
+        {.parse_special = parse_special, .add_bos_eos = true, .n_dropped_bytes = &n_dropped});
+    if (!ids.ok()) continue;
+    for (const auto id : ids.value()) {
+      if (id < 0 || static_cast<size_t>(id) >= tokenizer.vocabulary()) std::abort();
+    }
+    (void)tokenizer.Decode(ids.value(), true);
+  }
+  return 0;
+}

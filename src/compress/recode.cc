@@ -1,0 +1,139 @@
+#include "compress/recode.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "formats/gguf.h"
+#include "formats/gguf_writer.h"
+#include "kernels/codecs/codec.h"
+
+namespace altteul::compress {
+namespace {
+
+using formats::GgufWriter;
+using kernels::Codec;
+
+constexpr size_t kSliceElements = size_t{1} << 20;  // encoded at once, all threads together
+
+// llama.cpp's number for "mostly this type" (general.file_type); 1024 marks a guess.
+uint32_t FileType(DType type) {
+  constexpr std::array<std::pair<DType, uint32_t>, 9> kTypes = {{{DType::kF32, 0},
+                                                                 {DType::kF16, 1},
+                                                                 {DType::kQ4_0, 2},
+                                                                 {DType::kQ4_1, 3},
+                                                                 {DType::kQ8_0, 7},
+                                                                 {DType::kQ5_0, 8},
+                                                                 {DType::kQ5_1, 9},
+                                                                 {DType::kIQ4_NL, 25},
+                                                                 {DType::kBF16, 32}}};
+  for (const auto& row : kTypes) {
+    if (row.first == type) return row.second;
+  }
+  return 1024;
+}
+
+Status EncodeTensor(const model::Checkpoint& source, const TensorView& tensor, DType to,
+                    ThreadTeam& team, GgufWriter& writer) {
+  if (tensor.type == to) {
+    ALT_RETURN_IF_ERROR(writer.WriteTensorData(tensor.bytes));
+    source.ReleasePages(tensor.bytes);
+    return Status();
+  }
+  const Codec& decoder = *kernels::FindCodec(tensor.type);
+  const Codec& encoder = *kernels::FindCodec(to);
+  const size_t cols = tensor.shape.cols();
+  const size_t rows = tensor.shape.rows();
+  const size_t from_row = *RowBytes(tensor.type, cols);
+  const size_t to_row = *RowBytes(to, cols);
+  const size_t rows_a_slice = std::max<size_t>(1, kSliceElements / cols);
+  std::vector<float> values(std::min(rows, rows_a_slice) * cols);
+  std::vector<std::byte> encoded(std::min(rows, rows_a_slice) * to_row);
+
+  for (size_t row = 0; row < rows; row += rows_a_slice) {
+    const size_t n = std::min(rows_a_slice, rows - row);
+    team.Run([&](int thread) {
+      const Share share = ShareOf(n, 1, thread, team.size());
+      for (size_t r = share.begin; r < share.end; ++r) {
+        decoder.decode(tensor.bytes.data() + (row + r) * from_row, cols, &values[r * cols]);
+        encoder.encode(&values[r * cols], cols, &encoded[r * to_row]);
+      }
+    });
+    ALT_RETURN_IF_ERROR(writer.WriteTensorData(std::span(encoded).first(n * to_row)));
+    source.ReleasePages(tensor.bytes.subspan(row * from_row, n * from_row));
+  }
+  return Status();
+}
+
+bool SameFile(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return std::filesystem::equivalent(a, b, error);
+}
+
+void SetFileType(const TypeRules& rules, GgufWriter& writer) {
+  writer.SetNumber<uint32_t>("general.file_type", FileType(rules.type()));
+  writer.SetNumber<uint32_t>("general.quantization_version", 2);
+}
+
+Status Plan(const model::Checkpoint& source, const TypeRules& rules, GgufWriter& writer,
+            RecodeReport& report) {
+  uint64_t elements = 0, from_bytes = 0, to_bytes = 0;
+  for (const model::Checkpoint::NamedTensor& tensor : source.tensors()) {
+    ALT_ASSIGN_OR_RETURN(const TypeRules::Choice choice, rules.For(tensor.name, tensor.view));
+    ALT_RETURN_IF_ERROR(writer.DeclareTensor(tensor.name, choice.type, tensor.view.shape));
+    RecodeReport::Tensor row{.name = tensor.name,
+                             .shape = tensor.view.shape,
+                             .from = tensor.view.type,
+                             .to = choice.type,
+                             .from_bytes = tensor.view.bytes.size(),
+                             .note = choice.note};
+    row.to_bytes = *RowBytes(choice.type, row.shape.cols()) * row.shape.rows();
+    elements += row.shape.Elements();
+    from_bytes += row.from_bytes;
+    to_bytes += row.to_bytes;
+    report.tensors.push_back(std::move(row));
+  }
+  if (elements == 0) {
+    return Status(ErrorCode::kCorruptFile, source.path() + ": holds no tensors");
+  }
+  report.bits_per_weight = 8.0 * static_cast<double>(to_bytes) / static_cast<double>(elements);
+  report.source_bits_per_weight =
+      8.0 * static_cast<double>(from_bytes) / static_cast<double>(elements);
+  return Status();
+}
+
+}  // namespace
+
+Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
+                            const std::string& out, ThreadTeam& team,
+                            const ProgressSink& progress) {
+  if (source.gguf() == nullptr) {
+    return Status(ErrorCode::kUnsupported,
+                  source.path() + ": compressing a Hugging Face folder is not supported yet; give a "
+                                  "GGUF file");
+  }
+  if (SameFile(source.path(), out)) {
+    return Status(ErrorCode::kInvalidArgument, out + ": is the source itself");
+  }
+  GgufWriter writer;
+  writer.CopyMetadata(*source.gguf());
+  SetFileType(rules, writer);
+  RecodeReport report;
+  report.source_bytes = source.file_bytes();
+  ALT_RETURN_IF_ERROR(Plan(source, rules, writer, report));
+  ALT_RETURN_IF_ERROR(writer.Begin(out));
+  report.file_bytes = writer.file_bytes();
+
+  for (size_t i = 0; i < report.tensors.size(); ++i) {
+    if (progress && !progress(i, report.tensors.size())) {
+      return Status(ErrorCode::kCancelled, "compressing was interrupted; nothing was written");
+    }
+    ALT_RETURN_IF_ERROR(EncodeTensor(source, source.tensors()[i].view, report.tensors[i].to, team,
+                                     writer));
+  }
+  ALT_RETURN_IF_ERROR(writer.Finish());
+  if (progress) progress(report.tensors.size(), report.tensors.size());
+  return report;
+}
+
+}  // namespace altteul::compress

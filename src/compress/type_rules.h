@@ -1,0 +1,48 @@
+// Which tensor is stored in which type.
+
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "tensor/dtype.h"
+#include "tensor/tensor_view.h"
+#include "text/pattern.h"
+
+namespace altteul::compress {
+
+/// The type for every matrix, and exceptions by name; the last exception that matches wins.
+class TypeRules {
+ public:
+  /// @param exceptions  "REGEX=TYPE", searched anywhere in a tensor's name
+  /// @return kInvalidArgument naming the exception, kUnsupported when no encoder writes the type
+  static Result<TypeRules> Create(DType type, const std::vector<std::string>& exceptions);
+
+  struct Choice {
+    DType type;
+    std::string note;  ///< why it is not the asked type; empty when it is
+  };
+  /// The type a tensor gets. Norms, biases and everything else with one axis stay as they are. The
+  /// token embedding and the head get at least Q8_0, as is usual, because errors there touch every
+  /// token; an exception can say otherwise. A row that is no multiple of a type's block stays as it is.
+  Result<Choice> For(std::string_view name, const TensorView& tensor) const;
+
+  DType type() const { return type_; }
+
+ private:
+  explicit TypeRules(DType type) : type_(type) {}
+  DType type_;
+  std::vector<std::pair<text::Pattern, DType>> exceptions_;
+};
+
+/// The types that can be written, as "F32, F16, ...".
+std::string WritableTypes();
+
+/// A writable type by name. @return kInvalidArgument for an unknown name, kUnsupported for a known
+/// one without an encoder
+Result<DType> ParseWritableType(std::string_view name);
+
+}  // namespace altteul::compress

@@ -1,0 +1,92 @@
+// The forward pass: token ids in, hidden states and logits out. There is only one.
+//
+// It takes rows of any mixture of sequences; each sequence brings its KV cache. A row's result does
+// not depend on the rows beside it, on how a prompt was cut into passes, or on the number of threads
+// (ARCHITECTURE.md, "Same tokens, same bits"). It reads like the papers: steps over named buffers,
+// no graph. Family names do not appear: model::BlockPlan says what a layer has.
+
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/status.h"
+#include "base/thread_team.h"
+#include "engine/kv_cache.h"
+#include "kernels/kernel_table.h"
+#include "model/model.h"
+#include "tensor/buffer.h"
+
+namespace altteul::engine {
+
+/// Where the layers are computed: one row a layer, and the embedding and head behind the last. Until
+/// a device backend is built, every place is the host.
+using PlacementTable = std::vector<Place>;
+
+/// Tokens that one sequence adds, at positions cache->length() and on.
+struct SequenceInput {
+  KvCache* cache = nullptr;
+  std::span<const text::TokenId> tokens;
+};
+
+class Forward {
+ public:
+  ~Forward();
+
+  /// @param model, kernels, team  must outlive the result
+  /// @param max_rows  rows of one pass, all sequences together
+  /// @param context   the longest a sequence gets; decides between short and long rope factors
+  /// @return kOutOfMemory
+  static Result<std::unique_ptr<Forward>> Create(const model::Model& model,
+                                                 const kernels::KernelTable& kernels,
+                                                 ThreadTeam& team, size_t max_rows,
+                                                 size_t context);
+
+  size_t max_rows() const { return max_rows_; }
+  const model::Model& model() const { return model_; }
+  const PlacementTable& placement() const { return placement_; }
+
+  /// Computes all rows, sequence after sequence, and adds them to the caches. Afterwards Logits() may
+  /// be asked for any of these rows, until the next Run().
+  /// One call at a time per Forward; a cache may be in one input only.
+  /// @return kInvalidArgument for a token outside the vocabulary or no rows at all, kDoesNotFit when
+  ///         there are more than max_rows or a cache is full; the caches are then unchanged
+  Status Run(std::span<const SequenceInput> inputs);
+
+  /// Logits of rows [first, first + count) of the last Run(). out [count, vocabulary].
+  void Logits(size_t first, size_t count, std::span<float> out);
+
+ private:
+  struct Workspace;
+
+  Forward(const model::Model& model, const kernels::KernelTable& kernels, ThreadTeam& team,
+          size_t max_rows);
+  Status Check(std::span<const SequenceInput> inputs) const;
+
+  // Steps of Run() and Logits(), walked through by every thread of the team.
+  void FillRopeTables(int thread);
+  void Attention(size_t layer, int thread);
+  void FeedForward(size_t layer, int thread);
+  void AddSubBlock(const model::Linear& linear, const float* in, const float* post_norm,
+                   int thread);
+  void Norm(const float* in, float* out, const float* weight, size_t n_rows, size_t width,
+            int thread);
+  void Rope(size_t index, float* x, size_t n_heads, int thread);
+  void Prepare(const float* x, size_t n_rows, std::initializer_list<const model::Linear*> readers,
+               int thread);
+  void Product(const model::Linear& linear, const float* x, size_t n_rows, float* out,
+               size_t out_stride, bool add_to_out, int thread);
+  kernels::PreparedRows Rows(const float* x, size_t n_rows, size_t cols) const;
+  void Barrier() { team_.Barrier(); }
+
+  const model::Model& model_;
+  const kernels::KernelTable& kernels_;
+  ThreadTeam& team_;
+  const size_t max_rows_;
+  PlacementTable placement_;
+  std::unique_ptr<Workspace> work_;
+};
+
+}  // namespace altteul::engine

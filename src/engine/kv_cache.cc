@@ -1,0 +1,78 @@
+#include "engine/kv_cache.h"
+
+#include <algorithm>
+#include <string>
+
+#include "base/checked_math.h"
+
+namespace altteul::engine {
+namespace {
+
+size_t RoundUp(size_t value, size_t grain) { return (value + grain - 1) / grain * grain; }
+
+}  // namespace
+
+Result<KvCache> KvCache::Create(const model::ModelConfig& config, kernels::KvType type,
+                                size_t context, size_t max_chunk) {
+  if (type == kernels::KvType::kQ8_0 && config.head_dim % 32 != 0) {
+    return Status(ErrorCode::kUnsupported,
+                  "a q8_0 KV cache needs heads of a multiple of 32, this model's have " +
+                      std::to_string(config.head_dim));
+  }
+  constexpr size_t kMostPositions = size_t{1} << 32;
+  if (context == 0 || context > kMostPositions) {
+    return Status(ErrorCode::kInvalidArgument,
+                  "a context of " + std::to_string(context) + " positions");
+  }
+  KvCache cache;
+  cache.context_ = context;
+  uint64_t total = 0;
+  const size_t whole = RoundUp(context, kernels::kKeyTile);
+  for (const model::BlockPlan& plan : config.blocks) {
+    Layer layer;
+    layer.layout = {.type = type,
+                    .n_kv_heads = config.n_kv_heads,
+                    .head_dim = config.head_dim,
+                    .capacity = whole};
+    if (plan.window != 0 && plan.window < context) {
+      // The oldest row of a chunk still sees window - 1 positions behind it when the newest is
+      // already written.
+      const size_t ring = RoundUp(plan.window + max_chunk, kernels::kKeyTile);
+      if (ring < whole) {
+        layer.layout.capacity = ring;
+        cache.ring_ = std::min(cache.ring_, ring);
+        cache.slack_ = std::min(cache.slack_, ring - plan.window);
+      }
+    }
+    layer.offset = total;
+    const auto per_head = CheckedMul(layer.layout.capacity, config.head_dim * config.n_kv_heads * 8);
+    if (!per_head || total > (uint64_t{1} << 62)) {
+      return Status(ErrorCode::kOutOfMemory, "a KV cache of " + std::to_string(context) +
+                                                 " positions is larger than any memory");
+    }
+    total += RoundUp(layer.layout.total_bytes(), 64);
+    cache.layers_.push_back(layer);
+  }
+  ALT_ASSIGN_OR_RETURN(cache.memory_,
+                       Buffer::Allocate(total, "the KV cache of " + std::to_string(context) +
+                                                   " positions"));
+  if (total != 0) cache.base_ = cache.memory_.mutable_bytes().data();
+  return cache;
+}
+
+void KvCache::Advance(size_t n) {
+  length_ += n;
+  high_ = std::max(high_, length_);
+}
+
+bool KvCache::TruncateTo(size_t length) {
+  if (length > length_) return false;
+  const bool wrapped = high_ > ring_;
+  // A query at `length` sees back to length - window + 1; the ring holds the last `ring_` of high_.
+  if (length != 0 && wrapped && length + slack_ < high_) return false;
+  length_ = length;
+  if (length == 0) high_ = 0;
+  return true;
+}
+
+}  // namespace altteul::engine

@@ -1,0 +1,61 @@
+// What one sequence remembers: keys and values of every layer.
+//
+// A layer with a sliding window keeps only as many positions as a query can still see, so its slots
+// are reused in a ring; all other layers keep the whole context.
+
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "base/status.h"
+#include "kernels/attention.h"
+#include "model/config.h"
+#include "tensor/buffer.h"
+
+namespace altteul::engine {
+
+class KvCache {
+ public:
+  /// @param context     positions the sequence may grow to
+  /// @param max_chunk   rows of one sequence that one forward pass may add
+  /// @return kOutOfMemory; kUnsupported when the type does not suit the head size
+  static Result<KvCache> Create(const model::ModelConfig& config, kernels::KvType type,
+                                size_t context, size_t max_chunk);
+
+  KvCache(KvCache&&) = default;
+  KvCache& operator=(KvCache&&) = default;
+
+  size_t context() const { return context_; }
+  size_t length() const { return length_; }  ///< positions held
+  size_t size_bytes() const { return memory_.size(); }
+
+  /// Forgets positions from `length` on. Positions that a window has already overwritten cannot come
+  /// back: false, and nothing is changed, when `length` reaches behind them.
+  bool TruncateTo(size_t length);
+
+  // For the forward pass.
+  const kernels::KvLayout& layout(size_t layer) const { return layers_[layer].layout; }
+  std::byte* data(size_t layer) { return base_ + layers_[layer].offset; }
+  void Advance(size_t n);
+
+ private:
+  struct Layer {
+    kernels::KvLayout layout;
+    size_t offset = 0;
+  };
+  KvCache() = default;
+
+  std::vector<Layer> layers_;
+  Buffer memory_;
+  std::byte* base_ = nullptr;
+  size_t context_ = 0;
+  size_t length_ = 0;
+  // Rings: `slack_` positions before the newest may be forgotten without losing what a window sees.
+  static constexpr size_t kNoRing = static_cast<size_t>(-1);
+  size_t ring_ = kNoRing;   // smallest capacity of a ring
+  size_t slack_ = kNoRing;  // smallest capacity - window
+  size_t high_ = 0;         // most positions ever held
+};
+
+}  // namespace altteul::engine

@@ -1,0 +1,33 @@
+// JSON from strangers: config.json, generation_config.json, tokenizer files, safetensors headers.
+// The library's parser with four rules added: a limit on size, a limit on nesting (recursive code
+// will walk the result), no key twice in one object, and no integer that turns into a float because
+// it does not fit. The library's exceptions stay inside.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+
+#include "base/status.h"
+
+namespace altteul::formats {
+
+struct JsonLimits {
+  /// Gemma's tokenizer.json, the largest we know, has 33 MB.
+  uint64_t max_bytes = uint64_t{128} << 20;
+  int max_depth = 64;  ///< arrays and objects inside each other
+};
+
+/// @param name  the file, for messages
+/// @return kCorruptFile with the byte at which reading stopped, kUnsupported (too large, too deep),
+///         kOutOfMemory
+Result<nlohmann::json> ParseJson(std::span<const std::byte> bytes, const std::string& name,
+                                 const JsonLimits& limits = {});
+
+/// The same for a file; also kNotFound and kIoError.
+Result<nlohmann::json> ReadJsonFile(const std::string& path, const JsonLimits& limits = {});
+
+}  // namespace altteul::formats

@@ -1,0 +1,85 @@
+#include "formats/json_file.h"
+
+#include <gtest/gtest.h>
+
+#include "formats/test_bytes.h"
+
+namespace altteul::formats {
+namespace {
+
+Result<nlohmann::json> Parse(std::string_view text, const JsonLimits& limits = {}) {
+  return ParseJson(AsBytes(text), "config.json", limits);
+}
+
+void ExpectRefused(std::string_view text, ErrorCode code, const std::string& message,
+                   const JsonLimits& limits = {}) {
+  const Status status = Parse(text, limits).status();
+  EXPECT_EQ(status.code(), code) << text;
+  EXPECT_EQ(status.message(), message);
+}
+
+TEST(JsonFileTest, BuildsTheSameTreeAsTheLibrary) {
+  for (const char* text :
+       {R"({"a":[1,-2,3.5,true,null,"x",[],{}],"b":{"c":{"d":[[1],[2,[3]]]}},"e":1e3})", "[]", "3",
+        R"("text")", "null", R"({"big":18446744073709551615,"low":-9223372036854775808})"}) {
+    EXPECT_EQ(Parse(text).value(), nlohmann::json::parse(text)) << text;
+  }
+  EXPECT_TRUE(Parse("18446744073709551615").value().is_number_unsigned());
+}
+
+TEST(JsonFileTest, SaysAtWhichByteItStopped) {
+  ExpectRefused("{\"a\": tru}", ErrorCode::kCorruptFile,
+                "config.json: JSON, at byte 10 of 10: syntax error while parsing value - invalid "
+                "literal");
+  ExpectRefused("{\"a\": 1", ErrorCode::kCorruptFile,
+                "config.json: JSON, at byte 7 of 7: syntax error while parsing object - unexpected "
+                "end of input; expected '}'");
+}
+
+TEST(JsonFileTest, RefusesWhatOtherReadersWouldReadDifferently) {
+  ExpectRefused(R"({"a":1,"a":2})", ErrorCode::kCorruptFile,
+                "config.json: JSON, at byte 10 of 13: key \"a\" stands there twice");
+  ExpectRefused(
+      "[18446744073709551616]", ErrorCode::kCorruptFile,
+      "config.json: JSON, at byte 22 of 22: integer \"18446744073709551616\" does not fit "
+      "in 64 bits");
+  EXPECT_EQ(Parse("[1e999]").status().code(), ErrorCode::kCorruptFile);
+  EXPECT_EQ(Parse("[NaN]").status().code(), ErrorCode::kCorruptFile);
+  EXPECT_EQ(Parse("[1] 2").status().code(), ErrorCode::kCorruptFile);
+  EXPECT_EQ(Parse("\"\xff\"").status().code(), ErrorCode::kCorruptFile);  // no UTF-8
+  EXPECT_EQ(Parse("").status().code(), ErrorCode::kCorruptFile);
+}
+
+TEST(JsonFileTest, LimitsNestingAndSize) {
+  const auto nested = [](size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  EXPECT_TRUE(Parse(nested(64)).ok());
+  ExpectRefused(nested(65), ErrorCode::kUnsupported,
+                "config.json: JSON, at byte 65 of 130: nested deeper than 64 levels");
+  EXPECT_FALSE(Parse(std::string(1 << 20, '[')).ok());
+  ExpectRefused("[1, 2]", ErrorCode::kUnsupported,
+                "config.json: 6 bytes of JSON, more than the 5 we read", {.max_bytes = 5});
+}
+
+TEST(JsonFileTest, RefusesAnObjectCutAfterAnyByte) {
+  const std::string good = R"({"dtype":"F32","n":[1,-2.5e1,"\u00e9"],"o":{"t":true,"z":null}})";
+  ASSERT_TRUE(Parse(good).ok());
+  for (size_t length = 0; length < good.size(); ++length) {
+    EXPECT_EQ(Parse(std::string_view(good).substr(0, length)).status().code(),
+              ErrorCode::kCorruptFile)
+        << "cut after " << length;
+  }
+}
+
+TEST(JsonFileTest, ReadsFilesAndNamesMissingOnes) {
+  const TempFolder folder;
+  EXPECT_EQ(ReadJsonFile(folder.Write("config.json", "{\"n\": 1}")).value()["n"], 1);
+  EXPECT_EQ(ReadJsonFile(folder.Write("empty.json", "")).status().code(), ErrorCode::kCorruptFile);
+  const Status status = ReadJsonFile(folder.Path("missing.json")).status();
+  EXPECT_EQ(status.code(), ErrorCode::kNotFound);
+  EXPECT_NE(status.message().find("missing.json"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace altteul::formats

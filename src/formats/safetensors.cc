@@ -1,0 +1,168 @@
+#include "formats/safetensors.h"
+
+#include <algorithm>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <set>
+#include <utility>
+
+#include "formats/json_file.h"
+#include "formats/quote.h"
+#include "formats/safetensors_header.h"
+
+namespace altteul::formats {
+namespace {
+
+/// tensor name -> file name
+using WeightMap = std::map<std::string, std::string>;
+
+/// A name out of the index may only mean a file beside it.
+bool IsPlainFileName(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." &&
+         name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
+}
+
+Result<WeightMap> ReadIndex(const std::string& path) {
+  ALT_ASSIGN_OR_RETURN(const nlohmann::json index, ReadJsonFile(path));
+  const auto map = index.is_object() ? index.find("weight_map") : index.end();
+  if (map == index.end() || !map->is_object()) {
+    return Status(ErrorCode::kCorruptFile, path + ": \"weight_map\" is missing or no object");
+  }
+  WeightMap weights;
+  for (const auto& member : map->items()) {
+    const std::string file =
+        member.value().is_string() ? member.value().get<std::string>() : std::string();
+    if (!IsPlainFileName(file)) {
+      return Status(ErrorCode::kCorruptFile,
+                    path + ": tensor " + Quote(member.key()) + ": " +
+                        (file.empty() ? "no file name"
+                                      : Quote(file) + " is not the name of a file "
+                                                      "in the same folder"));
+    }
+    weights[member.key()] = file;
+  }
+  return weights;
+}
+
+/// Index and shards must name the same tensors, or part of the model would be missing or hidden.
+Status CheckShard(const SafetensorsModel& shard, const std::string& file, const WeightMap& weights,
+                  const std::string& index_path) {
+  for (const SafetensorsTensor& tensor : shard.tensors()) {
+    const auto listed = weights.find(tensor.name);
+    if (listed == weights.end() || listed->second != file) {
+      return Status(ErrorCode::kCorruptFile, index_path + ": does not list tensor " +
+                                                 Quote(tensor.name) + ", which is in " +
+                                                 Quote(file));
+    }
+  }
+  for (const auto& [name, listed_file] : weights) {
+    if (listed_file == file && shard.Find(name) == nullptr) {
+      return Status(ErrorCode::kCorruptFile, index_path + ": lists tensor " + Quote(name) + " in " +
+                                                 Quote(file) + ", where it is not");
+    }
+  }
+  return Status();
+}
+
+}  // namespace
+
+Status SafetensorsModel::AddFile(Buffer mapping, std::span<const std::byte> bytes,
+                                 const std::string& name) {
+  ALT_ASSIGN_OR_RETURN(SafetensorsHeader header, ParseSafetensorsHeader(bytes, name));
+  if (files_.empty()) metadata_ = std::move(header.metadata);
+  for (SafetensorsTensor& tensor : header.tensors) tensors_.push_back(std::move(tensor));
+  file_bytes_ += bytes.size();
+  files_.push_back({std::move(mapping), bytes});
+  return Status();
+}
+
+Status SafetensorsModel::IndexTensors(const std::string& name) {
+  by_name_.resize(tensors_.size());
+  std::iota(by_name_.begin(), by_name_.end(), size_t{0});
+  std::sort(by_name_.begin(), by_name_.end(),
+            [&](size_t a, size_t b) { return tensors_[a].name < tensors_[b].name; });
+  for (size_t i = 1; i < by_name_.size(); ++i) {
+    if (tensors_[by_name_[i - 1]].name == tensors_[by_name_[i]].name) {
+      return Status(
+          ErrorCode::kCorruptFile,
+          name + ": tensor " + Quote(tensors_[by_name_[i]].name) + " stands in two files");
+    }
+  }
+  return Status();
+}
+
+Result<SafetensorsModel> SafetensorsModel::OpenFile(const std::string& path) {
+  SafetensorsModel model;
+  ALT_ASSIGN_OR_RETURN(Buffer mapping, Buffer::MapFile(path));
+  const auto bytes = mapping.bytes();
+  ALT_RETURN_IF_ERROR(model.AddFile(std::move(mapping), bytes, path));
+  ALT_RETURN_IF_ERROR(model.IndexTensors(path));
+  return model;
+}
+
+Result<SafetensorsModel> SafetensorsModel::Parse(std::span<const std::byte> bytes,
+                                                 const std::string& name) {
+  SafetensorsModel model;
+  ALT_RETURN_IF_ERROR(model.AddFile(Buffer(), bytes, name));
+  ALT_RETURN_IF_ERROR(model.IndexTensors(name));
+  return model;
+}
+
+Result<SafetensorsModel> SafetensorsModel::OpenFolder(const std::string& folder) {
+  const std::string single = folder + "/model.safetensors";
+  auto model = OpenFile(single);
+  if (model.ok() || model.status().code() != ErrorCode::kNotFound) return model;
+  const std::string index_path = single + ".index.json";
+  auto shards = OpenShards(folder, index_path);
+  if (shards.ok() || shards.status().code() != ErrorCode::kNotFound) return shards;
+  // Which of the two the user meant is unknown unless the index is there and a shard is not.
+  if (Buffer::MapFile(index_path).ok()) return shards;
+  return Status(ErrorCode::kNotFound,
+                folder + ": has neither model.safetensors nor model.safetensors.index.json");
+}
+
+Result<SafetensorsModel> SafetensorsModel::OpenShards(const std::string& folder,
+                                                      const std::string& index_path) {
+  ALT_ASSIGN_OR_RETURN(const WeightMap weights, ReadIndex(index_path));
+  std::set<std::string> file_names;
+  for (const auto& [name, file] : weights) file_names.insert(file);
+  SafetensorsModel whole;
+  for (const std::string& file : file_names) {
+    ALT_ASSIGN_OR_RETURN(SafetensorsModel shard, OpenFile(folder + "/" + file));
+    ALT_RETURN_IF_ERROR(CheckShard(shard, file, weights, index_path));
+    if (whole.files_.empty()) {
+      whole = std::move(shard);
+      continue;
+    }
+    whole.file_bytes_ += shard.file_bytes_;
+    whole.files_.push_back(std::move(shard.files_.front()));
+    for (SafetensorsTensor& tensor : shard.tensors_) whole.tensors_.push_back(std::move(tensor));
+  }
+  ALT_RETURN_IF_ERROR(whole.IndexTensors(index_path));
+  return whole;
+}
+
+const SafetensorsTensor* SafetensorsModel::Find(std::string_view name) const {
+  const auto found = std::lower_bound(by_name_.begin(), by_name_.end(), name,
+                                      [&](size_t index, std::string_view wanted) {
+                                        return std::string_view(tensors_[index].name) < wanted;
+                                      });
+  if (found == by_name_.end() || tensors_[*found].name != name) return nullptr;
+  return &tensors_[*found];
+}
+
+void SafetensorsModel::ReleasePages(std::span<const std::byte> bytes) const {
+  // std::less: the files are different objects, which operator< does not order.
+  const std::less<const std::byte*> before;
+  for (const File& file : files_) {
+    const std::byte* begin = file.bytes.data();
+    if (before(bytes.data(), begin) || before(begin + file.bytes.size(), bytes.data())) continue;
+    const auto offset = static_cast<size_t>(bytes.data() - begin);
+    if (bytes.size() > file.bytes.size() - offset) continue;
+    file.mapping.ReleasePages(offset, bytes.size());
+    return;
+  }
+}
+
+}  // namespace altteul::formats

@@ -1,0 +1,75 @@
+// Safetensors: the container of Hugging Face. A length, a JSON header with name, type, shape and
+// place of each tensor, then the data. docs/formats/safetensors.md tells the layout and what we
+// refuse. A model is one file, or a folder of shards with an index that says which tensor is where.
+// Files are mapped, not read.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "tensor/buffer.h"
+#include "tensor/tensor_view.h"
+
+namespace altteul::formats {
+
+struct SafetensorsTensor {
+  std::string name;
+  TensorView view;  ///< proved to lie inside its file; may begin at any byte, aligned or not
+};
+
+class SafetensorsModel {
+ public:
+  /// Opens `folder`/model.safetensors, or else the shards of `folder`/model.safetensors.index.json
+  /// (the order in which transformers looks).
+  /// @return kNotFound, kIoError, kCorruptFile, kUnsupported (an element type without a DType, an
+  ///         empty tensor)
+  static Result<SafetensorsModel> OpenFolder(const std::string& folder);
+
+  /// Opens one file, whatever its name.
+  static Result<SafetensorsModel> OpenFile(const std::string& path);
+
+  /// The same for bytes in memory, which must outlive the result.
+  /// @param name  stands for the path in messages
+  static Result<SafetensorsModel> Parse(std::span<const std::byte> bytes, const std::string& name);
+
+  /// Tensors of all files, in the order of their data. Names are unique.
+  std::span<const SafetensorsTensor> tensors() const { return tensors_; }
+  const SafetensorsTensor* Find(std::string_view name) const;
+
+  /// `__metadata__` of the first file ("format" -> "pt").
+  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+
+  uint64_t file_bytes() const { return file_bytes_; }  ///< of all files
+  size_t n_files() const { return files_.size(); }
+
+  /// Gives the mapped pages of these bytes back; they are read again when touched.
+  void ReleasePages(std::span<const std::byte> bytes) const;
+
+ private:
+  /// One mapped file. `mapping` is empty for bytes in memory.
+  struct File {
+    Buffer mapping;
+    std::span<const std::byte> bytes;
+  };
+
+  SafetensorsModel() = default;
+  static Result<SafetensorsModel> OpenShards(const std::string& folder,
+                                             const std::string& index_path);
+  Status AddFile(Buffer mapping, std::span<const std::byte> bytes, const std::string& name);
+  Status IndexTensors(const std::string& name);
+
+  std::vector<File> files_;
+  std::vector<SafetensorsTensor> tensors_;
+  std::vector<size_t> by_name_;  // indices into tensors_, sorted by name
+  std::map<std::string, std::string> metadata_;
+  uint64_t file_bytes_ = 0;
+};
+
+}  // namespace altteul::formats

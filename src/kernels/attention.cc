@@ -1,0 +1,27 @@
+#include "kernels/attention.h"
+
+#include <algorithm>
+
+#include "kernels/attention_scratch.h"
+
+namespace altteul::kernels {
+
+std::string_view KvTypeName(KvType type) {
+  switch (type) {
+    case KvType::kF32:
+      return "f32";
+    case KvType::kF16:
+      return "f16";
+    case KvType::kQ8_0:
+      return "q8_0";
+  }
+  return "unknown";
+}
+
+size_t AttentionScratchBytes(size_t head_dim) {
+  const size_t fast = PlanScratch(head_dim).n_floats * sizeof(float) + 64;  // 64 to align it
+  const size_t reference = 2 * head_dim * sizeof(double) + sizeof(double);
+  return std::max(fast, reference);
+}
+
+}  // namespace altteul::kernels

@@ -1,0 +1,87 @@
+#include "kernels/codecs/codec.h"
+
+#include <array>
+
+#include "kernels/codecs/fp4.h"
+#include "kernels/codecs/iq1.h"
+#include "kernels/codecs/iq2.h"
+#include "kernels/codecs/iq3.h"
+#include "kernels/codecs/iq4.h"
+#include "kernels/codecs/plain.h"
+#include "kernels/codecs/q1_0.h"
+#include "kernels/codecs/q2_0.h"
+#include "kernels/codecs/q2_k.h"
+#include "kernels/codecs/q3_k.h"
+#include "kernels/codecs/q4_0.h"
+#include "kernels/codecs/q4_1.h"
+#include "kernels/codecs/q4_k.h"
+#include "kernels/codecs/q5_0.h"
+#include "kernels/codecs/q5_1.h"
+#include "kernels/codecs/q5_k.h"
+#include "kernels/codecs/q6_k.h"
+#include "kernels/codecs/q8_0.h"
+#include "kernels/codecs/tq.h"
+
+namespace altteul::kernels {
+namespace {
+
+// Fields of one row's share of a tile, in their order at rest: codes, high bits, scales. Codes come
+// in units of 4 bytes, so that the 16 rows' units are one 64-byte vector of 16 rows x 4 bytes.
+
+constexpr std::span<const GroupField> kNone{};
+constexpr GroupField kF32Fields[] = {{0, 4, 32}};
+constexpr GroupField kF16Fields[] = {{0, 4, 16}};             // a unit is 2 columns
+constexpr GroupField kQ4_0Fields[] = {{2, 4, 4}, {0, 2, 1}};  // IQ4_NL too
+constexpr GroupField kQ4_1Fields[] = {{4, 4, 4}, {0, 2, 1}, {2, 2, 1}};
+constexpr GroupField kQ5_0Fields[] = {{6, 4, 4}, {2, 4, 1}, {0, 2, 1}};
+constexpr GroupField kQ5_1Fields[] = {{8, 4, 4}, {4, 4, 1}, {0, 2, 1}, {2, 2, 1}};
+constexpr GroupField kQ8_0Fields[] = {{2, 4, 8}, {0, 2, 1}};
+constexpr GroupField kQ4_KFields[] = {{16, 4, 32}, {4, 4, 3}, {0, 2, 1}, {2, 2, 1}};
+constexpr GroupField kQ5_KFields[] = {{48, 4, 32}, {16, 4, 8}, {4, 4, 3}, {0, 2, 1}, {2, 2, 1}};
+constexpr GroupField kQ6_KFields[] = {{0, 4, 32}, {128, 4, 16}, {192, 1, 16}, {208, 2, 1}};
+
+// Ascending by type. The fourth column is tile_cols.
+constexpr std::array kTable = {
+    Codec{DType::kF32, DecodeF32, EncodeF32, 32, kF32Fields},
+    Codec{DType::kF16, DecodeF16, EncodeF16, 32, kF16Fields},
+    Codec{DType::kQ4_0, DecodeQ4_0, EncodeQ4_0, 32, kQ4_0Fields},
+    Codec{DType::kQ4_1, DecodeQ4_1, EncodeQ4_1, 32, kQ4_1Fields},
+    Codec{DType::kQ5_0, DecodeQ5_0, EncodeQ5_0, 32, kQ5_0Fields},
+    Codec{DType::kQ5_1, DecodeQ5_1, EncodeQ5_1, 32, kQ5_1Fields},
+    Codec{DType::kQ8_0, DecodeQ8_0, EncodeQ8_0, 32, kQ8_0Fields},
+    Codec{DType::kQ2_K, DecodeQ2_K, nullptr, 256, kNone},
+    Codec{DType::kQ3_K, DecodeQ3_K, nullptr, 256, kNone},
+    Codec{DType::kQ4_K, DecodeQ4_K, nullptr, 256, kQ4_KFields},
+    Codec{DType::kQ5_K, DecodeQ5_K, nullptr, 256, kQ5_KFields},
+    Codec{DType::kQ6_K, DecodeQ6_K, nullptr, 256, kQ6_KFields},
+    Codec{DType::kIQ2_XXS, DecodeIQ2_XXS, nullptr, 256, kNone},
+    Codec{DType::kIQ2_XS, DecodeIQ2_XS, nullptr, 256, kNone},
+    Codec{DType::kIQ3_XXS, DecodeIQ3_XXS, nullptr, 256, kNone},
+    Codec{DType::kIQ1_S, DecodeIQ1_S, nullptr, 256, kNone},
+    Codec{DType::kIQ4_NL, DecodeIQ4_NL, EncodeIQ4_NL, 32, kQ4_0Fields},
+    Codec{DType::kIQ3_S, DecodeIQ3_S, nullptr, 256, kNone},
+    Codec{DType::kIQ2_S, DecodeIQ2_S, nullptr, 256, kNone},
+    Codec{DType::kIQ4_XS, DecodeIQ4_XS, nullptr, 256, kNone},
+    Codec{DType::kF64, DecodeF64, nullptr, 1, kNone},
+    Codec{DType::kIQ1_M, DecodeIQ1_M, nullptr, 256, kNone},
+    Codec{DType::kBF16, DecodeBf16, EncodeBf16, 32, kF16Fields},
+    Codec{DType::kTQ1_0, DecodeTQ1_0, nullptr, 256, kNone},
+    Codec{DType::kTQ2_0, DecodeTQ2_0, nullptr, 256, kNone},
+    Codec{DType::kMXFP4, DecodeMXFP4, nullptr, 32, kNone},
+    Codec{DType::kNVFP4, DecodeNVFP4, nullptr, 64, kNone},
+    Codec{DType::kQ1_0, DecodeQ1_0, nullptr, 128, kNone},
+    Codec{DType::kQ2_0, DecodeQ2_0, nullptr, 64, kNone},
+};
+
+}  // namespace
+
+const Codec* FindCodec(DType type) {
+  for (const Codec& row : kTable) {
+    if (row.type == type) return &row;
+  }
+  return nullptr;
+}
+
+std::span<const Codec> AllCodecs() { return kTable; }
+
+}  // namespace altteul::kernels

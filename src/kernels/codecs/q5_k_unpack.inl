@@ -1,0 +1,28 @@
+// Q5_K at rest: 32 lines of nibbles, 8 lines of fifth bits (bit b of byte j: column j of block b),
+// and the scales of six_bit_scales_unpack.inl. Interface: nibbles_unpack.inl.
+
+#pragma once
+
+#include "kernels/codecs/six_bit_scales_unpack.inl"
+
+namespace altteul::kernels {
+namespace {
+
+struct UnpackQ5_K {
+  static constexpr size_t kTileCols = 256, kTileBytes = 2048 + 512 + 192 + 64;
+  static constexpr size_t kScaleCols = 32;
+  static constexpr int kMaxCode = 31, kBias = 0;
+  static constexpr bool kHasMin = true;
+
+  static constexpr int QuadAt(int step) { return step; }
+  static ALT_SIMD_INLINE Bytes64 Quad(const uint8_t* tile, int block, int quad) {
+    const Bytes64 fifths = And(ShiftRight(LoadBytes(tile + 2048 + 64 * quad), block), 1);
+    return Or(SuperBlockNibbleQuad(tile, block, quad), ShiftLeft(fifths, 4));
+  }
+  static ALT_SIMD_INLINE void Scales(const uint8_t* tile, F32x16* scales, F32x16* mins) {
+    SixBitScales(tile + 2560, scales, mins);
+  }
+};
+
+}  // namespace
+}  // namespace altteul::kernels

@@ -1,0 +1,28 @@
+// The steps in plain loops: the definition that every faster version is tested against.
+
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "kernels/attention.h"
+#include "kernels/elementwise.h"
+#include "kernels/linear.h"
+
+namespace altteul::kernels {
+
+bool FastPanelReference(DType type, PanelKind* panel);
+void PrepareReference(const PreparedRows& x, PreparedForms forms, int thread, int n_threads);
+void LinearReference(const LinearArgs& args, std::span<std::byte> scratch, int thread,
+                     int n_threads);
+
+void RmsNormReference(const RmsNormArgs& args, int thread, int n_threads);
+void RopeReference(const RopeArgs& args, int thread, int n_threads);
+void GluReference(const GluArgs& args, int thread, int n_threads);
+void AddReference(const AddArgs& args, int thread, int n_threads);
+void SoftcapReference(const SoftcapArgs& args, int thread, int n_threads);
+void StoreKvReference(const StoreKvArgs& args, int thread, int n_threads);
+void AttendReference(const AttentionArgs& args, std::span<std::byte> scratch, int thread,
+                     int n_threads);
+
+}  // namespace altteul::kernels

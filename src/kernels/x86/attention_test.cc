@@ -1,0 +1,310 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "kernels/reference/attention.inl"
+#include "kernels/x86/isas_under_test.h"
+
+namespace altteul::kernels {
+namespace {
+
+struct Case {
+  KvType type = KvType::kF16;
+  size_t n_heads = 6;
+  size_t n_kv_heads = 2;
+  size_t head_dim = 64;
+  size_t n_tokens = 100;
+  size_t capacity = 128;
+  size_t window = 0;
+  float softcap = 0.0f;
+};
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << KvTypeName(c.type) << ", heads " << c.n_heads << "/" << c.n_kv_heads << ", head_dim "
+       << c.head_dim << ", tokens " << c.n_tokens << ", capacity " << c.capacity << ", window "
+       << c.window << ", softcap " << c.softcap;
+}
+
+/// One sequence: its inputs, and its cache, which starts full of NaN (f32, f16 and scales alike).
+struct Sequence {
+  Sequence(const Case& c, const char* purpose)
+      : layout{c.type, c.n_kv_heads, c.head_dim, c.capacity},
+        q(NormalValues(c.n_tokens * c.n_heads * c.head_dim, purpose)),
+        k(NormalValues(c.n_tokens * c.n_kv_heads * c.head_dim,
+                       (std::string(purpose) + " k").c_str())),
+        v(NormalValues(c.n_tokens * c.n_kv_heads * c.head_dim,
+                       (std::string(purpose) + " v").c_str())),
+        cache(layout.total_bytes(), std::byte{0xFF}) {}
+
+  KvLayout layout;
+  std::vector<float> q, k, v;
+  std::vector<std::byte> cache;
+};
+
+using Attend = decltype(&AttendReference);
+
+/// How a prompt is cut and shared.
+struct Plan {
+  size_t chunk = 1;
+  int n_threads = 1;
+};
+
+void AttendChunk(const Case& c, const IsaUnderTest& isa, Attend attend, const Plan& plan,
+                 std::span<const SequenceRows> rows, const float* q, const float* k, const float* v,
+                 float* out) {
+  std::vector<std::byte> scratch(AttentionScratchBytes(c.head_dim), std::byte{0xFF});
+  const StoreKvArgs store{.sequences = rows, .k = k, .v = v};
+  const AttentionArgs args{.sequences = rows,
+                           .q = q,
+                           .out = out,
+                           .n_heads = c.n_heads,
+                           .scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim)),
+                           .softcap = c.softcap,
+                           .window = c.window};
+  for (int t = 0; t < plan.n_threads; ++t) isa.store_kv(store, t, plan.n_threads);
+  for (int t = 0; t < plan.n_threads; ++t) attend(args, scratch, t, plan.n_threads);
+}
+
+/// Stores and attends the whole sequence, chunk by chunk. Returns [n_tokens, n_heads, head_dim].
+std::vector<float> AttendAll(const Case& c, const IsaUnderTest& isa, Attend attend,
+                             const Plan& plan, Sequence sequence) {
+  std::vector<float> out(sequence.q.size(), -12345.0f);
+  for (size_t at = 0; at < c.n_tokens; at += plan.chunk) {
+    const SequenceRows rows{.layout = sequence.layout,
+                            .cache = sequence.cache.data(),
+                            .first_row = 0,
+                            .n_rows = std::min(plan.chunk, c.n_tokens - at),
+                            .first_position = at};
+    const size_t kv_at = at * c.n_kv_heads * c.head_dim;
+    const size_t q_at = at * c.n_heads * c.head_dim;
+    AttendChunk(c, isa, attend, plan, {&rows, 1}, sequence.q.data() + q_at,
+                sequence.k.data() + kv_at, sequence.v.data() + kv_at, out.data() + q_at);
+  }
+  return out;
+}
+
+std::vector<float> AttendAll(const Case& c, const IsaUnderTest& isa, const Plan& plan,
+                             const Sequence& sequence) {
+  return AttendAll(c, isa, isa.attend, plan, sequence);
+}
+
+/// The first index where two runs differ in a bit, or the size.
+size_t FirstDifference(std::span<const float> a, std::span<const float> b) {
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (std::memcmp(&a[i], &b[i], sizeof(float)) != 0) return i;
+  }
+  return a.size();
+}
+
+double LargestNorm(const std::vector<float>& rows, size_t width) {
+  double largest = 0.0;
+  for (size_t at = 0; at < rows.size(); at += width) {
+    double sum = 0.0;
+    for (size_t d = 0; d < width; ++d) sum += static_cast<double>(rows[at + d]) * rows[at + d];
+    largest = std::max(largest, sum);
+  }
+  return std::sqrt(largest);
+}
+
+/// What f32 rounding (u = 2^-24 a step) can do to an output, to first order.
+double Tolerance(const Case& c, const Sequence& s) {
+  const double u = 0x1p-24;
+  // A score is a chain of head_dim steps over products of at most |q||k| in sum, then scaled; both
+  // norms may grow by 1 % in the cache's type.
+  const double largest_score = 1.02 * LargestNorm(s.q, c.head_dim) * LargestNorm(s.k, c.head_dim) /
+                               std::sqrt(static_cast<double>(c.head_dim));
+  double score_error = (static_cast<double>(c.head_dim) + 2.0) * u * largest_score;
+  // softcap: slope at most 1; a division, tanh within 4 units in the last place, a product.
+  if (c.softcap > 0.0f) score_error += 12.0 * u * c.softcap;
+  // A weight errs by the scores' error and its maximum's, the subtraction's and exp's rounding.
+  const double weight_error = 2.0 * score_error + 2.0 * u * largest_score + 8.0 * u;
+  // Then chains over the keys for sums and values, and 64-key and 512-key corrections.
+  const double seen = static_cast<double>(c.window == 0 ? c.n_tokens : c.window);
+  const double chain = (seen + 6.0 * (seen / 64.0 + 2.0) + 4.0) * u;
+  double largest_value = 0.0;
+  for (const float value : s.v) largest_value = std::max(largest_value, std::fabs(double{value}));
+  return 2.0 * (weight_error + chain) * 1.02 * largest_value;
+}
+
+std::vector<Case> Cases() {
+  std::vector<Case> cases;
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8_0}) {
+    for (const size_t head_dim : {16, 20, 24, 32, 64, 80, 96, 128, 256}) {
+      if (type == KvType::kQ8_0 && head_dim % 32 != 0) continue;
+      cases.push_back({.type = type, .head_dim = head_dim, .n_tokens = 70});
+    }
+    cases.push_back({.type = type, .window = 17});
+    cases.push_back({.type = type, .softcap = 2.0f});
+    cases.push_back({.type = type, .n_heads = 9, .n_kv_heads = 3, .window = 64, .softcap = 5.0f});
+    cases.push_back({.type = type, .n_heads = 2, .n_kv_heads = 2});
+    cases.push_back({.type = type, .n_heads = 16, .n_kv_heads = 1, .head_dim = 32});
+    cases.push_back({.type = type, .n_heads = 60, .n_kv_heads = 1, .head_dim = 32, .n_tokens = 20});
+    // A ring: the window and a chunk of 90 fit in the capacity, the sequence does not.
+    cases.push_back({.type = type, .head_dim = 32, .n_tokens = 300, .window = 30});
+    cases.push_back({.type = type, .head_dim = 32, .n_tokens = 300, .window = 30, .softcap = 3.0f});
+  }
+  // Three segments, whole and through a window that spans a border.
+  const Case whole{
+      .n_heads = 2, .n_kv_heads = 1, .head_dim = 16, .n_tokens = 1100, .capacity = 1152};
+  cases.push_back(whole);
+  cases.push_back(whole);
+  cases.back().window = 200;
+  return cases;
+}
+
+class AttentionTest : public ::testing::TestWithParam<Case> {};
+
+TEST_P(AttentionTest, AgreesWithTheOracle) {
+  const Case c = GetParam();
+  const Sequence sequence(c, "oracle");
+  const Plan plan{.chunk = 90};
+  const auto isas = IsasUnderTest();
+  const auto expected = AttendAll(c, isas[0], AttendPlain<double>, plan, sequence);
+  const double limit = Tolerance(c, sequence);
+  for (const IsaUnderTest& isa : isas) {
+    if (isa.name == "reference" && c.n_tokens > 300) continue;  // slow
+    const auto out = AttendAll(c, isa, plan, sequence);
+    for (size_t i = 0; i < out.size(); ++i) {
+      ASSERT_NEAR(out[i], expected[i], limit)
+          << isa.name << ", token " << i / (c.n_heads * c.head_dim) << ", head "
+          << i / c.head_dim % c.n_heads << ", d " << i % c.head_dim;
+    }
+  }
+}
+
+TEST_P(AttentionTest, HasTheSameBitsHoweverThePromptIsCutAndShared) {
+  const Case c = GetParam();
+  const Sequence sequence(c, "cut");
+  for (const IsaUnderTest& isa : IsasUnderTest()) {
+    if (isa.name == "reference" && c.n_tokens > 100) continue;  // slow, and it shares no tiles
+    const auto expected = AttendAll(c, isa, {.chunk = 1}, sequence);
+    for (const Plan& plan : {Plan{90, 1}, Plan{7, 1}, Plan{90, 2}, Plan{64, 3}, Plan{1, 5}}) {
+      const auto out = AttendAll(c, isa, plan, sequence);
+      const size_t i = FirstDifference(out, expected);
+      ASSERT_EQ(i, out.size()) << isa.name << ", chunks of " << plan.chunk << ", " << plan.n_threads
+                               << " threads, token " << i / (c.n_heads * c.head_dim) << ": "
+                               << out[i] << " against " << expected[i];
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, AttentionTest, ::testing::ValuesIn(Cases()));
+
+// Without a window and within capacity a prompt may come as one chunk.
+TEST(AttentionChunkTest, OneChunkOf100EqualsHundredOfOne) {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8_0}) {
+    const Case c{.type = type};
+    const Sequence sequence(c, "one chunk");
+    for (const IsaUnderTest& isa : IsasUnderTest()) {
+      const auto whole = AttendAll(c, isa, {.chunk = 100, .n_threads = 2}, sequence);
+      const auto single = AttendAll(c, isa, {.chunk = 1}, sequence);
+      EXPECT_EQ(FirstDifference(whole, single), whole.size()) << isa.name;
+    }
+  }
+}
+
+TEST(AttentionBatchTest, OtherSequencesInTheBatchChangeNothing) {
+  const Case c{.n_tokens = 30};
+  const Case longer{.n_tokens = 90};
+  const Sequence first(c, "first");
+  const Sequence second(longer, "second");
+  for (const IsaUnderTest& isa : IsasUnderTest()) {
+    const auto first_alone = AttendAll(c, isa, {.chunk = 30}, first);
+    const auto second_alone = AttendAll(longer, isa, {.chunk = 90}, second);
+    for (const int n_threads : {1, 2, 3, 7}) {
+      Sequence a = first, b = second;
+      const SequenceRows rows[] = {
+          {.layout = b.layout, .cache = b.cache.data(), .n_rows = 90},
+          {.layout = a.layout, .cache = a.cache.data(), .first_row = 90, .n_rows = 30}};
+      std::vector<float> q = b.q, k = b.k, v = b.v;
+      q.insert(q.end(), a.q.begin(), a.q.end());
+      k.insert(k.end(), a.k.begin(), a.k.end());
+      v.insert(v.end(), a.v.begin(), a.v.end());
+      std::vector<float> out(q.size());
+      AttendChunk(c, isa, isa.attend, {.n_threads = n_threads}, rows, q.data(), k.data(), v.data(),
+                  out.data());
+      const auto all = std::span<const float>(out);
+      EXPECT_EQ(FirstDifference(all.first(b.q.size()), second_alone), b.q.size()) << isa.name;
+      EXPECT_EQ(FirstDifference(all.subspan(b.q.size()), first_alone), a.q.size()) << isa.name;
+    }
+  }
+}
+
+TEST(AttentionNanTest, LaterTokensOfTheChunkDoNotLeakIntoEarlierRows) {
+  // Neighbours, so that one of them is the later token of a register tile of two tokens.
+  for (const size_t bad_token : {50, 51}) {
+    const Case c{.window = bad_token == 50 ? size_t{0} : size_t{20}};
+    const Sequence clean(c, "clean");
+    Sequence bad = clean;
+    const size_t width = c.n_kv_heads * c.head_dim;
+    for (size_t i = 0; i < width; ++i) {
+      bad.k[bad_token * width + i] = std::numeric_limits<float>::quiet_NaN();
+      bad.v[bad_token * width + i] = std::numeric_limits<float>::quiet_NaN();
+    }
+    for (const IsaUnderTest& isa : IsasUnderTest()) {
+      const auto expected = AttendAll(c, isa, {.chunk = 100}, clean);
+      const auto out = AttendAll(c, isa, {.chunk = 100}, bad);
+      const size_t row = c.n_heads * c.head_dim;
+      for (size_t i = 0; i < out.size(); ++i) {
+        const size_t token = i / row;
+        const bool sees_it = token >= bad_token && (c.window == 0 || token < bad_token + c.window);
+        ASSERT_EQ(std::isnan(out[i]), sees_it) << isa.name << ", token " << token;
+        if (!sees_it) {
+          ASSERT_EQ(FirstDifference({&out[i], 1}, {&expected[i], 1}), 1u)
+              << isa.name << ", token " << token;
+        }
+      }
+    }
+  }
+}
+
+TEST(StoreKvTest, StoresTheSameBytesAsTheReferenceAndNothingElse) {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8_0}) {
+    for (const size_t head_dim : {32, 96, 20}) {
+      if (type == KvType::kQ8_0 && head_dim % 32 != 0) continue;
+      const Case c{.type = type, .head_dim = head_dim, .n_tokens = 40};
+      Sequence sequence(c, "store");
+      sequence.k[3] = 0x1p-20f;  // a subnormal half
+      std::fill_n(sequence.k.begin() + static_cast<ptrdiff_t>(c.n_kv_heads * head_dim), 32, 0.0f);
+      std::vector<std::byte> expected;
+      for (const IsaUnderTest& isa : IsasUnderTest()) {
+        Sequence s = sequence;
+        // Across the ring's end: positions 110 to 149 of 128 slots.
+        const SequenceRows rows{
+            .layout = s.layout, .cache = s.cache.data(), .n_rows = 40, .first_position = 110};
+        const StoreKvArgs args{.sequences = {&rows, 1}, .k = s.k.data(), .v = s.v.data()};
+        for (int t = 0; t < 3; ++t) isa.store_kv(args, t, 3);
+        if (expected.empty()) expected = s.cache;
+        EXPECT_TRUE(s.cache == expected)
+            << isa.name << ", " << KvTypeName(type) << ", head_dim " << head_dim;
+      }
+    }
+  }
+}
+
+TEST(StoreKvTest, Q8ErrsByAtMostHalfAStep) {
+  const Case c{.type = KvType::kQ8_0, .n_kv_heads = 1, .head_dim = 64, .n_tokens = 64};
+  for (const IsaUnderTest& isa : IsasUnderTest()) {
+    Sequence s(c, "q8");
+    const SequenceRows rows{.layout = s.layout, .cache = s.cache.data(), .n_rows = c.n_tokens};
+    isa.store_kv({.sequences = {&rows, 1}, .k = s.k.data(), .v = s.v.data()}, 0, 1);
+    for (size_t i = 0; i < s.k.size(); ++i) {
+      const size_t block = i / 32 * 32;
+      float largest = 0.0f;
+      for (size_t j = block; j < block + 32; ++j) largest = std::max(largest, std::fabs(s.k[j]));
+      // Half a step; the largest value loses up to 127 * 2^-11 steps more where the scale was
+      // rounded down and its code is held at 127.
+      const double step = largest / 127.0;
+      EXPECT_NEAR(ReadKey(rows, 0, i / 64, i % 64), s.k[i], step * (0.5 + 0.063)) << isa.name;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace altteul::kernels

@@ -1,0 +1,122 @@
+// Sixteen floats at a time, for files compiled with AVX-512 (F, BW, DQ, VL).
+//
+// float_avx2.h has the same names for eight. Rule of every file compiled for one instruction set:
+// it includes intrinsics, integers and plain structs only, calls no inline function of the standard
+// library but the accessors of std::span, and keeps everything but its entry points in anonymous
+// namespaces. Otherwise the linker may pick its copy of a shared inline function for all machines.
+
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace altteul::kernels {
+namespace {
+
+using Vec = __m512;
+
+constexpr size_t kLanes = 16;
+constexpr size_t kWidestPass = 4;  ///< groups of 16 sums that 32 registers hold for six rows
+
+inline Vec Zero() { return _mm512_setzero_ps(); }
+inline Vec Set1(float x) { return _mm512_set1_ps(x); }
+inline Vec Add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
+inline Vec Sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
+inline Vec Mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
+inline Vec Div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
+inline Vec Fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }    // a * b + c
+inline Vec Fnma(Vec a, Vec b, Vec c) { return _mm512_fnmadd_ps(a, b, c); }  // c - a * b
+inline Vec Sqrt(Vec a) { return _mm512_sqrt_ps(a); }
+inline Vec Min(Vec a, Vec b) { return _mm512_min_ps(a, b); }  // b where one is NaN
+inline Vec Max(Vec a, Vec b) { return _mm512_max_ps(a, b); }  // b where one is NaN
+inline Vec Abs(Vec a) { return _mm512_abs_ps(a); }
+inline Vec RoundToEven(Vec a) {
+  return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+/// The magnitude of a (which has no sign) with the sign of b.
+inline Vec WithSignOf(Vec a, Vec b) {
+  return _mm512_or_ps(a, _mm512_and_ps(b, _mm512_set1_ps(-0.0f)));
+}
+
+/// `yes` in the lanes whose bit is set, `no` in the others.
+inline Vec Select(uint32_t lanes, Vec yes, Vec no) {
+  return _mm512_mask_blend_ps(static_cast<__mmask16>(lanes), no, yes);
+}
+
+/// a < b ? yes : no, and `no` where one is NaN.
+inline Vec SelectLess(Vec a, Vec b, Vec yes, Vec no) {
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), no, yes);
+}
+
+/// a * 2^n for integral n in [-126, 127].
+inline Vec ScaleByPowerOf2(Vec a, Vec n) { return _mm512_scalef_ps(a, n); }
+
+inline __mmask16 FirstLanes(size_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
+
+inline Vec Load(const float* p) { return _mm512_loadu_ps(p); }
+inline void Store(float* p, Vec a) { _mm512_storeu_ps(p, a); }
+
+/// The first n < kLanes floats, zeros above. Touches no byte beyond them.
+inline Vec LoadPart(const float* p, size_t n) { return _mm512_maskz_loadu_ps(FirstLanes(n), p); }
+inline void StorePart(float* p, Vec a, size_t n) { _mm512_mask_storeu_ps(p, FirstLanes(n), a); }
+
+inline Vec LoadF16(const uint16_t* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+inline void StoreF16(uint16_t* p, Vec a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+inline Vec LoadS8(const int8_t* p) {
+  const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes));
+}
+/// Integral values in [-128, 127].
+inline void StoreS8(int8_t* p, Vec a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a)));
+}
+
+/// x0 x0 x1 x1 ... of eight floats; LoadTwicePart reads only n < 8 of them.
+inline Vec LoadTwice(const float* p) {
+  const __m512i twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+  return _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(_mm256_loadu_ps(p)));
+}
+inline Vec LoadTwicePart(const float* p, size_t n) {
+  const __m512i twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+  return _mm512_permutexvar_ps(twice, _mm512_maskz_loadu_ps(FirstLanes(n), p));
+}
+/// x1 x0 x3 x2 ...
+inline Vec SwapNeighbours(Vec a) { return _mm512_permute_ps(a, 0xB1); }
+/// -x0 x1 -x2 x3 ...
+inline Vec NegateEven(Vec a) {
+  return _mm512_castsi512_ps(
+      _mm512_xor_si512(_mm512_castps_si512(a), _mm512_set1_epi64(0x80000000)));
+}
+
+inline float FirstLane(Vec a) { return _mm512_cvtss_f32(a); }
+
+/// The largest lane, in all lanes. Not for NaN.
+inline Vec MaxOfLanes(Vec a) {
+  a = _mm512_max_ps(a, _mm512_shuffle_f32x4(a, a, 0x4E));
+  a = _mm512_max_ps(a, _mm512_shuffle_f32x4(a, a, 0xB1));
+  a = _mm512_max_ps(a, _mm512_permute_ps(a, 0x4E));
+  return _mm512_max_ps(a, _mm512_permute_ps(a, 0xB1));
+}
+/// The sum of the lanes in all lanes: halves, quarters, pairs, neighbours.
+inline Vec SumOfLanes(Vec a) {
+  a = _mm512_add_ps(a, _mm512_shuffle_f32x4(a, a, 0x4E));
+  a = _mm512_add_ps(a, _mm512_shuffle_f32x4(a, a, 0xB1));
+  a = _mm512_add_ps(a, _mm512_permute_ps(a, 0x4E));
+  return _mm512_add_ps(a, _mm512_permute_ps(a, 0xB1));
+}
+
+inline float F16ScalarToF32(uint16_t half) { return _cvtsh_ss(half); }
+inline uint16_t F32ScalarToF16(float x) {
+  return static_cast<uint16_t>(_cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
+}  // namespace
+}  // namespace altteul::kernels

@@ -1,0 +1,68 @@
+// What the files compiled for one instruction set show to the rest: plain structs and pointers.
+//
+// Those files must not meet the standard library: an inline function compiled there could be the
+// copy that the linker keeps for the whole program, and a machine without the instructions would
+// stop in it. So types, spans and checks stay in linear_x86.cc, which calls through this table.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace altteul::kernels {
+
+/// Neighbouring 16-row groups of one matrix at rest, times all tokens: one thread's share.
+struct LinearSlice {
+  const uint8_t* weights;  ///< the first group
+  size_t cols;
+  size_t n_rows;  ///< rows that exist; the last group is filled up with zeros
+  size_t n_tokens;
+
+  // The activations, as in PreparedRows.
+  const float* f32;
+  const int8_t* q8;
+  const float* q8_scale;
+  const int32_t* q8_sum16;
+  const float* q8_offset;
+  const uint16_t* bf16;
+
+  float* out;  ///< [n_tokens, out_stride], column 0 is the first row of the slice
+  size_t out_stride;
+  const float* bias;  ///< [n_rows] or null
+  bool add_to_out;
+  uint8_t* scratch;  ///< LinearSliceScratchBytes(cols), on a 64-byte line
+};
+
+/// In bytes a column. P8: codes of 32 rows (32), their f32 scales and minimums (at most 8), and the
+/// first values of the integer sums of at most 8 tokens (at most 2). P16 and P32: 16 values of 2 or
+/// 4 bytes. The parts start on 64-byte lines because P8 has 32 columns or more.
+constexpr size_t LinearSliceScratchBytes(size_t cols) { return cols * 64; }
+
+using LinearSliceFn = void (*)(const LinearSlice& slice);
+
+/// The linear layers of one instruction set, a function for each type at rest in groups.
+struct LinearIsa {
+  LinearSliceFn q4_0;
+  LinearSliceFn q4_1;
+  LinearSliceFn q5_0;
+  LinearSliceFn q5_1;
+  LinearSliceFn q8_0;
+  LinearSliceFn iq4_nl;
+  LinearSliceFn q4_k;
+  LinearSliceFn q5_k;
+  LinearSliceFn q6_k;
+  LinearSliceFn f16;
+  LinearSliceFn bf16;
+  LinearSliceFn f32;  ///< weights [cols][16]; any number of columns
+
+  /// n_blocks runs of 32 values -> the q8 fields of PreparedRows, each from its own start.
+  void (*quantize)(const float* x, size_t n_blocks, int8_t* q8, float* scale, int32_t* sum16,
+                   float* offset);
+  /// n values, each to the nearest bf16 (ties to even; NaNs become quiet).
+  void (*round_to_bf16)(const float* x, size_t n, uint16_t* bf16);
+};
+
+extern const LinearIsa kLinearAvx512;
+extern const LinearIsa kLinearAvx2;
+
+}  // namespace altteul::kernels

@@ -1,0 +1,185 @@
+// The linear layers' entry points: which type goes to which kernel, and who does which rows. The
+// kernels themselves stand in files compiled for one instruction set (see linear_isa.h).
+
+#include <algorithm>
+#include <array>
+
+#include "base/check.h"
+#include "base/thread_team.h"
+#include "kernels/codecs/codec.h"
+#include "kernels/x86/kernels_x86.h"
+#include "kernels/x86/linear_isa.h"
+
+namespace altteul::kernels {
+namespace {
+
+/// A type with a kernel of its own for weights at rest in groups.
+struct FastType {
+  DType type;
+  LinearSliceFn LinearIsa::*multiply;
+  bool is_quantized;  ///< P8, if not a plain float
+};
+
+constexpr std::array kFastTypes = {
+    FastType{DType::kF32, &LinearIsa::f32, false},
+    FastType{DType::kF16, &LinearIsa::f16, false},
+    FastType{DType::kQ4_0, &LinearIsa::q4_0, true},
+    FastType{DType::kQ4_1, &LinearIsa::q4_1, true},
+    FastType{DType::kQ5_0, &LinearIsa::q5_0, true},
+    FastType{DType::kQ5_1, &LinearIsa::q5_1, true},
+    FastType{DType::kQ8_0, &LinearIsa::q8_0, true},
+    FastType{DType::kQ4_K, &LinearIsa::q4_k, true},
+    FastType{DType::kQ5_K, &LinearIsa::q5_k, true},
+    FastType{DType::kQ6_K, &LinearIsa::q6_k, true},
+    FastType{DType::kIQ4_NL, &LinearIsa::iq4_nl, true},
+    FastType{DType::kBF16, &LinearIsa::bf16, false},
+};
+
+const FastType* FindFastType(DType type) {
+  for (const FastType& row : kFastTypes) {
+    if (row.type == type) return &row;
+  }
+  return nullptr;
+}
+
+/// @param half  what 16-bit floats are multiplied in
+PanelKind PanelOf(const FastType& row, PanelKind half) {
+  if (row.is_quantized) return PanelKind::kP8;
+  return row.type == DType::kF32 ? PanelKind::kP32 : half;
+}
+
+bool FastPanel(DType type, PanelKind half, PanelKind* panel) {
+  const FastType* row = FindFastType(type);
+  if (row == nullptr) return false;
+  *panel = PanelOf(*row, half);
+  return true;
+}
+
+void Prepare(const LinearIsa& isa, const PreparedRows& x, PreparedForms forms, int thread,
+             int n_threads) {
+  const Share share = ShareOf(x.n_rows, 1, thread, n_threads);
+  const size_t n_rows = share.end - share.begin;
+  const float* values = x.f32 + share.begin * x.cols;
+  if (forms.q8) {
+    ALT_CHECK(x.cols % kBlockCols == 0);
+    const size_t n_blocks = x.cols / kBlockCols;
+    const size_t first = share.begin * n_blocks;
+    isa.quantize(values, n_rows * n_blocks, x.q8 + first * kBlockCols, x.q8_scale + first,
+                 x.q8_sum16 + 2 * first, x.q8_offset + first);
+  }
+  if (forms.bf16) {
+    isa.round_to_bf16(values, n_rows * x.cols, x.bf16 + share.begin * x.cols);
+  }
+}
+
+uint8_t* AlignedTo64(std::byte* p) {
+  const uintptr_t address = reinterpret_cast<uintptr_t>(p);
+  return reinterpret_cast<uint8_t*>(p + ((address + 63) / 64 * 64 - address));
+}
+
+/// The slice of args that begins at `row`, without weights.
+LinearSlice SliceAt(const LinearArgs& args, size_t row, size_t n_rows, uint8_t* scratch) {
+  const PreparedRows& x = *args.x;
+  return {.weights = nullptr,
+          .cols = args.w->cols,
+          .n_rows = n_rows,
+          .n_tokens = x.n_rows,
+          .f32 = x.f32,
+          .q8 = x.q8,
+          .q8_scale = x.q8_scale,
+          .q8_sum16 = x.q8_sum16,
+          .q8_offset = x.q8_offset,
+          .bf16 = x.bf16,
+          .out = args.out + row,
+          .out_stride = args.out_stride,
+          .bias = args.bias == nullptr ? nullptr : args.bias + row,
+          .add_to_out = args.add_to_out,
+          .scratch = scratch};
+}
+
+void LinearGroups(const LinearIsa& isa, PanelKind half, const LinearArgs& args, Share share,
+                  uint8_t* scratch) {
+  const WeightMatrix& w = *args.w;
+  const FastType* row = FindFastType(w.type);
+  ALT_CHECK(row != nullptr && PanelOf(*row, half) == w.panel);
+  LinearSlice slice = SliceAt(args, share.begin, share.end - share.begin, scratch);
+  slice.weights =
+      reinterpret_cast<const uint8_t*>(w.data) + GroupedBytes(w.type, share.begin, w.cols);
+  (isa.*row->multiply)(slice);
+}
+
+// Columns that are decoded at a time: every type's blocks fit in a whole number of times.
+constexpr size_t kChunkCols = 256;
+
+/// Rows [row, row + 16) of a matrix in file order -> panel [cols][16]; rows past the end are zero.
+void DecodePanel(const WeightMatrix& w, const Codec& codec, size_t row, float* panel) {
+  const DTypeTraits& traits = TraitsOf(w.type);
+  const size_t row_bytes = w.cols / traits.block_elements * traits.block_bytes;
+  const size_t n_rows = std::min(kGroupRows, w.rows - row);
+  float chunk[kGroupRows][kChunkCols] = {};  // small: it stays in L1 while it is turned
+  for (size_t col = 0; col < w.cols; col += kChunkCols) {
+    const size_t n_cols = std::min(kChunkCols, w.cols - col);
+    const std::byte* blocks =
+        w.data + row * row_bytes + col / traits.block_elements * traits.block_bytes;
+    for (size_t r = 0; r < n_rows; ++r) codec.decode(blocks + r * row_bytes, n_cols, chunk[r]);
+    for (size_t c = 0; c < n_cols; ++c) {
+      for (size_t r = 0; r < kGroupRows; ++r) panel[(col + c) * kGroupRows + r] = chunk[r][c];
+    }
+  }
+}
+
+/// The truth: each group is decoded to f32 once and multiplied with all tokens.
+void LinearFileRows(const LinearIsa& isa, const LinearArgs& args, Share share, uint8_t* scratch) {
+  const WeightMatrix& w = *args.w;
+  ALT_CHECK(w.panel == PanelKind::kP32);
+  const Codec* codec = FindCodec(w.type);
+  ALT_CHECK(codec != nullptr);
+  for (size_t row = share.begin; row < share.end; row += kGroupRows) {
+    DecodePanel(w, *codec, row, reinterpret_cast<float*>(scratch));
+    LinearSlice slice = SliceAt(args, row, std::min(kGroupRows, share.end - row), nullptr);
+    slice.weights = scratch;
+    isa.f32(slice);
+  }
+}
+
+void Linear(const LinearIsa& isa, PanelKind half, const LinearArgs& args,
+            std::span<std::byte> scratch, int thread, int n_threads) {
+  const WeightMatrix& w = *args.w;
+  const size_t scratch_bytes = LinearScratchBytes(w.cols);
+  ALT_CHECK(scratch.size() >= scratch_bytes &&
+            scratch_bytes >= LinearSliceScratchBytes(w.cols) + 63);
+  const Share share = ShareOf(w.rows, kGroupRows, thread, n_threads);
+  if (share.begin >= share.end || args.x->n_rows == 0) return;
+  uint8_t* aligned = AlignedTo64(scratch.data());
+  if (w.form == RestForm::kFileRows) {
+    LinearFileRows(isa, args, share, aligned);
+  } else {
+    LinearGroups(isa, half, args, share, aligned);
+  }
+}
+
+}  // namespace
+
+bool FastPanelAvx512(DType type, PanelKind* panel) {
+  return FastPanel(type, PanelKind::kP16, panel);
+}
+
+void PrepareAvx512(const PreparedRows& x, PreparedForms forms, int thread, int n_threads) {
+  Prepare(kLinearAvx512, x, forms, thread, n_threads);
+}
+
+void LinearAvx512(const LinearArgs& args, std::span<std::byte> scratch, int thread, int n_threads) {
+  Linear(kLinearAvx512, PanelKind::kP16, args, scratch, thread, n_threads);
+}
+
+bool FastPanelAvx2(DType type, PanelKind* panel) { return FastPanel(type, PanelKind::kP32, panel); }
+
+void PrepareAvx2(const PreparedRows& x, PreparedForms forms, int thread, int n_threads) {
+  Prepare(kLinearAvx2, x, forms, thread, n_threads);
+}
+
+void LinearAvx2(const LinearArgs& args, std::span<std::byte> scratch, int thread, int n_threads) {
+  Linear(kLinearAvx2, PanelKind::kP32, args, scratch, thread, n_threads);
+}
+
+}  // namespace altteul::kernels

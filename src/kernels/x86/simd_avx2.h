@@ -1,0 +1,270 @@
+// The vectors of AVX2 with FMA and F16C under the names of simd_avx512.h: 16 rows are two
+// registers.
+
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#define ALT_SIMD_INLINE inline __attribute__((always_inline))
+#define ALT_SIMD_NOINLINE __attribute__((noinline))
+
+namespace altteul::kernels {
+namespace {
+
+struct F32x16 {
+  __m256 lo, hi;  // rows 0..7, 8..15
+};
+struct I32x16 {
+  __m256i lo, hi;
+};
+struct Bytes64 {
+  __m256i lo, hi;
+};
+
+// Tokens that share one pass over the weights: for 8 rows at a time 4 integer sums, the codes, one
+// activation and one product, beside 4 x 2 sums in f32.
+constexpr int kMaxTokensP8 = 4;
+constexpr int kMaxTokensFloat = 6;
+
+// ---- f32 ----
+
+ALT_SIMD_INLINE F32x16 ZeroF32() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+ALT_SIMD_INLINE F32x16 SetF32(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+ALT_SIMD_INLINE F32x16 LoadF32(const float* p) {
+  return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
+ALT_SIMD_INLINE void StoreF32(F32x16 a, float* p) {
+  _mm256_storeu_ps(p, a.lo);
+  _mm256_storeu_ps(p + 8, a.hi);
+}
+ALT_SIMD_INLINE F32x16 Add(F32x16 a, F32x16 b) {
+  return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)};
+}
+ALT_SIMD_INLINE F32x16 Mul(F32x16 a, F32x16 b) {
+  return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)};
+}
+/// a * b + c, rounded once.
+ALT_SIMD_INLINE F32x16 Fma(F32x16 a, F32x16 b, F32x16 c) {
+  return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
+}
+ALT_SIMD_INLINE F32x16 Negate(F32x16 a) {
+  const __m256 sign = _mm256_set1_ps(-0.0f);
+  return {_mm256_xor_ps(a.lo, sign), _mm256_xor_ps(a.hi, sign)};
+}
+/// 16 f16 values.
+ALT_SIMD_INLINE F32x16 LoadF16(const uint8_t* p) {
+  return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
+          _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 16)))};
+}
+
+// ---- i32 ----
+
+ALT_SIMD_INLINE I32x16 ZeroI32() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+ALT_SIMD_INLINE I32x16 SetI32(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+ALT_SIMD_INLINE __m256i Load32Bytes(const uint8_t* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+ALT_SIMD_INLINE I32x16 LoadI32(const uint8_t* p) { return {Load32Bytes(p), Load32Bytes(p + 32)}; }
+/// 16 signed bytes.
+ALT_SIMD_INLINE I32x16 LoadI8(const uint8_t* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm256_cvtepi8_epi32(bytes), _mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8))};
+}
+/// The low byte of each; all are in [-128, 127].
+ALT_SIMD_INLINE void StoreI8(I32x16 a, int8_t* p) {
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a.lo, a.hi), 0xd8);
+  const __m128i bytes =
+      _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+}
+ALT_SIMD_INLINE I32x16 And(I32x16 a, I32x16 b) {
+  return {_mm256_and_si256(a.lo, b.lo), _mm256_and_si256(a.hi, b.hi)};
+}
+ALT_SIMD_INLINE I32x16 Or(I32x16 a, I32x16 b) {
+  return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)};
+}
+template <int kBits>
+ALT_SIMD_INLINE I32x16 ShiftRight(I32x16 a) {
+  return {_mm256_srli_epi32(a.lo, kBits), _mm256_srli_epi32(a.hi, kBits)};
+}
+ALT_SIMD_INLINE I32x16 Max(I32x16 a, I32x16 b) {
+  return {_mm256_max_epi32(a.lo, b.lo), _mm256_max_epi32(a.hi, b.hi)};
+}
+ALT_SIMD_INLINE int32_t LargestOf(I32x16 a) {
+  const __m256i m8 = _mm256_max_epi32(a.lo, a.hi);
+  __m128i m = _mm_max_epi32(_mm256_castsi256_si128(m8), _mm256_extracti128_si256(m8, 1));
+  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
+  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1));
+  return _mm_cvtsi128_si32(m);
+}
+ALT_SIMD_INLINE int32_t SumOf(I32x16 a) {
+  const __m256i s8 = _mm256_add_epi32(a.lo, a.hi);
+  __m128i s = _mm_add_epi32(_mm256_castsi256_si128(s8), _mm256_extracti128_si256(s8, 1));
+  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
+  return _mm_cvtsi128_si32(s);
+}
+ALT_SIMD_INLINE F32x16 ToF32(I32x16 a) {
+  return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)};
+}
+ALT_SIMD_INLINE I32x16 RoundToI32(F32x16 a) {
+  return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)};
+}
+/// The bits of |a|: ordered like the magnitudes, infinity above all numbers and NaN above infinity.
+ALT_SIMD_INLINE I32x16 MagnitudeBits(F32x16 a) {
+  const __m256i mask = _mm256_set1_epi32(0x7fffffff);
+  return {_mm256_and_si256(_mm256_castps_si256(a.lo), mask),
+          _mm256_and_si256(_mm256_castps_si256(a.hi), mask)};
+}
+
+// ---- codes ----
+
+ALT_SIMD_INLINE Bytes64 LoadBytes(const uint8_t* p) {
+  return {Load32Bytes(p), Load32Bytes(p + 32)};
+}
+ALT_SIMD_INLINE void StoreBytes(Bytes64 a, uint8_t* p) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.lo);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32), a.hi);
+}
+ALT_SIMD_INLINE Bytes64 And(Bytes64 a, uint8_t b) {
+  const __m256i mask = _mm256_set1_epi8(static_cast<char>(b));
+  return {_mm256_and_si256(a.lo, mask), _mm256_and_si256(a.hi, mask)};
+}
+ALT_SIMD_INLINE Bytes64 Or(Bytes64 a, Bytes64 b) {
+  return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)};
+}
+/// Shifts each row's four bytes as one number: mask away what came from the neighbour.
+ALT_SIMD_INLINE Bytes64 ShiftRight(Bytes64 a, int bits) {
+  const __m256i count = _mm256_set1_epi32(bits);
+  return {_mm256_srlv_epi32(a.lo, count), _mm256_srlv_epi32(a.hi, count)};
+}
+ALT_SIMD_INLINE Bytes64 ShiftLeft(Bytes64 a, int bits) {
+  const __m256i count = _mm256_set1_epi32(bits);
+  return {_mm256_sllv_epi32(a.lo, count), _mm256_sllv_epi32(a.hi, count)};
+}
+ALT_SIMD_INLINE Bytes64 ShuffleBytes(Bytes64 a, __m128i places) {
+  const __m256i both = _mm256_broadcastsi128_si256(places);
+  return {_mm256_shuffle_epi8(a.lo, both), _mm256_shuffle_epi8(a.hi, both)};
+}
+/// table[a] for bytes below 16.
+ALT_SIMD_INLINE Bytes64 Lookup16(const uint8_t* table, Bytes64 a) {
+  const __m256i values =
+      _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
+  return {_mm256_shuffle_epi8(values, a.lo), _mm256_shuffle_epi8(values, a.hi)};
+}
+/// Byte `index` of each row's four, in all four places.
+ALT_SIMD_INLINE Bytes64 RepeatByte(Bytes64 a, int index) {
+  const int i = index * 0x01010101;
+  return ShuffleBytes(a, _mm_set_epi32(i + 0x0c0c0c0c, i + 0x08080808, i + 0x04040404, i));
+}
+/// a, with `added` set in the bytes where bits & mask is not zero. `mask` has four bytes a row.
+ALT_SIMD_INLINE Bytes64 OrWhere(Bytes64 a, Bytes64 bits, int32_t mask, uint8_t added) {
+  const __m256i m = _mm256_set1_epi32(mask);
+  const __m256i add = _mm256_set1_epi8(static_cast<char>(added));
+  const __m256i zero = _mm256_setzero_si256();
+  const __m256i clear_lo = _mm256_cmpeq_epi8(_mm256_and_si256(bits.lo, m), zero);
+  const __m256i clear_hi = _mm256_cmpeq_epi8(_mm256_and_si256(bits.hi, m), zero);
+  return {_mm256_or_si256(a.lo, _mm256_andnot_si256(clear_lo, add)),
+          _mm256_or_si256(a.hi, _mm256_andnot_si256(clear_hi, add))};
+}
+// ---- integer products: codes x activations (signed), summed by fours ----
+//
+// vpmaddubsw adds two products of an unsigned and a signed byte in 16 bits and saturates. Codes up
+// to 63 are safe as they are. Signed 8-bit codes lend their sign to the activation and keep their
+// magnitude: 2 x 128 x 127 = 32512 fits. (Activations are never -128, whose sign cannot turn.)
+
+constexpr int kSignedBias = 0;  // signed codes stay signed
+ALT_SIMD_INLINE Bytes64 FromSigned(Bytes64 a) { return a; }
+
+/// Steps whose products may be summed in 16 bits: steps x 2 x kMaxCode x 127 <= 32767.
+template <int kMaxCode>
+constexpr int kStepsPerSum = kMaxCode <= 15   ? 8
+                             : kMaxCode <= 31 ? 4
+                             : kMaxCode <= 63 ? 2
+                                              : 1;
+
+// What follows works on one register's rows: 0..7 or 8..15.
+constexpr int kRegisters = 2;  // of 16 rows
+
+struct RowBytes4 {
+  __m256i v;
+};
+struct RowI32 {
+  __m256i v;
+};
+struct DotSum {
+  __m256i v;  // 16-bit sums
+};
+/// Four activations, the same for all rows.
+ALT_SIMD_INLINE RowBytes4 Broadcast4(const int8_t* p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  return {_mm256_set1_epi32(four)};
+}
+template <int kRegister>
+ALT_SIMD_INLINE RowBytes4 RegisterOf(Bytes64 a) {
+  return {kRegister == 0 ? a.lo : a.hi};
+}
+ALT_SIMD_INLINE RowI32 SetRowI32(int32_t x) { return {_mm256_set1_epi32(x)}; }
+ALT_SIMD_INLINE DotSum StartDot(RowI32 /*sum*/) { return {_mm256_setzero_si256()}; }
+template <int kMaxCode>
+ALT_SIMD_INLINE DotSum DotStep(DotSum dot, RowBytes4 codes, RowBytes4 activations) {
+  const bool is_unsigned = kMaxCode <= 63;
+  const __m256i u8 = is_unsigned ? codes.v : _mm256_abs_epi8(codes.v);
+  const __m256i s8 = is_unsigned ? activations.v : _mm256_sign_epi8(activations.v, codes.v);
+  __m256i sum = _mm256_add_epi16(dot.v, _mm256_maddubs_epi16(u8, s8));
+  // Without this gcc turns the chain of sums into a tree and spills the products it needs for it.
+  asm("" : "+x"(sum));
+  return {sum};
+}
+ALT_SIMD_INLINE RowI32 FinishDot(RowI32 sum, DotSum dot) {
+  __m256i total = _mm256_add_epi32(sum.v, _mm256_madd_epi16(dot.v, _mm256_set1_epi16(1)));
+  asm("" : "+x"(total));  // as in DotStep
+  return {total};
+}
+/// sum + isum * (scale * x_scale), in the rows of one register.
+template <int kRegister>
+ALT_SIMD_INLINE void AddScaled(RowI32 isum, F32x16 scale, float x_scale, F32x16* sum) {
+  const __m256 rows = _mm256_cvtepi32_ps(isum.v);
+  const __m256 x = _mm256_set1_ps(x_scale);
+  if constexpr (kRegister == 0) {
+    sum->lo = _mm256_fmadd_ps(rows, _mm256_mul_ps(scale.lo, x), sum->lo);
+  } else {
+    sum->hi = _mm256_fmadd_ps(rows, _mm256_mul_ps(scale.hi, x), sum->hi);
+  }
+}
+
+// ---- 16-bit floats, two columns a row -> one vector a column ----
+
+struct TwoColumns {
+  F32x16 first, second;
+};
+ALT_SIMD_INLINE TwoColumns ColumnsFromBf16(const uint8_t* p) {
+  const Bytes64 bits = LoadBytes(p);
+  const __m256i upper = _mm256_set1_epi32(static_cast<int32_t>(0xffff0000u));
+  return {{_mm256_castsi256_ps(_mm256_slli_epi32(bits.lo, 16)),
+           _mm256_castsi256_ps(_mm256_slli_epi32(bits.hi, 16))},
+          {_mm256_castsi256_ps(_mm256_and_si256(bits.lo, upper)),
+           _mm256_castsi256_ps(_mm256_and_si256(bits.hi, upper))}};
+}
+ALT_SIMD_INLINE TwoColumns ColumnsFromF16(const uint8_t* p) {
+  // In each half of 4 rows the first column's values move together, then the second's.
+  const Bytes64 sorted = ShuffleBytes(
+      LoadBytes(p), _mm_set_epi8(15, 14, 11, 10, 7, 6, 3, 2, 13, 12, 9, 8, 5, 4, 1, 0));
+  const __m256i lo = _mm256_permute4x64_epi64(sorted.lo, 0xd8);
+  const __m256i hi = _mm256_permute4x64_epi64(sorted.hi, 0xd8);
+  return {
+      {_mm256_cvtph_ps(_mm256_castsi256_si128(lo)), _mm256_cvtph_ps(_mm256_castsi256_si128(hi))},
+      {_mm256_cvtph_ps(_mm256_extracti128_si256(lo, 1)),
+       _mm256_cvtph_ps(_mm256_extracti128_si256(hi, 1))}};
+}
+
+ALT_SIMD_INLINE void Prefetch(const uint8_t* p) {
+  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
+}
+
+}  // namespace
+}  // namespace altteul::kernels

@@ -1,0 +1,194 @@
+// The vectors of AVX-512 (F, BW, DQ, VL, VNNI, BF16) under the names that linear.inl is written in.
+//
+// Everything is 16 rows wide: F32x16 and I32x16 hold one number a row, Bytes64 holds four columns'
+// codes a row (row r in bytes 4r .. 4r + 3). simd_avx2.h has the same names.
+
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#define ALT_SIMD_INLINE inline __attribute__((always_inline))
+#define ALT_SIMD_NOINLINE __attribute__((noinline))
+
+namespace altteul::kernels {
+namespace {
+
+struct F32x16 {
+  __m512 v;
+};
+struct I32x16 {
+  __m512i v;
+};
+struct Bytes64 {
+  __m512i v;
+};
+
+// Tokens that share one pass over the weights: 8 sums in integers, 8 in f32 and 8 of the minimums
+// leave 8 of the 32 registers for weights and scales.
+constexpr int kMaxTokensP8 = 8;
+constexpr int kMaxTokensFloat = 12;
+
+// ---- f32 ----
+
+ALT_SIMD_INLINE F32x16 ZeroF32() { return {_mm512_setzero_ps()}; }
+ALT_SIMD_INLINE F32x16 SetF32(float x) { return {_mm512_set1_ps(x)}; }
+ALT_SIMD_INLINE F32x16 LoadF32(const float* p) { return {_mm512_loadu_ps(p)}; }
+ALT_SIMD_INLINE void StoreF32(F32x16 a, float* p) { _mm512_storeu_ps(p, a.v); }
+ALT_SIMD_INLINE F32x16 Add(F32x16 a, F32x16 b) { return {_mm512_add_ps(a.v, b.v)}; }
+ALT_SIMD_INLINE F32x16 Mul(F32x16 a, F32x16 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+/// a * b + c, rounded once.
+ALT_SIMD_INLINE F32x16 Fma(F32x16 a, F32x16 b, F32x16 c) {
+  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
+}
+ALT_SIMD_INLINE F32x16 Negate(F32x16 a) { return {_mm512_xor_ps(a.v, _mm512_set1_ps(-0.0f))}; }
+/// 16 f16 values.
+ALT_SIMD_INLINE F32x16 LoadF16(const uint8_t* p) {
+  return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+
+// ---- i32 ----
+
+ALT_SIMD_INLINE I32x16 ZeroI32() { return {_mm512_setzero_si512()}; }
+ALT_SIMD_INLINE I32x16 SetI32(int32_t x) { return {_mm512_set1_epi32(x)}; }
+ALT_SIMD_INLINE I32x16 LoadI32(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+/// 16 signed bytes.
+ALT_SIMD_INLINE I32x16 LoadI8(const uint8_t* p) {
+  return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+/// The low byte of each; all are in [-128, 127].
+ALT_SIMD_INLINE void StoreI8(I32x16 a, int8_t* p) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
+}
+ALT_SIMD_INLINE I32x16 And(I32x16 a, I32x16 b) { return {_mm512_and_si512(a.v, b.v)}; }
+ALT_SIMD_INLINE I32x16 Or(I32x16 a, I32x16 b) { return {_mm512_or_si512(a.v, b.v)}; }
+template <int kBits>
+ALT_SIMD_INLINE I32x16 ShiftRight(I32x16 a) {
+  return {_mm512_srli_epi32(a.v, kBits)};
+}
+ALT_SIMD_INLINE I32x16 Max(I32x16 a, I32x16 b) { return {_mm512_max_epi32(a.v, b.v)}; }
+ALT_SIMD_INLINE int32_t LargestOf(I32x16 a) { return _mm512_reduce_max_epi32(a.v); }
+ALT_SIMD_INLINE int32_t SumOf(I32x16 a) { return _mm512_reduce_add_epi32(a.v); }
+ALT_SIMD_INLINE F32x16 ToF32(I32x16 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+ALT_SIMD_INLINE I32x16 RoundToI32(F32x16 a) { return {_mm512_cvtps_epi32(a.v)}; }
+/// The bits of |a|: ordered like the magnitudes, infinity above all numbers and NaN above infinity.
+ALT_SIMD_INLINE I32x16 MagnitudeBits(F32x16 a) {
+  return {_mm512_and_si512(_mm512_castps_si512(a.v), _mm512_set1_epi32(0x7fffffff))};
+}
+
+// ---- codes ----
+
+ALT_SIMD_INLINE Bytes64 LoadBytes(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+ALT_SIMD_INLINE void StoreBytes(Bytes64 a, uint8_t* p) { _mm512_storeu_si512(p, a.v); }
+ALT_SIMD_INLINE Bytes64 And(Bytes64 a, uint8_t b) {
+  return {_mm512_and_si512(a.v, _mm512_set1_epi8(static_cast<char>(b)))};
+}
+ALT_SIMD_INLINE Bytes64 Or(Bytes64 a, Bytes64 b) { return {_mm512_or_si512(a.v, b.v)}; }
+/// Shifts each row's four bytes as one number: mask away what came from the neighbour.
+ALT_SIMD_INLINE Bytes64 ShiftRight(Bytes64 a, int bits) {
+  return {_mm512_srlv_epi32(a.v, _mm512_set1_epi32(bits))};
+}
+ALT_SIMD_INLINE Bytes64 ShiftLeft(Bytes64 a, int bits) {
+  return {_mm512_sllv_epi32(a.v, _mm512_set1_epi32(bits))};
+}
+/// table[a] for bytes below 16.
+ALT_SIMD_INLINE Bytes64 Lookup16(const uint8_t* table, Bytes64 a) {
+  const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+  return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(values), a.v)};
+}
+/// Byte `index` of each row's four, in all four places.
+ALT_SIMD_INLINE Bytes64 RepeatByte(Bytes64 a, int index) {
+  const int i = index * 0x01010101;
+  return {_mm512_shuffle_epi8(a.v, _mm512_broadcast_i32x4(_mm_set_epi32(
+                                       i + 0x0c0c0c0c, i + 0x08080808, i + 0x04040404, i)))};
+}
+/// a, with `added` set in the bytes where bits & mask is not zero. `mask` has four bytes a row.
+ALT_SIMD_INLINE Bytes64 OrWhere(Bytes64 a, Bytes64 bits, int32_t mask, uint8_t added) {
+  const __mmask64 where = _mm512_test_epi8_mask(bits.v, _mm512_set1_epi32(mask));
+  return {_mm512_mask_add_epi8(a.v, where, a.v, _mm512_set1_epi8(static_cast<char>(added)))};
+}
+// ---- integer products: codes (unsigned) x activations (signed), summed by fours ----
+
+// Signed 8-bit codes become unsigned ones with this bias.
+constexpr int kSignedBias = 128;
+ALT_SIMD_INLINE Bytes64 FromSigned(Bytes64 a) {
+  return {_mm512_xor_si512(a.v, _mm512_set1_epi8(static_cast<char>(kSignedBias)))};
+}
+
+/// Steps whose products may be summed before they must go to the i32 sum. Here they go at once.
+template <int kMaxCode>
+constexpr int kStepsPerSum = 8;
+
+// What follows works on one register's rows: here on all 16, in simd_avx2.h on 8.
+constexpr int kRegisters = 1;  // of 16 rows
+
+struct RowBytes4 {
+  __m512i v;
+};
+struct RowI32 {
+  __m512i v;
+};
+struct DotSum {
+  __m512i v;
+};
+/// Four activations, the same for all rows.
+ALT_SIMD_INLINE RowBytes4 Broadcast4(const int8_t* p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  return {_mm512_set1_epi32(four)};
+}
+template <int kRegister>
+ALT_SIMD_INLINE RowBytes4 RegisterOf(Bytes64 a) {
+  return {a.v};
+}
+ALT_SIMD_INLINE RowI32 SetRowI32(int32_t x) { return {_mm512_set1_epi32(x)}; }
+ALT_SIMD_INLINE DotSum StartDot(RowI32 sum) { return {sum.v}; }
+template <int kMaxCode>
+ALT_SIMD_INLINE DotSum DotStep(DotSum dot, RowBytes4 codes, RowBytes4 activations) {
+  return {_mm512_dpbusd_epi32(dot.v, codes.v, activations.v)};
+}
+ALT_SIMD_INLINE RowI32 FinishDot(RowI32 /*sum*/, DotSum dot) { return {dot.v}; }
+/// sum + isum * (scale * x_scale), in the rows of one register.
+template <int kRegister>
+ALT_SIMD_INLINE void AddScaled(RowI32 isum, F32x16 scale, float x_scale, F32x16* sum) {
+  const __m512 both = _mm512_mul_ps(scale.v, _mm512_set1_ps(x_scale));
+  sum->v = _mm512_fmadd_ps(_mm512_cvtepi32_ps(isum.v), both, sum->v);
+}
+
+// ---- bf16 products ----
+
+struct Bf16Pairs {
+  __m512bh v;
+};
+ALT_SIMD_INLINE Bf16Pairs LoadPairs(const uint8_t* p) {
+  const __m512i bits = _mm512_loadu_si512(p);
+  Bf16Pairs pairs;
+  __builtin_memcpy(&pairs.v, &bits, sizeof bits);
+  return pairs;
+}
+ALT_SIMD_INLINE void StorePairs(Bf16Pairs a, uint8_t* p) { __builtin_memcpy(p, &a.v, sizeof a.v); }
+/// 16 pairs of f16, rounded to bf16.
+ALT_SIMD_INLINE Bf16Pairs PairsFromF16(const uint8_t* p) {
+  return {_mm512_cvtne2ps_pbh(LoadF16(p + 32).v, LoadF16(p).v)};
+}
+/// Two activations, the same for all rows.
+ALT_SIMD_INLINE Bf16Pairs BroadcastPair(const uint16_t* p) {
+  int32_t two;
+  __builtin_memcpy(&two, p, sizeof two);
+  const __m512i bits = _mm512_set1_epi32(two);
+  Bf16Pairs pairs;
+  __builtin_memcpy(&pairs.v, &bits, sizeof bits);
+  return pairs;
+}
+ALT_SIMD_INLINE F32x16 DotPairs(F32x16 sum, Bf16Pairs a, Bf16Pairs b) {
+  return {_mm512_dpbf16_ps(sum.v, a.v, b.v)};
+}
+
+ALT_SIMD_INLINE void Prefetch(const uint8_t* p) {
+  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
+}
+
+}  // namespace
+}  // namespace altteul::kernels

@@ -1,0 +1,24 @@
+// The table of AVX-512 with VNNI and BF16. Compiled for any x86-64: only the functions it names are
+// not.
+
+#include "kernels/x86/float_kernels_x86.h"
+#include "kernels/x86/kernels_x86.h"
+
+namespace altteul::kernels {
+
+const KernelTable kAvx512Kernels = {
+    .name = "avx512",
+    .fast_panel = FastPanelAvx512,
+    .embed = EmbedRows,
+    .prepare = PrepareAvx512,
+    .linear = LinearAvx512,
+    .rms_norm = RmsNormAvx512,
+    .rope = RopeAvx512,
+    .glu = GluAvx512,
+    .add = AddAvx512,
+    .softcap = SoftcapAvx512,
+    .store_kv = StoreKvAvx512,
+    .attend = AttendAvx512,
+};
+
+}  // namespace altteul::kernels

@@ -1,0 +1,51 @@
+// EXAONE 4 (LG AI Research, arXiv 2507.11407), a Korean and English family: norms after each
+// sub-block only, norms on q and k, and in the large model three local layers with rope, then a
+// global one without.
+
+#include <array>
+
+#include <nlohmann/json.hpp>
+
+#include "model/family.h"
+
+namespace altteul::model {
+namespace {
+
+constexpr std::array<std::string_view, 1> kHf = {"Exaone4ForCausalLM"};
+constexpr std::array kTensorNames = {
+    NamePair{"post_attention_layernorm", "post_attention_norm"},
+    NamePair{"post_feedforward_layernorm", "post_ffw_norm"},
+};
+constexpr size_t kPattern = 4;  // every fourth layer is global
+
+Status Fill(const Checkpoint& file, ModelConfig& config) {
+  for (BlockPlan& block : config.blocks) {
+    block.pre_norm = false;
+    block.post_norm = true;
+    block.qk_norm = true;
+  }
+  ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, config));
+  ALT_ASSIGN_OR_RETURN(const auto window, file.Uint("attention.sliding_window"));
+  if (!window || *window == 0) return Status();
+
+  ALT_ASSIGN_OR_RETURN(std::vector<bool> local, HfLocalLayers(file, config.n_layers));
+  if (local.empty()) {
+    for (size_t layer = 0; layer < config.n_layers; ++layer) {
+      local.push_back((layer + 1) % kPattern != 0);
+    }
+  }
+  for (size_t layer = 0; layer < config.n_layers; ++layer) {
+    if (!local[layer]) config.blocks[layer].rope.reset();
+  }
+  return FillWindows(file, local, config);
+}
+
+}  // namespace
+
+extern const Family kExaone4;
+const Family kExaone4 = {.gguf_architecture = "exaone4",
+                         .hf_architectures = kHf,
+                         .hf_tensor_names = kTensorNames,
+                         .fill = Fill};
+
+}  // namespace altteul::model

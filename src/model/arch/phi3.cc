@@ -1,0 +1,142 @@
+// Phi-3 and Phi-4-mini (Abdin et al., arXiv 2404.14219): q, k, v fused, gate and up fused, and for
+// long contexts a second set of rope frequencies (LongRoPE, Ding et al., arXiv 2402.13753).
+
+#include <array>
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include "model/family.h"
+#include "model/tensor_values.h"
+
+namespace altteul::model {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array<std::string_view, 1> kHf = {"Phi3ForCausalLM"};
+
+struct LongRope {
+  std::vector<double> short_factors, long_factors;
+  double original_context = 0;
+  double magnitude = 1.0;
+};
+
+// transformers' default: how much softmax must sharpen when positions are squeezed.
+double Magnitude(double context, double original) {
+  const double factor = context / original;
+  return factor <= 1.0 ? 1.0 : std::sqrt(1.0 + std::log(factor) / std::log(original));
+}
+
+Result<std::vector<double>> Factors(const Checkpoint& file, const json& parameters,
+                                    const char* key) {
+  const auto found = parameters.find(key);
+  if (found == parameters.end() || !found->is_array()) {
+    return Status(ErrorCode::kCorruptFile, file.path() + ": longrope lacks the list " + key);
+  }
+  std::vector<double> values;
+  for (const json& value : *found) {
+    if (!value.is_number()) {
+      return Status(ErrorCode::kCorruptFile, file.path() + ": " + key + " holds no number");
+    }
+    values.push_back(value.get<double>());
+  }
+  return values;
+}
+
+Result<double> Number(const Checkpoint& file, const json& first, const json& second,
+                      const char* key) {
+  for (const json* place : {&first, &second}) {
+    const auto found = place->find(key);
+    if (found != place->end() && found->is_number()) return found->get<double>();
+  }
+  return Status(ErrorCode::kCorruptFile, file.path() + ": longrope lacks " + key);
+}
+
+// Nothing when the folder's rope is a plain one.
+Result<std::optional<LongRope>> FromFolder(const Checkpoint& file, const ModelConfig& config) {
+  const json* parameters = HfRopeParameters(file, "full_attention");
+  if (parameters == nullptr || !parameters->contains("long_factor")) {
+    return std::optional<LongRope>();
+  }
+  LongRope rope;
+  ALT_ASSIGN_OR_RETURN(rope.short_factors, Factors(file, *parameters, "short_factor"));
+  ALT_ASSIGN_OR_RETURN(rope.long_factors, Factors(file, *parameters, "long_factor"));
+  ALT_ASSIGN_OR_RETURN(
+      rope.original_context,
+      Number(file, *parameters, *file.hf_config(), "original_max_position_embeddings"));
+  const auto given = parameters->find("attention_factor");
+  rope.magnitude = given != parameters->end() && given->is_number()
+                       ? given->get<double>()
+                       : Magnitude(static_cast<double>(config.context), rope.original_context);
+  return std::optional<LongRope>(std::move(rope));
+}
+
+Result<std::vector<double>> FactorTensor(const Checkpoint& file, const std::string& name,
+                                         size_t n) {
+  const TensorView* view = file.Find(name);
+  if (view == nullptr) {
+    return Status(ErrorCode::kCorruptFile, file.path() + ": tensor " + name + " is missing");
+  }
+  ALT_ASSIGN_OR_RETURN(const std::vector<float> values, ReadVector(*view, n, name));
+  return std::vector<double>(values.begin(), values.end());
+}
+
+Result<std::optional<LongRope>> FromGguf(const Checkpoint& file, size_t n_pairs) {
+  if (file.Find("rope_factors_long.weight") == nullptr) return std::optional<LongRope>();
+  LongRope rope;
+  ALT_ASSIGN_OR_RETURN(rope.short_factors, FactorTensor(file, "rope_factors_short.weight", n_pairs));
+  ALT_ASSIGN_OR_RETURN(rope.long_factors, FactorTensor(file, "rope_factors_long.weight", n_pairs));
+  ALT_ASSIGN_OR_RETURN(rope.original_context,
+                       file.RequiredFloat("rope.scaling.original_context_length"));
+  ALT_ASSIGN_OR_RETURN(const auto magnitude, file.Float("rope.scaling.attn_factor"));
+  rope.magnitude = magnitude.value_or(1.0);
+  return std::optional<LongRope>(std::move(rope));
+}
+
+Status FillLongRope(const Checkpoint& file, ModelConfig& config) {
+  ALT_ASSIGN_OR_RETURN(const double base, RopeBase(file, "rope.freq_base", 10000.0));
+  ALT_ASSIGN_OR_RETURN(const size_t n_rotated, RotatedDims(file, config));
+  const bool folder = file.hf_config() != nullptr;
+  ALT_ASSIGN_OR_RETURN(const std::optional<LongRope> longrope,
+                       folder ? FromFolder(file, config) : FromGguf(file, n_rotated / 2));
+  if (!longrope) return FillRope(file, kernels::RopePairs::kHalves, config);
+
+  RopePlan rope;
+  rope.frequencies = PlainFrequencies(base, n_rotated);
+  rope.frequencies_long = rope.frequencies;
+  if (longrope->short_factors.size() != n_rotated / 2 ||
+      longrope->long_factors.size() != n_rotated / 2 || !(longrope->original_context >= 1)) {
+    return Status(ErrorCode::kCorruptFile,
+                  file.path() + ": longrope has " + std::to_string(longrope->short_factors.size()) +
+                      " short and " + std::to_string(longrope->long_factors.size()) +
+                      " long factors, expected " + std::to_string(n_rotated / 2) + " of each");
+  }
+  for (size_t i = 0; i < n_rotated / 2; ++i) {
+    rope.frequencies[i] /= longrope->short_factors[i];
+    rope.frequencies_long[i] /= longrope->long_factors[i];
+  }
+  rope.original_context = static_cast<size_t>(longrope->original_context);
+  rope.magnitude = longrope->magnitude;
+  config.ropes = {std::move(rope)};
+  for (BlockPlan& block : config.blocks) block.rope = 0;
+  return Status();
+}
+
+Status Fill(const Checkpoint& file, ModelConfig& config) {
+  config.fused_qkv = true;
+  config.fused_gate_up = true;
+  ALT_RETURN_IF_ERROR(FillLongRope(file, config));
+  // Both spellings carry the window. (llama.cpp ignores it for phi3; transformers does not.)
+  return FillWindows(file, std::vector<bool>(config.n_layers, true), config);
+}
+
+}  // namespace
+
+extern const Family kPhi3;
+const Family kPhi3 = {.gguf_architecture = "phi3",
+                      .hf_architectures = kHf,
+                      .hf_tensor_names = {},
+                      .fill = Fill};
+
+}  // namespace altteul::model

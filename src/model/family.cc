@@ -1,0 +1,164 @@
+#include "model/family.h"
+
+#include <array>
+#include <cmath>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+namespace altteul::model {
+
+extern const Family kLlama, kQwen2, kQwen3, kGemma2, kGemma3, kPhi3, kExaone4;  // arch/<name>.cc
+
+namespace {
+
+constexpr std::array kFamilies = {&kLlama,  &kQwen2, &kQwen3,  &kGemma2,
+                                  &kGemma3, &kPhi3,  &kExaone4};
+
+// Bounds that no published model comes near; beyond them sizes stop being believable.
+constexpr uint64_t kMaxLayers = 1024;
+constexpr uint64_t kMaxWidth = uint64_t{1} << 20;
+constexpr uint64_t kMaxVocabulary = uint64_t{1} << 24;
+
+Result<size_t> Size(const Checkpoint& file, std::string_view key, uint64_t limit) {
+  ALT_ASSIGN_OR_RETURN(const uint64_t value, file.RequiredUint(key));
+  if (value == 0 || value > limit) {
+    return Status(ErrorCode::kCorruptFile, file.path() + ": " + std::string(key) + " is " +
+                                               std::to_string(value) + ", expected 1 to " +
+                                               std::to_string(limit));
+  }
+  return static_cast<size_t>(value);
+}
+
+Result<size_t> SizeOr(const Checkpoint& file, std::string_view key, uint64_t limit,
+                      size_t fallback) {
+  ALT_ASSIGN_OR_RETURN(const auto present, file.Uint(key));
+  if (!present) return fallback;
+  return Size(file, key, limit);
+}
+
+Status FillHeads(const Checkpoint& file, ModelConfig& config) {
+  ALT_ASSIGN_OR_RETURN(config.n_heads, Size(file, "attention.head_count", kMaxWidth));
+  ALT_ASSIGN_OR_RETURN(config.n_kv_heads,
+                       SizeOr(file, "attention.head_count_kv", kMaxWidth, config.n_heads));
+  if (config.n_heads % config.n_kv_heads != 0) {
+    return Status(ErrorCode::kCorruptFile,
+                  file.path() + ": " + std::to_string(config.n_heads) +
+                      " heads cannot share " + std::to_string(config.n_kv_heads) + " KV heads");
+  }
+  ALT_ASSIGN_OR_RETURN(const auto head_dim, file.Uint("attention.key_length"));
+  if (!head_dim && config.hidden % config.n_heads != 0) {
+    return Status(ErrorCode::kCorruptFile,
+                  file.path() + ": width " + std::to_string(config.hidden) + " cannot be cut into " +
+                      std::to_string(config.n_heads) + " heads");
+  }
+  ALT_ASSIGN_OR_RETURN(config.head_dim, SizeOr(file, "attention.key_length", kMaxWidth,
+                                               config.hidden / config.n_heads));
+  if (config.head_dim * config.n_heads > kMaxWidth) {
+    return Status(ErrorCode::kCorruptFile, file.path() + ": " + std::to_string(config.n_heads) +
+                                               " heads of " + std::to_string(config.head_dim));
+  }
+  ALT_ASSIGN_OR_RETURN(const auto value_dim, file.Uint("attention.value_length"));
+  if (value_dim && *value_dim != config.head_dim) {
+    return Status(ErrorCode::kUnsupported,
+                  file.path() + ": values of " + std::to_string(*value_dim) + " beside keys of " +
+                      std::to_string(config.head_dim) + " are not supported");
+  }
+  return Status();
+}
+
+Status FillCommon(const Checkpoint& file, ModelConfig& config) {
+  ALT_ASSIGN_OR_RETURN(config.n_layers, Size(file, "block_count", kMaxLayers));
+  ALT_ASSIGN_OR_RETURN(config.hidden, Size(file, "embedding_length", kMaxWidth));
+  ALT_ASSIGN_OR_RETURN(config.ffn, Size(file, "feed_forward_length", kMaxWidth));
+  ALT_RETURN_IF_ERROR(FillHeads(file, config));
+  ALT_ASSIGN_OR_RETURN(config.context,
+                       SizeOr(file, "context_length", uint64_t{1} << 32, config.context));
+  ALT_ASSIGN_OR_RETURN(const double eps, file.RequiredFloat("attention.layer_norm_rms_epsilon"));
+  if (!(eps >= 0 && eps < 1)) {
+    return Status(ErrorCode::kCorruptFile,
+                  file.path() + ": the norms' epsilon is " + std::to_string(eps));
+  }
+  config.norm_eps = static_cast<float>(eps);
+  config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
+
+  const TensorView* embedding = file.Find("token_embd.weight");
+  if (embedding == nullptr || embedding->shape.n_dims != 2 ||
+      embedding->shape.cols() != config.hidden || embedding->shape.rows() > kMaxVocabulary) {
+    return Status(ErrorCode::kCorruptFile,
+                  file.path() + ": token_embd.weight is " +
+                      (embedding == nullptr ? "missing" : embedding->shape.ToString()) +
+                      ", expected [vocabulary, " + std::to_string(config.hidden) + "]");
+  }
+  config.vocabulary = embedding->shape.rows();
+  config.blocks.assign(config.n_layers, BlockPlan{});
+  return Status();
+}
+
+}  // namespace
+
+std::span<const Family* const> AllFamilies() { return kFamilies; }
+
+const Family* FindFamily(std::string_view gguf_architecture) {
+  for (const Family* family : kFamilies) {
+    if (family->gguf_architecture == gguf_architecture) return family;
+  }
+  return nullptr;
+}
+
+const Family* FindFamilyByHf(std::string_view hf_architecture) {
+  for (const Family* family : kFamilies) {
+    for (const std::string_view name : family->hf_architectures) {
+      if (name == hf_architecture) return family;
+    }
+  }
+  return nullptr;
+}
+
+Result<ModelConfig> ReadConfig(const Checkpoint& file) {
+  const Family* family = FindFamily(file.architecture());
+  if (family == nullptr) {
+    std::string known;
+    for (const Family* each : kFamilies) {
+      known += (known.empty() ? "" : ", ") + std::string(each->gguf_architecture);
+    }
+    return Status(ErrorCode::kUnsupported, file.path() + ": architecture '" +
+                                               std::string(file.architecture()) +
+                                               "' is not supported; these are: " + known);
+  }
+  ModelConfig config;
+  config.family = file.architecture();
+  ALT_RETURN_IF_ERROR(FillCommon(file, config));
+  ALT_RETURN_IF_ERROR(family->fill(file, config));
+  return config;
+}
+
+Result<std::vector<bool>> HfLocalLayers(const Checkpoint& file, size_t n_layers) {
+  std::vector<bool> local;
+  if (file.hf_config() == nullptr) return local;
+  const auto types = file.hf_config()->find("layer_types");
+  if (types == file.hf_config()->end() || types->is_null()) return local;
+  if (!types->is_array() || types->size() != n_layers) {
+    return Status(ErrorCode::kCorruptFile,
+                  file.path() + ": layer_types is no list of " + std::to_string(n_layers));
+  }
+  for (const auto& type : *types) {
+    if (type != "sliding_attention" && type != "full_attention") {
+      return Status(ErrorCode::kUnsupported,
+                    file.path() + ": layer type " + type.dump() + " is not supported");
+    }
+    local.push_back(type == "sliding_attention");
+  }
+  return local;
+}
+
+Status FillWindows(const Checkpoint& file, const std::vector<bool>& local, ModelConfig& config) {
+  ALT_ASSIGN_OR_RETURN(const auto window, file.Uint("attention.sliding_window"));
+  if (!window || *window == 0) return Status();
+  for (size_t layer = 0; layer < config.n_layers; ++layer) {
+    if (local[layer]) config.blocks[layer].window = static_cast<size_t>(*window);
+  }
+  return Status();
+}
+
+}  // namespace altteul::model

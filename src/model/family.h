@@ -1,0 +1,57 @@
+// A model family: which files are its own and how they fill a ModelConfig. Adding one is a file in
+// arch/ and a row in arch/families.cc.
+
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "base/status.h"
+#include "model/checkpoint.h"
+#include "model/config.h"
+#include "model/hf_names.h"
+
+namespace altteul::model {
+
+struct Family {
+  std::string_view gguf_architecture;                   ///< general.architecture
+  std::span<const std::string_view> hf_architectures;   ///< config.json "architectures"
+  std::span<const NamePair> hf_tensor_names;            ///< where they differ from the usual ones
+  /// Fills what FillCommon() did not. Every size has been read and checked before.
+  Status (*fill)(const Checkpoint& file, ModelConfig& config);
+};
+
+std::span<const Family* const> AllFamilies();
+const Family* FindFamily(std::string_view gguf_architecture);
+const Family* FindFamilyByHf(std::string_view hf_architecture);
+
+/// Reads and checks the configuration of a checkpoint.
+/// @return kUnsupported naming the architecture and those we know; kCorruptFile naming the key
+Result<ModelConfig> ReadConfig(const Checkpoint& file);
+
+// What families share.
+
+/// One rope for every layer, from rope.freq_base, rope.dimension_count, rope scaling and
+/// rope_freqs.weight. `pairs` is what GGUF files of the family use; folders always use halves.
+Status FillRope(const Checkpoint& file, kernels::RopePairs pairs, ModelConfig& config);
+
+/// Frequencies base^(-2i / n_rotated), i < n_rotated / 2.
+std::vector<double> PlainFrequencies(double base, size_t n_rotated);
+
+/// How many of a head's dimensions rope turns: rope.dimension_count, or partial_rotary_factor.
+Result<size_t> RotatedDims(const Checkpoint& file, const ModelConfig& config);
+
+/// A positive, finite rope base, `fallback` when absent.
+Result<double> RopeBase(const Checkpoint& file, std::string_view key, double fallback);
+
+/// Sets BlockPlan::window of the layers where local(layer) holds, from attention.sliding_window.
+Status FillWindows(const Checkpoint& file, const std::vector<bool>& local, ModelConfig& config);
+
+/// The layers that a folder's config.json calls local ("layer_types"), [n_layers]; empty when absent.
+Result<std::vector<bool>> HfLocalLayers(const Checkpoint& file, size_t n_layers);
+
+/// rope_parameters (transformers 5) or rope_scaling (before), or null. With several groups of
+/// parameters, those of `layer_type` ("full_attention").
+const nlohmann::json* HfRopeParameters(const Checkpoint& file, std::string_view layer_type);
+
+}  // namespace altteul::model

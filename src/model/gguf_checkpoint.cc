@@ -1,0 +1,79 @@
+#include "model/gguf_checkpoint.h"
+
+#include <utility>
+
+#include "formats/gguf.h"
+
+namespace altteul::model {
+namespace {
+
+using formats::GgufFile;
+
+class GgufCheckpoint : public Checkpoint {
+ public:
+  GgufCheckpoint(std::string path, GgufFile file) : path_(std::move(path)), file_(std::move(file)) {}
+
+  Status Index() {
+    ALT_ASSIGN_OR_RETURN(const auto architecture, file_.GetString("general.architecture"));
+    if (!architecture) {
+      return Status(ErrorCode::kCorruptFile, path_ + ": general.architecture is missing");
+    }
+    architecture_ = *architecture;
+    for (const formats::GgufTensor& tensor : file_.tensors()) {
+      ALT_RETURN_IF_ERROR(AddTensor(std::string(tensor.name), tensor.view));
+    }
+    return Status();
+  }
+
+  std::string_view architecture() const override { return architecture_; }
+  const std::string& path() const override { return path_; }
+  uint64_t file_bytes() const override { return file_.file_bytes(); }
+  const GgufFile* gguf() const override { return &file_; }
+
+  Result<std::optional<uint64_t>> Uint(std::string_view key) const override {
+    return file_.GetUint(FullKey(key));
+  }
+  Result<std::optional<double>> Float(std::string_view key) const override {
+    return file_.GetFloat(FullKey(key));
+  }
+  Result<std::optional<bool>> Bool(std::string_view key) const override {
+    return file_.GetBool(FullKey(key));
+  }
+  Result<std::optional<std::string>> String(std::string_view key) const override {
+    ALT_ASSIGN_OR_RETURN(const auto text, file_.GetString(FullKey(key)));
+    if (!text) return std::optional<std::string>();
+    return std::optional<std::string>(*text);
+  }
+
+  void ReleasePages(std::span<const std::byte> bytes) const override { file_.ReleasePages(bytes); }
+
+  Result<text::TokenizerSpec> ReadTokenizer() const override {
+    return ReadGgufTokenizer(file_, path_);
+  }
+  Result<std::string> ReadChatTemplate() const override {
+    ALT_ASSIGN_OR_RETURN(const auto text, file_.GetString("tokenizer.chat_template"));
+    return std::string(text.value_or(""));
+  }
+  std::string License() const override {
+    const auto text = file_.GetString("general.license");
+    return text.ok() && text.value() ? std::string(*text.value()) : "";
+  }
+
+ private:
+  std::string FullKey(std::string_view key) const { return architecture_ + "." + std::string(key); }
+
+  std::string path_;
+  GgufFile file_;
+  std::string architecture_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<const Checkpoint>> OpenGgufCheckpoint(const std::string& path) {
+  ALT_ASSIGN_OR_RETURN(GgufFile file, GgufFile::Open(path));
+  auto checkpoint = std::make_unique<GgufCheckpoint>(path, std::move(file));
+  ALT_RETURN_IF_ERROR(checkpoint->Index());
+  return std::unique_ptr<const Checkpoint>(std::move(checkpoint));
+}
+
+}  // namespace altteul::model

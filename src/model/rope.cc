@@ -1,0 +1,169 @@
+// How a file's words about rope become frequencies.
+
+#include <cmath>
+#include <numbers>
+
+#include <nlohmann/json.hpp>
+
+#include "model/family.h"
+#include "model/tensor_values.h"
+
+namespace altteul::model {
+namespace {
+
+using nlohmann::json;
+
+Status Unsupported(const Checkpoint& file, const std::string& type) {
+  return Status(ErrorCode::kUnsupported, file.path() + ": rope scaling '" + type +
+                                             "' is not supported (linear, llama3 and longrope are)");
+}
+
+// Llama 3.1's rule: long wavelengths are stretched by `factor`, short ones kept, the band between
+// blended (transformers, modeling_rope_utils, "llama3").
+Status ScaleLlama3(const Checkpoint& file, const json& parameters, RopePlan& rope) {
+  double values[4];
+  const char* names[4] = {"factor", "low_freq_factor", "high_freq_factor",
+                          "original_max_position_embeddings"};
+  for (int i = 0; i < 4; ++i) {
+    const auto found = parameters.find(names[i]);
+    if (found == parameters.end() || !found->is_number()) {
+      return Status(ErrorCode::kCorruptFile,
+                    file.path() + ": llama3 rope scaling lacks the number '" + names[i] + "'");
+    }
+    values[i] = found->get<double>();
+  }
+  const double factor = values[0], low = values[1], high = values[2], original = values[3];
+  for (double& frequency : rope.frequencies) {
+    const double wavelength = 2.0 * std::numbers::pi / frequency;
+    if (wavelength > original / low) {
+      frequency /= factor;
+    } else if (wavelength >= original / high) {
+      const double blend = (original / wavelength - low) / (high - low);
+      frequency = (1.0 - blend) * frequency / factor + blend * frequency;
+    }
+  }
+  return Status();
+}
+
+Status ScaleFromFolder(const Checkpoint& file, const json& parameters, RopePlan& rope) {
+  std::string type = "default";
+  for (const char* key : {"rope_type", "type"}) {
+    const auto found = parameters.find(key);
+    if (found != parameters.end() && found->is_string()) {
+      type = found->get<std::string>();
+      break;
+    }
+  }
+  if (type == "default") return Status();
+  if (type == "llama3") return ScaleLlama3(file, parameters, rope);
+  if (type == "linear") {
+    const auto factor = parameters.find("factor");
+    if (factor == parameters.end() || !factor->is_number() || factor->get<double>() <= 0) {
+      return Status(ErrorCode::kCorruptFile,
+                    file.path() + ": linear rope scaling lacks a positive 'factor'");
+    }
+    for (double& frequency : rope.frequencies) frequency /= factor->get<double>();
+    return Status();
+  }
+  return Unsupported(file, type);
+}
+
+Status ScaleFromGguf(const Checkpoint& file, RopePlan& rope) {
+  if (const TensorView* divisors = file.Find("rope_freqs.weight")) {
+    ALT_ASSIGN_OR_RETURN(const std::vector<float> values,
+                         ReadVector(*divisors, rope.frequencies.size(), "rope_freqs.weight"));
+    for (size_t i = 0; i < values.size(); ++i) rope.frequencies[i] /= values[i];
+  }
+  ALT_ASSIGN_OR_RETURN(const auto type, file.String("rope.scaling.type"));
+  if (!type || *type == "none") return Status();
+  if (*type != "linear") return Unsupported(file, *type);
+  ALT_ASSIGN_OR_RETURN(const double factor, file.RequiredFloat("rope.scaling.factor"));
+  if (!(factor > 0)) {
+    return Status(ErrorCode::kCorruptFile,
+                  file.path() + ": rope.scaling.factor is " + std::to_string(factor));
+  }
+  for (double& frequency : rope.frequencies) frequency /= factor;
+  return Status();
+}
+
+}  // namespace
+
+std::vector<double> PlainFrequencies(double base, size_t n_rotated) {
+  std::vector<double> frequencies(n_rotated / 2);
+  for (size_t i = 0; i < frequencies.size(); ++i) {
+    frequencies[i] =
+        std::pow(base, -2.0 * static_cast<double>(i) / static_cast<double>(n_rotated));
+  }
+  return frequencies;
+}
+
+const json* HfRopeParameters(const Checkpoint& file, std::string_view layer_type) {
+  if (file.hf_config() == nullptr) return nullptr;
+  for (const char* key : {"rope_parameters", "rope_scaling"}) {
+    const auto found = file.hf_config()->find(key);
+    if (found == file.hf_config()->end() || !found->is_object()) continue;
+    const auto group = found->find(layer_type);
+    if (group != found->end() && group->is_object()) return &*group;
+    return &*found;
+  }
+  return nullptr;
+}
+
+Result<size_t> RotatedDims(const Checkpoint& file, const ModelConfig& config) {
+  uint64_t n_rotated = config.head_dim;
+  if (file.hf_config() != nullptr) {
+    double factor = 1.0;
+    for (const json* place : {HfRopeParameters(file, "full_attention"), file.hf_config()}) {
+      if (place == nullptr) continue;
+      const auto found = place->find("partial_rotary_factor");
+      if (found == place->end() || !found->is_number()) continue;
+      factor = found->get<double>();
+      break;
+    }
+    if (!(factor > 0 && factor <= 1)) {
+      return Status(ErrorCode::kCorruptFile, file.path() + ": partial_rotary_factor is " +
+                                                 std::to_string(factor) + ", not in (0, 1]");
+    }
+    n_rotated = static_cast<uint64_t>(static_cast<double>(config.head_dim) * factor);
+  } else {
+    ALT_ASSIGN_OR_RETURN(const auto count, file.Uint("rope.dimension_count"));
+    n_rotated = count.value_or(config.head_dim);
+  }
+  if (n_rotated == 0 || n_rotated % 2 != 0 || n_rotated > config.head_dim) {
+    return Status(ErrorCode::kCorruptFile, file.path() + ": rope turns " +
+                                               std::to_string(n_rotated) + " of a head's " +
+                                               std::to_string(config.head_dim) + " dimensions");
+  }
+  return static_cast<size_t>(n_rotated);
+}
+
+Result<double> RopeBase(const Checkpoint& file, std::string_view key, double fallback) {
+  ALT_ASSIGN_OR_RETURN(const auto base, file.Float(key));
+  const double value = base.value_or(fallback);
+  if (!(value > 0) || !std::isfinite(value)) {
+    return Status(ErrorCode::kCorruptFile,
+                  file.path() + ": " + std::string(key) + " is " + std::to_string(value));
+  }
+  return value;
+}
+
+Status FillRope(const Checkpoint& file, kernels::RopePairs pairs, ModelConfig& config) {
+  RopePlan rope;
+  ALT_ASSIGN_OR_RETURN(const double base, RopeBase(file, "rope.freq_base", 10000.0));
+  ALT_ASSIGN_OR_RETURN(const size_t n_rotated, RotatedDims(file, config));
+  rope.frequencies = PlainFrequencies(base, n_rotated);
+  if (file.hf_config() != nullptr) {
+    rope.pairs = kernels::RopePairs::kHalves;
+    if (const json* parameters = HfRopeParameters(file, "full_attention")) {
+      ALT_RETURN_IF_ERROR(ScaleFromFolder(file, *parameters, rope));
+    }
+  } else {
+    rope.pairs = pairs;
+    ALT_RETURN_IF_ERROR(ScaleFromGguf(file, rope));
+  }
+  config.ropes = {std::move(rope)};
+  for (BlockPlan& block : config.blocks) block.rope = 0;
+  return Status();
+}
+
+}  // namespace altteul::model

@@ -1,0 +1,251 @@
+#include "model/weights.h"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <string>
+
+#include "base/human_units.h"
+#include "model/tensor_values.h"
+
+namespace altteul::model {
+namespace {
+
+using kernels::GroupedBytes;
+using kernels::RestForm;
+
+// Source bytes that one thread reorders before it gives their pages back.
+constexpr size_t kSliceBytes = size_t{4} << 20;
+constexpr size_t kAlign = 64;
+
+size_t Aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
+
+
+// Collects what has to be loaded first, so that the arenas can be allocated once, then loads it.
+class Loader {
+ public:
+  Loader(const Checkpoint& file, const WeightOptions& options) : file_(file), options_(options) {}
+
+  /// A matrix [rows, cols]: rows [first_row, first_row + rows) of a tensor with all_rows rows.
+  /// One that is only looked up, never multiplied, stays in the mapping.
+  Status AddMatrix(const std::string& name, size_t all_rows, size_t first_row, size_t rows,
+                   size_t cols, bool lookup_only, WeightMatrix* out) {
+    ALT_ASSIGN_OR_RETURN(const TensorView view, Get(name, {all_rows, cols}));
+    out->type = view.type;
+    out->rows = rows;
+    out->cols = cols;
+    const size_t row_bytes = view.bytes.size() / all_rows;
+    out->data = view.bytes.data() + first_row * row_bytes;
+    kernels::PanelKind panel = kernels::PanelKind::kP32;
+    const kernels::Codec& codec = *kernels::FindCodec(view.type);
+    const bool grouped = !lookup_only && options_.precision == kernels::Precision::kFast &&
+                         cols % codec.tile_cols == 0 &&
+                         options_.kernels->fast_panel(view.type, &panel);
+    resting_bytes_ += rows * row_bytes;
+    if (!grouped) return Status();
+    out->form = RestForm::kGroups16;
+    out->panel = panel;
+    moves_.push_back({out, view.bytes.subspan(first_row * row_bytes, rows * row_bytes), arena_bytes_});
+    arena_bytes_ += Aligned(GroupedBytes(view.type, rows, cols));
+    return Status();
+  }
+
+  Status AddLinear(const std::string& stem, size_t rows, size_t cols, Linear* out) {
+    return AddFusedLinear(stem, rows, 0, rows, cols, out);
+  }
+
+  Status AddFusedLinear(const std::string& stem, size_t all_rows, size_t first_row, size_t rows,
+                        size_t cols, Linear* out) {
+    ALT_RETURN_IF_ERROR(AddMatrix(stem + ".weight", all_rows, first_row, rows, cols, false, &out->w));
+    if (file_.Find(stem + ".bias") == nullptr) return Status();
+    return AddVector(stem + ".bias", all_rows, first_row, &out->bias);
+  }
+
+  /// n values of which the pointer shall show the ones from `first` on.
+  Status AddVector(const std::string& name, size_t n, size_t first, const float** out) {
+    ALT_ASSIGN_OR_RETURN(const TensorView view, Get(name, {n}));
+    vectors_.push_back({out, view, n, first, small_bytes_});
+    small_bytes_ += Aligned(n * sizeof(float));
+    return Status();
+  }
+
+  Status Load(ThreadTeam& team, Weights& weights) {
+    ALT_ASSIGN_OR_RETURN(weights.small, Buffer::Allocate(small_bytes_, "the norms"));
+    for (const Vector& vector : vectors_) {
+      auto* values = reinterpret_cast<float*>(weights.small.mutable_bytes().data() + vector.offset);
+      kernels::FindCodec(vector.view.type)
+          ->decode(vector.view.bytes.data(), vector.n, values);
+      *vector.out = values + vector.first;
+    }
+    ALT_ASSIGN_OR_RETURN(weights.arena,
+                         Buffer::Allocate(arena_bytes_, "the weights of " + file_.path()));
+    if (!moves_.empty()) MoveAll(team, weights.arena.mutable_bytes().data());
+    weights.resting_bytes = resting_bytes_ + small_bytes_;
+    return Status();
+  }
+
+  void ReportUnused(const LogSink& log) const {
+    if (!log) return;
+    for (const Checkpoint::NamedTensor& tensor : file_.tensors()) {
+      if (used_.count(tensor.name) != 0 || tensor.name.rfind("rope_f", 0) == 0) continue;
+      log(LogLevel::kWarning, file_.path() + ": tensor " + tensor.name + " " +
+                                  tensor.view.shape.ToString() + " is not used");
+    }
+  }
+
+ private:
+  struct Move {
+    WeightMatrix* matrix;
+    std::span<const std::byte> source;
+    size_t offset;  // in the arena
+  };
+  struct Vector {
+    const float** out;
+    TensorView view;
+    size_t n, first;
+    size_t offset;  // in the small buffer
+  };
+
+  Result<TensorView> Get(const std::string& name, std::initializer_list<uint64_t> shape) {
+    const TensorView* view = file_.Find(name);
+    Shape wanted;
+    for (const uint64_t extent : shape) wanted.dims[wanted.n_dims++] = extent;
+    if (view == nullptr) {
+      return Status(ErrorCode::kCorruptFile, file_.path() + ": tensor " + name + " " +
+                                                 wanted.ToString() + " is missing");
+    }
+    if (!(view->shape == wanted)) {
+      return Status(ErrorCode::kCorruptFile, file_.path() + ": tensor " + name + " is " +
+                                                 view->shape.ToString() + ", expected " +
+                                                 wanted.ToString());
+    }
+    if (kernels::FindCodec(view->type) == nullptr) {
+      return Status(ErrorCode::kUnsupported,
+                    file_.path() + ": tensor " + name + " has the type " +
+                        std::string(TraitsOf(view->type).name) + ", which holds no weights");
+    }
+    used_.insert(name);
+    return *view;
+  }
+
+  // Threads take slices of whole groups in turn; each slice's source pages go back at once, so that
+  // a matrix is never in memory twice.
+  void MoveAll(ThreadTeam& team, std::byte* arena) {
+    team.Run([&](int thread) {
+      size_t slice_number = 0;
+      for (const Move& move : moves_) {
+        const WeightMatrix& m = *move.matrix;
+        const size_t row_bytes = move.source.size() / m.rows;
+        const size_t group_bytes = GroupedBytes(m.type, kernels::kGroupRows, m.cols);
+        const size_t groups_a_slice =
+            std::max<size_t>(1, kSliceBytes / (row_bytes * kernels::kGroupRows));
+        const size_t rows_a_slice = groups_a_slice * kernels::kGroupRows;
+        for (size_t row = 0; row < m.rows; row += rows_a_slice, ++slice_number) {
+          if (slice_number % static_cast<size_t>(team.size()) != static_cast<size_t>(thread)) {
+            continue;
+          }
+          const size_t n_rows = std::min(rows_a_slice, m.rows - row);
+          kernels::GroupRows(m.type, move.source.data(), row, n_rows, m.cols,
+                             arena + move.offset + row / kernels::kGroupRows * group_bytes);
+          file_.ReleasePages(move.source.subspan(row * row_bytes, n_rows * row_bytes));
+        }
+      }
+    });
+    for (const Move& move : moves_) move.matrix->data = arena + move.offset;
+  }
+
+  const Checkpoint& file_;
+  const WeightOptions& options_;
+  std::vector<Move> moves_;
+  std::vector<Vector> vectors_;
+  size_t arena_bytes_ = 0;
+  size_t small_bytes_ = 0;
+  uint64_t resting_bytes_ = 0;
+  std::set<std::string> used_;
+};
+
+Status AddAttention(Loader& loader, const ModelConfig& config, const std::string& block,
+                    BlockWeights& w) {
+  const size_t q_rows = config.n_heads * config.head_dim;
+  const size_t kv_rows = config.n_kv_heads * config.head_dim;
+  if (config.fused_qkv) {
+    const std::string stem = block + "attn_qkv";
+    const size_t all = q_rows + 2 * kv_rows;
+    ALT_RETURN_IF_ERROR(loader.AddFusedLinear(stem, all, 0, q_rows, config.hidden, &w.q));
+    ALT_RETURN_IF_ERROR(loader.AddFusedLinear(stem, all, q_rows, kv_rows, config.hidden, &w.k));
+    ALT_RETURN_IF_ERROR(
+        loader.AddFusedLinear(stem, all, q_rows + kv_rows, kv_rows, config.hidden, &w.v));
+  } else {
+    ALT_RETURN_IF_ERROR(loader.AddLinear(block + "attn_q", q_rows, config.hidden, &w.q));
+    ALT_RETURN_IF_ERROR(loader.AddLinear(block + "attn_k", kv_rows, config.hidden, &w.k));
+    ALT_RETURN_IF_ERROR(loader.AddLinear(block + "attn_v", kv_rows, config.hidden, &w.v));
+  }
+  return loader.AddLinear(block + "attn_output", config.hidden, q_rows, &w.o);
+}
+
+Status AddFeedForward(Loader& loader, const ModelConfig& config, const std::string& block,
+                      BlockWeights& w) {
+  if (config.fused_gate_up) {
+    const std::string stem = block + "ffn_up";
+    ALT_RETURN_IF_ERROR(
+        loader.AddFusedLinear(stem, 2 * config.ffn, 0, config.ffn, config.hidden, &w.gate));
+    ALT_RETURN_IF_ERROR(
+        loader.AddFusedLinear(stem, 2 * config.ffn, config.ffn, config.ffn, config.hidden, &w.up));
+  } else {
+    ALT_RETURN_IF_ERROR(loader.AddLinear(block + "ffn_gate", config.ffn, config.hidden, &w.gate));
+    ALT_RETURN_IF_ERROR(loader.AddLinear(block + "ffn_up", config.ffn, config.hidden, &w.up));
+  }
+  return loader.AddLinear(block + "ffn_down", config.hidden, config.ffn, &w.down);
+}
+
+Status AddNorms(Loader& loader, const ModelConfig& config, const BlockPlan& plan,
+                const std::string& block, BlockWeights& w) {
+  const size_t n = config.hidden;
+  if (plan.pre_norm) {
+    ALT_RETURN_IF_ERROR(loader.AddVector(block + "attn_norm.weight", n, 0, &w.attn_norm));
+    ALT_RETURN_IF_ERROR(loader.AddVector(block + "ffn_norm.weight", n, 0, &w.ffn_norm));
+  }
+  if (plan.post_norm) {
+    ALT_RETURN_IF_ERROR(
+        loader.AddVector(block + "post_attention_norm.weight", n, 0, &w.attn_post_norm));
+    ALT_RETURN_IF_ERROR(loader.AddVector(block + "post_ffw_norm.weight", n, 0, &w.ffn_post_norm));
+  }
+  if (plan.qk_norm) {
+    const size_t d = config.head_dim;
+    ALT_RETURN_IF_ERROR(loader.AddVector(block + "attn_q_norm.weight", d, 0, &w.q_norm));
+    ALT_RETURN_IF_ERROR(loader.AddVector(block + "attn_k_norm.weight", d, 0, &w.k_norm));
+  }
+  return Status();
+}
+
+}  // namespace
+
+Result<Weights> LoadWeights(const Checkpoint& file, const ModelConfig& config,
+                            const WeightOptions& options, ThreadTeam& team, const LogSink& log) {
+  Weights weights;
+  weights.blocks.resize(config.n_layers);
+  Loader loader(file, options);
+  weights.tied = file.Find("output.weight") == nullptr;
+  ALT_RETURN_IF_ERROR(loader.AddMatrix("token_embd.weight", config.vocabulary, 0,
+                                       config.vocabulary, config.hidden, !weights.tied,
+                                       &weights.embedding));
+  if (!weights.tied) {
+    ALT_RETURN_IF_ERROR(
+        loader.AddLinear("output", config.vocabulary, config.hidden, &weights.output));
+  }
+  ALT_RETURN_IF_ERROR(
+      loader.AddVector("output_norm.weight", config.hidden, 0, &weights.output_norm));
+  for (size_t layer = 0; layer < config.n_layers; ++layer) {
+    const std::string block = "blk." + std::to_string(layer) + ".";
+    BlockWeights& w = weights.blocks[layer];
+    ALT_RETURN_IF_ERROR(AddNorms(loader, config, config.blocks[layer], block, w));
+    ALT_RETURN_IF_ERROR(AddAttention(loader, config, block, w));
+    ALT_RETURN_IF_ERROR(AddFeedForward(loader, config, block, w));
+  }
+  ALT_RETURN_IF_ERROR(loader.Load(team, weights));
+  if (weights.tied) weights.output.w = weights.embedding;
+  loader.ReportUnused(log);
+  return weights;
+}
+
+}  // namespace altteul::model

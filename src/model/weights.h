@@ -1,0 +1,70 @@
+// A model's weights at rest, ready for kernels.
+//
+// Linear layers whose type has a fast kernel are reordered into 16-row groups at load (same bits,
+// same number of bytes), slice by slice, and the mapped pages behind them are given back. All others
+// stay in the mapping. Norms and biases are copied as f32: they are small.
+
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/sinks.h"
+#include "base/thread_team.h"
+#include "kernels/kernel_table.h"
+#include "model/checkpoint.h"
+#include "model/config.h"
+#include "tensor/buffer.h"
+
+namespace altteul::model {
+
+using kernels::WeightMatrix;
+
+/// A linear layer: y = W x + bias. `bias` is null where there is none.
+struct Linear {
+  WeightMatrix w;
+  const float* bias = nullptr;  ///< [w.rows]
+};
+
+/// One layer. Pointers that a BlockPlan does not ask for are null.
+struct BlockWeights {
+  const float* attn_norm = nullptr;       ///< [hidden]
+  const float* attn_post_norm = nullptr;  ///< [hidden]
+  const float* q_norm = nullptr;          ///< [head_dim]
+  const float* k_norm = nullptr;          ///< [head_dim]
+  const float* ffn_norm = nullptr;        ///< [hidden]
+  const float* ffn_post_norm = nullptr;   ///< [hidden]
+  Linear q;     ///< [n_heads * head_dim, hidden]
+  Linear k;     ///< [n_kv_heads * head_dim, hidden]
+  Linear v;     ///< [n_kv_heads * head_dim, hidden]
+  Linear o;     ///< [hidden, n_heads * head_dim]
+  Linear gate;  ///< [ffn, hidden]
+  Linear up;    ///< [ffn, hidden]
+  Linear down;  ///< [hidden, ffn]
+};
+
+struct Weights {
+  WeightMatrix embedding;              ///< [vocabulary, hidden]
+  Linear output;                       ///< [vocabulary, hidden]; the embedding itself when tied
+  bool tied = false;
+  const float* output_norm = nullptr;  ///< [hidden]
+  std::vector<BlockWeights> blocks;    ///< [n_layers]
+
+  uint64_t resting_bytes = 0;  ///< of all matrices, wherever they rest
+  Buffer arena;                ///< 16-row groups
+  Buffer small;                ///< norms and biases
+};
+
+struct WeightOptions {
+  const kernels::KernelTable* kernels = nullptr;
+  kernels::Precision precision = kernels::Precision::kFast;
+};
+
+/// Binds every tensor that the configuration asks for. `file` must outlive the result.
+/// @param log  told of tensors in the file that nothing uses
+/// @return kCorruptFile for a missing tensor or one of another shape (name, both shapes),
+///         kUnsupported for a type that is no weight, kOutOfMemory
+Result<Weights> LoadWeights(const Checkpoint& file, const ModelConfig& config,
+                            const WeightOptions& options, ThreadTeam& team, const LogSink& log);
+
+}  // namespace altteul::model

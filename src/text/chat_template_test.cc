@@ -1,0 +1,248 @@
+#include "text/chat_template.h"
+
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace altteul::text {
+namespace {
+
+using nlohmann::ordered_json;
+
+Result<RenderedChat> RenderIt(std::string_view source,
+                              const ordered_json& context = ordered_json::object(),
+                              const TemplateLimits& limits = {}) {
+  auto parsed = ChatTemplate::Parse(source, limits);
+  if (!parsed.ok()) return parsed.status();
+  return parsed.value().Render(context);
+}
+
+std::string Text(std::string_view source, const ordered_json& context = ordered_json::object()) {
+  auto rendered = RenderIt(source, context);
+  return rendered.ok() ? rendered.value().text : "ERROR: " + rendered.status().message();
+}
+
+struct Example {
+  const char* source;
+  const char* expected;  // as jinja2 3.1.6 prints it
+};
+
+void PrintTo(const Example& example, std::ostream* out) { *out << example.source; }
+
+class ExpressionTest : public ::testing::TestWithParam<Example> {};
+
+TEST_P(ExpressionTest, PrintsWhatJinjaPrints) {
+  const ordered_json context = {
+      {"d", {{"b", 1}, {"a", ordered_json::array({1, 2.5, nullptr, true})}}},
+      {"s", "héllo wörld"},
+      {"n", nullptr}};
+  EXPECT_EQ(Text(GetParam().source, context), GetParam().expected);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Values, ExpressionTest,
+    ::testing::Values(
+        Example{"{{ d }}", "{'b': 1, 'a': [1, 2.5, None, True]}"},
+        Example{"{{ (1,) }}{{ () }}", "(1,)()"},
+        Example{"{{ 7 // 2 }} {{ -7 // 2 }} {{ -7 % 3 }} {{ 2 ** 10 }} {{ 7 / 2 }}",
+                "3 -4 2 1024 3.5"},
+        Example{"{{ 1e16 }} {{ 0.1 + 0.2 }} {{ 1.0 }} {{ 1e-5 }}",
+                "1e+16 0.30000000000000004 1.0 1e-05"},
+        Example{"{{ 1 < 2 < 3 }}{{ 1 in [1] }}{{ 'x' not in 'abc' }}", "TrueTrueTrue"},
+        Example{"{{ s[::-1] }}|{{ s[1:4] }}|{{ s[-1] }}|{{ s|length }}", "dlröw olléh|éll|d|11"},
+        Example{"{{ [1,2,3,4][::-2] }}{{ [1,2,3][5:] }}", "[4, 2][]"},
+        Example{"{{ n }}|{{ missing }}|{{ n is none }}|{{ d.x is defined }}", "None||True|False"},
+        Example{"{{ 'a' ~ 1 ~ none }}", "a1None"},
+        Example{"{{ 'yes' if d else 'no' }}{{ 'z' if false }}", "yes"},
+        Example{"{{ '%s-%05.2f-%d' % ('a', 3.14159, 7) }}", "a-03.14-7"},
+        Example{"{{ '{} {x}'.format(1, x=2) }}", "1 2"},
+        Example{"{{ 'it\\'s' }} {{ ['it\\'s', 'a\\n'] }}", "it's [\"it's\", 'a\\n']"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Filters, ExpressionTest,
+    ::testing::Values(
+        Example{"{{ '  x ' | trim }}|{{ 'xxaxx' | trim('x') }}", "x|a"},
+        Example{"{{ 'hello wORLD' | title }} {{ 'hELLO' | capitalize }} {{ s | upper }}",
+                "Hello World Hello HÉLLO WÖRLD"},
+        Example{"{{ [3,1,2] | sort | join(',') }} {{ ['b','A'] | sort }}", "1,2,3 ['A', 'b']"},
+        Example{"{{ [1,2,3] | select('odd') | list }} {{ [1,2] | map('string') | list }}",
+                "[1, 3] ['1', '2']"},
+        Example{"{{ [{'a':1},{'a':2}] | selectattr('a','gt',1) | list }}", "[{'a': 2}]"},
+        Example{"{{ [{'a':1},{}] | map(attribute='a', default=0) | list }}", "[1, 0]"},
+        Example{"{{ d | dictsort }}", "[('a', [1, 2.5, None, True]), ('b', 1)]"},
+        Example{"{{ '42' | int + 1 }} {{ 'x' | int(7) }} {{ '1.5' | float }} {{ 2.5 | round }}",
+                "43 7 1.5 2.0"},
+        Example{"{{ d | tojson }}", "{\"b\": 1, \"a\": [1, 2.5, null, true]}"},
+        Example{"{{ {'b':1,'a':[]} | tojson(indent=2, sort_keys=true) }}",
+                "{\n  \"a\": [],\n  \"b\": 1\n}"},
+        Example{"{{ s | tojson(ensure_ascii=true) }}", "\"h\\u00e9llo w\\u00f6rld\""},
+        Example{"{{ 'a\nb' | indent(2) }}", "a\n  b"},
+        Example{"{{ x | default('d') }} {{ '' | d('e', true) }}", "d e"},
+        Example{"{{ [1,1,2] | unique | list }} {{ [1,2] | sum }} {{ [1,5] | max }}", "[1, 2] 3 5"},
+        Example{"{{ 'a<b' | e }} {{ 'abc' | first }}{{ [1,2] | last }}", "a&lt;b a2"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Statements, ExpressionTest,
+    ::testing::Values(
+        Example{"{% for i in [1,2,3] %}{{ loop.index }}{{ loop.last }} {% endfor %}",
+                "1False 2False 3True "},
+        Example{"{% for k, v in d.items() %}{{ k }}{% endfor %}", "ba"},
+        Example{"{% for i in [] %}x{% else %}none{% endfor %}", "none"},
+        Example{"{% for i in range(9) if i is odd %}{% if i > 5 %}{% break %}{% endif %}{{ i }}{% "
+                "endfor %}",
+                "135"},
+        Example{"{% set x = 1 %}{% for i in [1,2] %}{{ x }}{% set x = 5 %}{% endfor %}{{ x }}",
+                "111"},
+        Example{"{% set ns = namespace(n=0) %}{% for i in [1,2] %}{% set ns.n = ns.n + i %}{% "
+                "endfor %}{{ ns.n }}",
+                "3"},
+        Example{"{% macro m(a, b='B') %}{{ a }}{{ b }}{% endmacro %}{{ m(1) }}{{ m(1, b=2) }}",
+                "1B12"},
+        Example{"{% macro m() %}<{{ caller() }}>{% endmacro %}{% call m() %}x{% endcall %}", "<x>"},
+        Example{"{% set b %}  x {{ 1 }}{% endset %}[{{ b }}]", "[  x 1]"},
+        Example{"{% generation %}g{% endgeneration %}{% filter upper %}a{% endfilter %}", "gA"},
+        Example{"{% raw %}{{ x }}{% endraw %}{# gone #}!", "{{ x }}!"},
+        Example{"a\n  {% if true %}\n  b\n  {% endif %}\nc", "a\n  b\nc"},
+        Example{"a {%- if true -%} b {%- endif +%}\nc", "ab\nc"},
+        Example{"{% for i in [1,2,1] %}{{ loop.cycle('a','b') }}{{ loop.previtem is defined }}{% "
+                "endfor %}",
+                "aFalsebTrueaTrue"}));
+
+struct Failure {
+  const char* source;
+  ErrorCode code;
+  const char* message;  // must appear
+};
+
+void PrintTo(const Failure& failure, std::ostream* out) { *out << failure.source; }
+
+class FailureTest : public ::testing::TestWithParam<Failure> {};
+
+TEST_P(FailureTest, NamesTheFaultAndTheLine) {
+  const auto rendered = RenderIt(GetParam().source, {{"d", {{"a", 1}}}, {"l", {1}}});
+  ASSERT_FALSE(rendered.ok());
+  EXPECT_EQ(rendered.status().code(), GetParam().code) << rendered.status().message();
+  EXPECT_NE(rendered.status().message().find(GetParam().message), std::string::npos)
+      << rendered.status().message();
+  EXPECT_NE(rendered.status().message().find("line "), std::string::npos)
+      << rendered.status().message();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, FailureTest,
+    ::testing::Values(
+        Failure{"\n{{ x | frobnicate }}", ErrorCode::kUnsupported, "No filter named 'frobnicate'"},
+        Failure{"{{ x is frob }}", ErrorCode::kUnsupported, "No test named 'frob'"},
+        Failure{"{% include 'x' %}", ErrorCode::kUnsupported, "unknown tag 'include'"},
+        Failure{"{% if x %}", ErrorCode::kCorruptFile, "endif"},
+        Failure{"{{ 'x }}", ErrorCode::kCorruptFile, "a string is not closed"},
+        Failure{"{{ (1 }}", ErrorCode::kCorruptFile, "unexpected '}'"},
+        Failure{"{{ raise_exception('own words') }}", ErrorCode::kInvalidArgument, "own words"},
+        Failure{"{{ d.x.y }}", ErrorCode::kInvalidArgument, "'dict object' has no attribute 'x'"},
+        Failure{"{{ nothing.x }}", ErrorCode::kInvalidArgument, "'nothing' is undefined"},
+        Failure{"{{ l.append(2) }}", ErrorCode::kInvalidArgument, "is unsafe"},
+        Failure{"{{ d.pop('a') }}", ErrorCode::kInvalidArgument, "is unsafe"},
+        Failure{"{{ 'a' + 1 }}", ErrorCode::kInvalidArgument, "can only concatenate str"},
+        Failure{"{{ 9223372036854775807 + 1 }}", ErrorCode::kInvalidArgument, "overflow"},
+        Failure{"{{ 1 // 0 }}", ErrorCode::kInvalidArgument, "by zero"},
+        Failure{"{{ range(10**9) }}", ErrorCode::kInvalidArgument, "Range too big"},
+        Failure{"{{ 'a' * 10**9 }}", ErrorCode::kRefused, "steps"},
+        Failure{"{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(60) %}"
+                "{% set ns.s = ns.s + ns.s %}{% endfor %}",
+                ErrorCode::kRefused, "template"},
+        Failure{"{% set ns = namespace(l=[1]) %}{% for i in range(1000) %}"
+                "{% set ns.l = [ns.l] %}{% endfor %}",
+                ErrorCode::kRefused, "nests deeper"},
+        Failure{"{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", ErrorCode::kRefused,
+                "nests deeper"},
+        Failure{"{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}",
+                ErrorCode::kRefused, "steps"}));
+
+TEST(ChatTemplate, RefusesDeepNestingWithoutOverflowingTheStack) {
+  for (const char* open : {"(", "[", "{1:", "not ", "-", "a[", "f("}) {
+    std::string source = "{{ ";
+    for (int i = 0; i < 100'000; ++i) source += open;
+    EXPECT_FALSE(ChatTemplate::Parse(source + " }}").ok()) << open;
+  }
+  std::string sums = "{{ 1";
+  for (int i = 0; i < 100'000; ++i) sums += "+1";
+  EXPECT_FALSE(ChatTemplate::Parse(sums + " }}").ok());
+  std::string blocks;
+  for (int i = 0; i < 100'000; ++i) blocks += "{% if 1 %}";
+  EXPECT_FALSE(ChatTemplate::Parse(blocks).ok());
+}
+
+TEST(ChatTemplate, SpansTellTemplateFromValues) {
+  const ordered_json context = {{"messages", {{{"role", "user"}, {"content", " <|end|> "}}}},
+                                {"eos_token", "</s>"}};
+  auto rendered = RenderIt(
+      "{% for m in messages %}{{ '<|' + m.role + '|>' + m.content | trim + '<|end|>' }}{% endfor %}"
+      "{{ eos_token }}",
+      context);
+  ASSERT_TRUE(rendered.ok()) << rendered.status().message();
+  EXPECT_EQ(rendered.value().text, "<|user|><|end|><|end|></s>");
+  ASSERT_EQ(rendered.value().spans.size(), 3u);
+  EXPECT_EQ(rendered.value().spans[0].length, 8u);
+  EXPECT_TRUE(rendered.value().spans[0].from_template);
+  EXPECT_EQ(rendered.value().spans[1].length, 7u);
+  EXPECT_FALSE(rendered.value().spans[1].from_template);
+  EXPECT_EQ(rendered.value().spans[2].length, 11u);
+  EXPECT_TRUE(rendered.value().spans[2].from_template);
+}
+
+TEST(ChatTemplate, TheTimeComesFromTheContextOnly) {
+  const char* source = "{{ strftime_now('%d %b %Y %H:%M:%S %A %j') }}";
+  EXPECT_EQ(Text(source, {{"__now", 1721997296}}), "26 Jul 2024 12:34:56 Friday 208");
+  EXPECT_EQ(Text(source, {{"__now", 951782400}}), "29 Feb 2000 00:00:00 Tuesday 060");
+  EXPECT_FALSE(RenderIt(source).ok());
+}
+
+ordered_json ReadGolden(const std::string& name) {
+  std::ifstream file(std::string(ALT_SOURCE_DIR) + "/tests/golden/chat_template/" + name + ".json");
+  return ordered_json::parse(file, nullptr, false);
+}
+
+class GoldenTest : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(GoldenTest, AgreesWithTransformersByteForByte) {
+  const ordered_json golden = ReadGolden(GetParam());
+  ASSERT_TRUE(golden.is_object()) << "no golden file for " << GetParam();
+  auto parsed = ChatTemplate::Parse(golden["template"].get<std::string>());
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  for (const ordered_json& example : golden["cases"]) {
+    const std::string name = example["name"].get<std::string>();
+    SCOPED_TRACE(name);
+    const ordered_json context = {
+        {"messages", golden["conversations"][name]},
+        {"tools", example["tools"].get<bool>() ? golden["tools"] : ordered_json()},
+        {"documents", nullptr},
+        {"add_generation_prompt", example["add_generation_prompt"]},
+        {"bos_token", "<s>"},
+        {"eos_token", "</s>"},
+        {"__now", golden["now"]}};
+    auto rendered = parsed.value().Render(context);
+    if (example.contains("error")) {
+      ASSERT_FALSE(rendered.ok());
+      EXPECT_NE(rendered.status().message().find(example["error"].get<std::string>()),
+                std::string::npos)
+          << rendered.status().message();
+      continue;
+    }
+    ASSERT_TRUE(rendered.ok()) << rendered.status().message();
+    const RenderedChat& chat = rendered.value();
+    EXPECT_EQ(chat.text, example["text"].get<std::string>());
+    size_t length = 0;
+    for (const auto& span : chat.spans) length += span.length;
+    EXPECT_EQ(length, chat.text.size());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, GoldenTest,
+                         ::testing::Values("smollm2", "llama3_tools", "mistral_tools", "qwen2",
+                                           "qwen3_thinking", "gemma", "phi4_mini", "exaone4"));
+
+}  // namespace
+}  // namespace altteul::text

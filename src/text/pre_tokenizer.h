@@ -1,0 +1,49 @@
+// Cuts text into the pieces within which byte pairs are merged: a chain of patterns, each applied
+// to the pieces that the one before it left.
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "text/pattern.h"
+#include "text/tokenizer.h"
+
+namespace altteul::text {
+
+/// The patterns behind the name that a GGUF file gives (tokenizer.ggml.pre), if it is known.
+std::optional<std::vector<PrePattern>> PrePatternsByName(std::string_view name);
+
+/// True when models with this pre-tokenizer take a word that is a token as it is (llama-bpe,
+/// tekken).
+bool PreTokenizerIgnoresMerges(std::string_view name);
+
+/// True for a pattern that stands in one of these lists: it is known to be harmless.
+bool IsPublishedPattern(std::string_view pattern);
+
+class PreTokenizer {
+ public:
+  /// No patterns: the text is one piece.
+  static Result<PreTokenizer> Make(const std::vector<PrePattern>& patterns);
+
+  /// Appends the pieces of `text`, views into it. Runs of invalid UTF-8 are pieces of their own.
+  Status Split(std::string_view text, Pattern::Scratch& scratch,
+               std::vector<std::string_view>& pieces) const;
+
+ private:
+  struct Step {
+    Pattern pattern;
+    SplitBehavior behavior;
+    bool invert;
+  };
+
+  static Status Apply(const Step& step, std::string_view text, Pattern::Scratch& scratch,
+                      std::vector<std::string_view>& pieces);
+
+  std::vector<Step> steps_;
+};
+
+}  // namespace altteul::text

@@ -1,0 +1,300 @@
+#include "text/tokenizer_tables.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "text/byte_alphabet.h"
+#include "text/pattern.h"
+#include "text/utf8.h"
+
+namespace altteul::text {
+namespace {
+
+using Model = TokenizerSpec::Model;
+
+constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581 stands for a space
+
+// Tokens that end a turn in the published families although their files name only one as eos:
+// ChatML, Llama 3, Phi, Gemma, EXAONE, Granite, Command R, DeepSeek, harmony. They count only where
+// the file marks them as control tokens.
+constexpr std::string_view kTurnEnds[] = {
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end|>",
+    "<|return|>",
+    "<|call|>",
+    "<end_of_turn>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|end_of_turn|>",
+    "<|END_OF_TURN_TOKEN|>",
+    "<EOT>",
+    "_<EOT>",
+    "[EOT]",
+    "[EOS]",
+    "<end_of_utterance>",
+    "[|endofturn|]",
+    "<\xEF\xBD\x9C"
+    "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
+};
+
+/// "<0x41>" -> 0x41
+std::optional<uint8_t> ByteOfToken(std::string_view text) {
+  if (text.size() != 6 || !text.starts_with("<0x") || text[5] != '>') return std::nullopt;
+  int value = 0;
+  for (const char c : text.substr(3, 2)) {
+    int digit = 0;
+    if (c >= '0' && c <= '9') {
+      digit = c - '0';
+    } else if (c >= 'A' && c <= 'F') {
+      digit = c - 'A' + 10;
+    } else if (c >= 'a' && c <= 'f') {
+      digit = c - 'a' + 10;
+    } else {
+      return std::nullopt;
+    }
+    value = value * 16 + digit;
+  }
+  return static_cast<uint8_t>(value);
+}
+
+std::string WithSpaces(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    if (text.starts_with(kSpaceMark)) {
+      result.push_back(' ');
+      text.remove_prefix(kSpaceMark.size());
+    } else {
+      result.push_back(text.front());
+      text.remove_prefix(1);
+    }
+  }
+  return result;
+}
+
+/// GGUF's SentencePiece models have scores; those that tokenizer.json writes have merges.
+bool MergesByScore(const TokenizerSpec& spec) {
+  return spec.model == Model::kSentencePieceBpe && !spec.explicit_steps && spec.merges.empty() &&
+         spec.merge_ids.empty();
+}
+
+Status IdOutside(std::string_view what, TokenId id, size_t n_tokens) {
+  return Status(ErrorCode::kCorruptFile, std::string(what) + " is token " + std::to_string(id) +
+                                             " of a vocabulary of " + std::to_string(n_tokens));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TokenizerTables>> TokenizerTables::Make(TokenizerSpec spec) {
+  auto tables = std::make_unique<TokenizerTables>();
+  tables->spec = std::move(spec);
+  ALT_RETURN_IF_ERROR(tables->Prove());
+  ALT_RETURN_IF_ERROR(tables->FillTexts());
+  ALT_RETURN_IF_ERROR(tables->FillMerges());
+  ALT_RETURN_IF_ERROR(tables->FillSteps());
+  ALT_RETURN_IF_ERROR(tables->FillAddedTokens());
+  tables->FillEnds();
+  return tables;
+}
+
+Status TokenizerTables::Prove() const {
+  const size_t n_tokens = spec.tokens.size();
+  if (n_tokens == 0) return Status(ErrorCode::kCorruptFile, "the vocabulary is empty");
+  if (n_tokens > static_cast<size_t>(std::numeric_limits<TokenId>::max())) {
+    return Status(ErrorCode::kCorruptFile,
+                  "a vocabulary of " + std::to_string(n_tokens) + " tokens");
+  }
+  if (spec.kinds.size() != n_tokens) {
+    return Status(ErrorCode::kCorruptFile, std::to_string(spec.kinds.size()) + " token types for " +
+                                               std::to_string(n_tokens) + " tokens");
+  }
+  for (size_t id = 0; id < n_tokens; ++id) {
+    const auto kind = static_cast<unsigned>(spec.kinds[id]);
+    if (kind < 1 || kind > 6) {
+      return Status(ErrorCode::kCorruptFile,
+                    "token " + std::to_string(id) + " has type " + std::to_string(kind));
+    }
+  }
+  if (MergesByScore(spec) && spec.scores.size() != n_tokens) {
+    return Status(ErrorCode::kCorruptFile, std::to_string(spec.scores.size()) + " scores for " +
+                                               std::to_string(n_tokens) + " tokens");
+  }
+  const auto outside = [&](TokenId id) { return id < 0 || static_cast<size_t>(id) >= n_tokens; };
+  const std::pair<std::string_view, std::optional<TokenId>> named[] = {
+      {"bos", spec.bos}, {"eos", spec.eos}, {"unk", spec.unk}, {"pad", spec.pad}};
+  for (const auto& [name, id] : named) {
+    if (id && outside(*id)) return IdOutside(name, *id, n_tokens);
+  }
+  for (const TokenId id : spec.end_of_turn) {
+    if (outside(id)) return IdOutside("an end of turn", id, n_tokens);
+  }
+  for (const AddedToken& token : spec.added) {
+    if (outside(token.id)) return IdOutside("an added token", token.id, n_tokens);
+  }
+  return Status();
+}
+
+Status TokenizerTables::FillTexts() {
+  const bool byte_level = spec.model == Model::kByteLevelBpe;
+  byte_ids.fill(kNoToken);
+  bytes.reserve(spec.tokens.size());
+  merge_texts.resize(spec.tokens.size());
+  for (size_t id = 0; id < spec.tokens.size(); ++id) {
+    const std::string& token = spec.tokens[id];
+    const TokenKind kind = spec.kinds[id];
+    const bool is_text = kind == TokenKind::kNormal || kind == TokenKind::kUnused ||
+                         (byte_level && kind == TokenKind::kByte);
+    if (byte_level) {
+      // What stands outside the alphabet was added by hand and is written as it is.
+      const std::optional<std::string> decoded = BytesOfLetters(token);
+      const bool in_alphabet = is_text && decoded.has_value();
+      bytes.push_back(in_alphabet ? *decoded : token);
+      // Added tokens may take part in merges when they stand among them; found raw, they are text.
+      if (decoded && kind != TokenKind::kControl && kind != TokenKind::kUnknown) {
+        merge_texts[id] = *decoded;
+      }
+      continue;
+    }
+    const std::optional<uint8_t> byte = ByteOfToken(token);
+    if (kind == TokenKind::kByte && byte) {
+      if (byte_ids[*byte] == kNoToken) byte_ids[*byte] = static_cast<TokenId>(id);
+      bytes.push_back(std::string(1, static_cast<char>(*byte)));
+      continue;
+    }
+    if (kind == TokenKind::kByte) {
+      return Status(ErrorCode::kCorruptFile, "token " + std::to_string(id) + " (\"" + token +
+                                                 "\") is of type byte and names none");
+    }
+    bytes.push_back(is_text || kind == TokenKind::kUserDefined ? WithSpaces(token) : token);
+    if (is_text || kind == TokenKind::kUserDefined) merge_texts[id] = token;
+  }
+  // Where two tokens have one text, a normal one is merged before one added by hand, then the
+  // first.
+  texts.reserve(merge_texts.size());
+  for (const bool normal : {true, false}) {
+    for (size_t id = 0; id < merge_texts.size(); ++id) {
+      const bool is_normal = spec.kinds[id] == TokenKind::kNormal;
+      if (is_normal != normal || merge_texts[id].empty()) continue;
+      texts.emplace(merge_texts[id], static_cast<TokenId>(id));
+    }
+  }
+  // GGUF files of byte-level models name an unknown token that nothing may become (SmolLM2: eos).
+  unknown_is_used = spec.unk && (spec.model == Model::kSentencePieceBpe || spec.explicit_steps);
+  return Status();
+}
+
+Status TokenizerTables::FillMerges() {
+  if (MergesByScore(spec)) {
+    ALT_ASSIGN_OR_RETURN(rules, MergeRules::FromScores(spec.scores, texts));
+    return Status();
+  }
+  if (spec.merge_ids.empty() && !spec.merges.empty()) {
+    std::unordered_map<std::string_view, TokenId> by_name;
+    by_name.reserve(spec.tokens.size());
+    for (size_t id = 0; id < spec.tokens.size(); ++id) {
+      by_name.emplace(spec.tokens[id], static_cast<TokenId>(id));
+    }
+    spec.merge_ids.reserve(spec.merges.size());
+    for (size_t i = 0; i < spec.merges.size(); ++i) {
+      const std::string_view merge = spec.merges[i];
+      // The first part may be a space itself, so the one between is looked for from the second
+      // byte.
+      const size_t space = merge.find(' ', 1);
+      const auto left = by_name.find(merge.substr(0, space));
+      const auto right =
+          space == merge.npos ? by_name.end() : by_name.find(merge.substr(space + 1));
+      if (left == by_name.end() || right == by_name.end()) {
+        return Status(ErrorCode::kCorruptFile,
+                      "merge " + std::to_string(i) + " (\"" + std::string(merge.substr(0, 80)) +
+                          "\") joins parts that are not in the vocabulary");
+      }
+      spec.merge_ids.emplace_back(left->second, right->second);
+    }
+  }
+  std::unordered_set<std::string> control;
+  for (size_t id = 0; id < spec.tokens.size(); ++id) {
+    if (merge_texts[id].empty()) control.insert(bytes[id]);
+  }
+  ALT_ASSIGN_OR_RETURN(rules, MergeRules::FromPairs(spec.merge_ids, merge_texts, texts, control));
+  return Status();
+}
+
+Status TokenizerTables::FillSteps() {
+  std::vector<NormalizeStep> steps = spec.normalizers;
+  if (!spec.explicit_steps) {
+    using Kind = NormalizeStep::Kind;
+    steps.clear();
+    if (spec.normalize_nfc) steps.push_back({.kind = Kind::kNfc, .pattern = "", .text = ""});
+    if (spec.model == Model::kSentencePieceBpe) {
+      if (spec.add_space_prefix) {
+        steps.push_back({.kind = Kind::kPrepend, .pattern = "", .text = " "});
+        spec.strip_first_space = true;
+      }
+      steps.push_back({.kind = Kind::kReplace, .pattern = " ", .text = std::string(kSpaceMark)});
+    } else if (spec.pre_patterns.empty()) {
+      auto named = PrePatternsByName(spec.pre_tokenizer.empty() ? "default" : spec.pre_tokenizer);
+      if (!named) {
+        return Status(ErrorCode::kUnsupported,
+                      "pre-tokenizer \"" + spec.pre_tokenizer + "\" is not known");
+      }
+      spec.pre_patterns = std::move(*named);
+      if (PreTokenizerIgnoresMerges(spec.pre_tokenizer)) spec.ignore_merges = true;
+    }
+  }
+  ALT_ASSIGN_OR_RETURN(normalizer, Normalizer::Make(steps));
+  ALT_ASSIGN_OR_RETURN(pre_tokenizer, PreTokenizer::Make(spec.pre_patterns));
+  return Status();
+}
+
+Status TokenizerTables::FillAddedTokens() {
+  std::vector<AddedTokenMatcher::Entry> raw;
+  std::vector<AddedTokenMatcher::Entry> normalized;
+  std::vector<bool> has_entry(spec.tokens.size(), false);
+  Pattern::Scratch scratch;
+  const auto control = [&](TokenId id) {
+    const TokenKind kind = spec.kinds[static_cast<size_t>(id)];
+    return kind == TokenKind::kControl || kind == TokenKind::kUnknown;
+  };
+  for (const AddedToken& token : spec.added) {
+    const auto index = static_cast<size_t>(token.id);
+    has_entry[index] = true;
+    std::string text = spec.tokens[index];
+    if (token.normalized) {
+      ALT_ASSIGN_OR_RETURN(text, normalizer.Run(text, scratch));
+    }
+    (token.normalized ? normalized : raw).push_back({std::move(text), token, control(token.id)});
+  }
+  for (size_t id = 0; id < spec.tokens.size(); ++id) {
+    const TokenKind kind = spec.kinds[id];
+    const bool added = kind == TokenKind::kControl || kind == TokenKind::kUnknown ||
+                       kind == TokenKind::kUserDefined;
+    if (!added || has_entry[id]) continue;
+    const auto token = static_cast<TokenId>(id);
+    raw.push_back({spec.tokens[id], AddedToken{.id = token}, control(token)});
+  }
+  ALT_ASSIGN_OR_RETURN(raw_tokens, AddedTokenMatcher::Make(std::move(raw)));
+  ALT_ASSIGN_OR_RETURN(normalized_tokens, AddedTokenMatcher::Make(std::move(normalized)));
+  return Status();
+}
+
+void TokenizerTables::FillEnds() {
+  std::vector<TokenId>& ends = spec.end_of_turn;
+  if (spec.eos) ends.push_back(*spec.eos);
+  for (size_t id = 0; id < spec.tokens.size(); ++id) {
+    if (spec.kinds[id] != TokenKind::kControl) continue;
+    const bool ends_turn = std::find(std::begin(kTurnEnds), std::end(kTurnEnds), spec.tokens[id]) !=
+                           std::end(kTurnEnds);
+    if (ends_turn) ends.push_back(static_cast<TokenId>(id));
+  }
+  std::sort(ends.begin(), ends.end());
+  ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
+}
+
+}  // namespace altteul::text

@@ -1,0 +1,119 @@
+// altteul compress MODEL OUT --type TYPE: a smaller file, every weight rounded to the nearest code.
+
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/human_units.h"
+#include "compress/recode.h"
+#include "report/table.h"
+#include "tools/command.h"
+#include "tools/json_output.h"
+#include "tools/runtime.h"
+
+namespace altteul::tools {
+namespace {
+
+class CompressCommand : public Command {
+ public:
+  std::string_view name() const override { return "compress"; }
+  std::string_view summary() const override { return "write a model again in fewer bits"; }
+
+  void AddOptions(CLI::App& app) override {
+    app.add_option("model", model_, "GGUF file")->required();
+    app.add_option("out", out_, "the file to write")->required();
+    app.add_option("--type", type_,
+                   "for every matrix; the embedding and the head get at least Q8_0. One of " +
+                       compress::WritableTypes())
+        ->required();
+    app.add_option("--only", only_,
+                   "REGEX=TYPE: another type for tensors whose name matches; may be repeated, the "
+                   "last match wins");
+    app.add_flag("--force", force_, "replace a file that is already there");
+    app.add_flag("--json", json_, "one JSON object");
+    compute_.AddTo(app);
+  }
+
+  Status Run() override {
+    ALT_ASSIGN_OR_RETURN(const DType type, compress::ParseWritableType(type_));
+    ALT_ASSIGN_OR_RETURN(const auto rules, compress::TypeRules::Create(type, only_));
+    std::error_code ignored;
+    if (!force_ && std::filesystem::exists(out_, ignored)) {
+      return Status(ErrorCode::kInvalidArgument,
+                    out_ + ": is already there; give another name or --force");
+    }
+    ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime(compute_));
+    ALT_ASSIGN_OR_RETURN(const auto source, model::Checkpoint::Open(model_));
+    ALT_ASSIGN_OR_RETURN(const auto report,
+                         compress::Recode(*source, rules, out_, *runtime->team,
+                                          TerminalProgress("compressing tensor")));
+    if (json_) {
+      PrintAsJson(report);
+    } else {
+      PrintAsText(report);
+    }
+    return Status();
+  }
+
+ private:
+  void PrintAsJson(const compress::RecodeReport& report) const {
+    nlohmann::ordered_json out = {{"file", out_},
+                                  {"bytes", report.file_bytes},
+                                  {"bits_per_weight", report.bits_per_weight},
+                                  {"source_bytes", report.source_bytes},
+                                  {"source_bits_per_weight", report.source_bits_per_weight}};
+    for (const auto& tensor : report.tensors) {
+      nlohmann::ordered_json row = {{"name", tensor.name},
+                                    {"from", std::string(TraitsOf(tensor.from).name)},
+                                    {"to", std::string(TraitsOf(tensor.to).name)},
+                                    {"bytes", tensor.to_bytes}};
+      if (!tensor.note.empty()) row["note"] = tensor.note;
+      out["tensors"].push_back(std::move(row));
+    }
+    PrintJson(out);
+  }
+
+  // One line for each kind of change, not one for each tensor.
+  void PrintAsText(const compress::RecodeReport& report) const {
+    struct Sum {
+      size_t count = 0;
+      uint64_t from_bytes = 0, to_bytes = 0;
+    };
+    std::map<std::pair<std::string, std::string>, Sum> kinds;
+    for (const auto& tensor : report.tensors) {
+      const std::string change = std::string(TraitsOf(tensor.from).name) + " to " +
+                                 std::string(TraitsOf(tensor.to).name);
+      Sum& sum = kinds[{change, tensor.note}];
+      ++sum.count;
+      sum.from_bytes += tensor.from_bytes;
+      sum.to_bytes += tensor.to_bytes;
+    }
+    report::Table table({"tensors", "change", "before", "after", "why"});
+    for (const auto& kind : kinds) {
+      table.AddRow({std::to_string(kind.second.count), kind.first.first,
+                    FormatBytes(kind.second.from_bytes), FormatBytes(kind.second.to_bytes),
+                    kind.first.second});
+    }
+    std::printf("%s\n%s: %s, %s bits a weight (before: %s, %s bits a weight)\n",
+                table.ToString().c_str(), out_.c_str(), FormatBytes(report.file_bytes).c_str(),
+                FormatFixed(report.bits_per_weight, 2).c_str(),
+                FormatBytes(report.source_bytes).c_str(),
+                FormatFixed(report.source_bits_per_weight, 2).c_str());
+    std::printf("What was lost: altteul eval %s --reference %s --text FILE\n", out_.c_str(),
+                model_.c_str());
+  }
+
+  std::string model_, out_, type_;
+  std::vector<std::string> only_;
+  bool force_ = false, json_ = false;
+  ComputeOptions compute_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeCompress() { return std::make_unique<CompressCommand>(); }
+
+}  // namespace altteul::tools

@@ -1,0 +1,186 @@
+// altteul show MODEL: what is inside a file.
+
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/human_units.h"
+#include "formats/gguf.h"
+#include "model/checkpoint.h"
+#include "model/family.h"
+#include "report/table.h"
+#include "tools/command.h"
+#include "tools/json_output.h"
+
+namespace altteul::tools {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr size_t kShownCharacters = 60;
+
+// A metadata value as JSON; arrays as their type and length.
+struct ToJson {
+  ordered_json operator()(std::string_view text) const { return std::string(text); }
+  ordered_json operator()(const formats::GgufArray& array) const {
+    return {{"array_of", std::string(formats::GgufTypeName(array.element_type))},
+            {"length", array.n_elements}};
+  }
+  template <typename T>
+  ordered_json operator()(T value) const {
+    return value;
+  }
+};
+
+std::string Shorten(std::string text) {
+  for (char& c : text) {
+    if (c == '\n' || c == '\r' || c == '\t') c = ' ';
+  }
+  if (text.size() <= kShownCharacters) return text;
+  size_t end = kShownCharacters;
+  while (end > 0 && (text[end] & 0xC0) == 0x80) --end;  // cut at a code point
+  return text.substr(0, end) + "... (" + std::to_string(text.size()) + " bytes)";
+}
+
+struct TypeSum {
+  uint64_t tensors = 0, elements = 0, bytes = 0;
+};
+
+class ShowCommand : public Command {
+ public:
+  std::string_view name() const override { return "show"; }
+  std::string_view summary() const override { return "metadata, tensors by type, bits a weight"; }
+
+  void AddOptions(CLI::App& app) override {
+    app.add_option("model", model_, "GGUF file or Hugging Face folder")->required();
+    app.add_flag("--tensors", list_tensors_, "every tensor, not only sums by type");
+    app.add_flag("--json", json_, "one JSON object");
+  }
+
+  Status Run() override {
+    ALT_ASSIGN_OR_RETURN(const auto file, model::Checkpoint::Open(model_));
+    const auto config = model::ReadConfig(*file);
+    TypeSum all;
+    std::map<DType, TypeSum> by_type;
+    for (const auto& tensor : file->tensors()) {
+      for (TypeSum* sum : {&all, &by_type[tensor.view.type]}) {
+        ++sum->tensors;
+        sum->elements += tensor.view.shape.Elements();
+        sum->bytes += tensor.view.bytes.size();
+      }
+    }
+    if (json_) {
+      PrintAsJson(*file, config, by_type, all);
+    } else {
+      PrintAsText(*file, config, by_type, all);
+    }
+    return Status();
+  }
+
+ private:
+  static double BitsPerWeight(const TypeSum& sum) {
+    return sum.elements == 0
+               ? 0.0
+               : 8.0 * static_cast<double>(sum.bytes) / static_cast<double>(sum.elements);
+  }
+
+  void PrintAsJson(const model::Checkpoint& file, const Result<model::ModelConfig>& config,
+                   const std::map<DType, TypeSum>& by_type, const TypeSum& all) const {
+    ordered_json out = {{"file", model_},
+                        {"architecture", std::string(file.architecture())},
+                        {"license", file.License()},
+                        {"file_bytes", file.file_bytes()},
+                        {"parameters", all.elements},
+                        {"tensor_bytes", all.bytes},
+                        {"bits_per_weight", BitsPerWeight(all)}};
+    if (config.ok()) out["config"] = Describe(config.value());
+    for (const auto& row : by_type) {
+      out["types"][std::string(TraitsOf(row.first).name)] = {{"tensors", row.second.tensors},
+                                                             {"parameters", row.second.elements},
+                                                             {"bytes", row.second.bytes}};
+    }
+    if (file.gguf() != nullptr) {
+      for (const formats::GgufEntry& entry : file.gguf()->metadata()) {
+        out["metadata"][std::string(entry.key)] = std::visit(ToJson(), entry.value.held);
+      }
+    }
+    if (list_tensors_) {
+      for (const auto& tensor : file.tensors()) {
+        out["tensors"].push_back({{"name", tensor.name},
+                                  {"type", std::string(TraitsOf(tensor.view.type).name)},
+                                  {"shape", tensor.view.shape.ToString()},
+                                  {"bytes", tensor.view.bytes.size()}});
+      }
+    }
+    PrintJson(out);
+  }
+
+  static ordered_json Describe(const model::ModelConfig& c) {
+    return {{"layers", c.n_layers},         {"hidden", c.hidden},     {"heads", c.n_heads},
+            {"kv_heads", c.n_kv_heads},     {"head_dim", c.head_dim}, {"ffn", c.ffn},
+            {"vocabulary", c.vocabulary},   {"context", c.context}};
+  }
+
+  void PrintAsText(const model::Checkpoint& file, const Result<model::ModelConfig>& config,
+                   const std::map<DType, TypeSum>& by_type, const TypeSum& all) const {
+    std::printf("%s\n", model_.c_str());
+    report::Table facts({"what", "value"});
+    facts.AddRow({"architecture", std::string(file.architecture())});
+    const std::string license = file.License();
+    facts.AddRow({"licence", license.empty() ? "not stated in the file" : license});
+    if (config.ok()) {
+      for (const auto& item : Describe(config.value()).items()) {
+        facts.AddRow({item.key(), FormatCount(item.value().get<uint64_t>())});
+      }
+    } else {
+      facts.AddRow({"cannot be run", config.status().message()});
+    }
+    facts.AddRow({"parameters", FormatCount(all.elements)});
+    facts.AddRow({"file", FormatBytes(file.file_bytes())});
+    facts.AddRow({"bits a weight", FormatFixed(BitsPerWeight(all), 2)});
+    std::printf("%s\n", facts.ToString().c_str());
+
+    report::Table types({"type", "tensors", "parameters", "bytes", "bits a weight"});
+    for (const auto& row : by_type) {
+      types.AddRow({std::string(TraitsOf(row.first).name), std::to_string(row.second.tensors),
+                    FormatCount(row.second.elements), FormatBytes(row.second.bytes),
+                    FormatFixed(BitsPerWeight(row.second), 2)});
+    }
+    std::printf("%s\n", types.ToString().c_str());
+    if (list_tensors_) PrintTensors(file);
+    if (file.gguf() == nullptr) return;
+    report::Table metadata({"key", "value"});
+    for (const formats::GgufEntry& entry : file.gguf()->metadata()) {
+      const ordered_json value = std::visit(ToJson(), entry.value.held);
+      std::string text =
+          value.is_string()
+              ? value.get<std::string>()
+              : value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+      if (value.is_object()) {
+        text = FormatCount(value["length"].get<uint64_t>()) + " x " +
+               value["array_of"].get<std::string>();
+      }
+      metadata.AddRow({std::string(entry.key), Shorten(std::move(text))});
+    }
+    std::printf("%s", metadata.ToString().c_str());
+  }
+
+  static void PrintTensors(const model::Checkpoint& file) {
+    report::Table tensors({"tensor", "type", "shape", "bytes"});
+    for (const auto& tensor : file.tensors()) {
+      tensors.AddRow({tensor.name, std::string(TraitsOf(tensor.view.type).name),
+                      tensor.view.shape.ToString(), FormatBytes(tensor.view.bytes.size())});
+    }
+    std::printf("%s\n", tensors.ToString().c_str());
+  }
+
+  std::string model_;
+  bool list_tensors_ = false, json_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeShow() { return std::make_unique<ShowCommand>(); }
+
+}  // namespace altteul::tools

@@ -1,0 +1,100 @@
+// altteul tokenize MODEL: words to ids and back.
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "model/checkpoint.h"
+#include "tools/command.h"
+#include "tools/json_output.h"
+#include "tools/runtime.h"
+
+namespace altteul::tools {
+namespace {
+
+std::string Hex(const std::string& bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+class TokenizeCommand : public Command {
+ public:
+  std::string_view name() const override { return "tokenize"; }
+  std::string_view summary() const override { return "words to token ids and back"; }
+
+  void AddOptions(CLI::App& app) override {
+    app.add_option("model", model_, "GGUF file or Hugging Face folder")->required();
+    auto* text = app.add_option("-p,--prompt", text_, "the text");
+    auto* file = app.add_option("--text-file,-f", file_, "a file with the text, - for standard input");
+    auto* ids = app.add_option("--ids", ids_, "ids to turn into text, separated by commas")
+                    ->delimiter(',');
+    text->excludes(file)->excludes(ids);
+    file->excludes(ids);
+    app.add_flag("--special", special_, "control tokens written in the text become their ids");
+    app.add_flag("--bos", bos_, "begin and end as the model asks (BOS, EOS)");
+    app.add_flag("--json", json_, "one JSON object: ids, tokens, detokenized, detokenized_hex");
+  }
+
+  Status Run() override {
+    ALT_ASSIGN_OR_RETURN(const auto checkpoint, model::Checkpoint::Open(model_));
+    ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, checkpoint->ReadTokenizer());
+    ALT_ASSIGN_OR_RETURN(const auto tokenizer, text::MakeTokenizer(std::move(spec)));
+    std::vector<text::TokenId> ids(ids_.begin(), ids_.end());
+    for (const text::TokenId id : ids) {
+      if (id < 0 || static_cast<size_t>(id) >= tokenizer->vocabulary()) {
+        return Status(ErrorCode::kInvalidArgument,
+                      "id " + std::to_string(id) + " is outside the vocabulary of " +
+                          std::to_string(tokenizer->vocabulary()));
+      }
+    }
+    if (ids_.empty()) {
+      std::string text = text_;
+      if (!file_.empty()) {
+        ALT_ASSIGN_OR_RETURN(text, ReadTextFile(file_));
+      }
+      ALT_ASSIGN_OR_RETURN(
+          ids, tokenizer->Encode(text, {.parse_special = special_, .add_bos_eos = bos_}));
+    } else if (!json_) {
+      const std::string text = tokenizer->Decode(ids, special_);
+      std::fwrite(text.data(), 1, text.size(), stdout);
+      return Status();
+    }
+    Print(*tokenizer, ids);
+    return Status();
+  }
+
+ private:
+  void Print(const text::Tokenizer& tokenizer, const std::vector<text::TokenId>& ids) const {
+    nlohmann::ordered_json tokens = nlohmann::ordered_json::array();
+    for (const text::TokenId id : ids) tokens.push_back(tokenizer.TokenBytes(id, true));
+    if (json_) {
+      const std::string text = tokenizer.Decode(ids, special_);
+      PrintJson({{"ids", ids},
+                 {"tokens", tokens},
+                 {"detokenized", text},
+                 {"detokenized_hex", Hex(text)}});
+      return;
+    }
+    for (size_t i = 0; i < ids.size(); ++i) {
+      const std::string shown =
+          tokens[i].dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+      std::printf("%8d  %s\n", ids[i], shown.c_str());
+    }
+  }
+
+  std::string model_, text_, file_;
+  std::vector<int32_t> ids_;
+  bool special_ = false, bos_ = false, json_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeTokenize() { return std::make_unique<TokenizeCommand>(); }
+
+}  // namespace altteul::tools

@@ -1,0 +1,92 @@
+#include "tools/runtime.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <iterator>
+#include <utility>
+
+#include "base/machine.h"
+#include "tools/interrupt.h"
+
+namespace altteul::tools {
+
+void ComputeOptions::AddTo(CLI::App& app) {
+  app.add_option("-t,--threads", threads, "threads (default: one a core)")
+      ->check(CLI::Range(1, ThreadTeam::kMaxThreads));
+  app.add_option("--ngl,--n-gpu-layers", gpu_layers, "layers on a GPU, as -ngl N");
+}
+
+LogSink StandardErrorLog() {
+  return [](LogLevel level, std::string_view sentence) {
+    std::fprintf(stderr, "%s%.*s\n", level == LogLevel::kWarning ? "warning: " : "",
+                 static_cast<int>(sentence.size()), sentence.data());
+  };
+}
+
+ProgressSink TerminalProgress(std::string what) {
+  const bool watched = isatty(STDERR_FILENO) != 0;
+  const SteadyClock clock;
+  return [what = std::move(what), watched, clock, start = clock.Seconds()](uint64_t done,
+                                                                           uint64_t total) {
+    if (watched) {
+      const double spent = clock.Seconds() - start;
+      std::fprintf(stderr, "\r%s %llu/%llu", what.c_str(), static_cast<unsigned long long>(done),
+                   static_cast<unsigned long long>(total));
+      if (done != 0 && done < total) {
+        const double left = spent / static_cast<double>(done) * static_cast<double>(total - done);
+        std::fprintf(stderr, ", %.0f s left ", left);
+      }
+      std::fputs(done == total ? "\r\033[K" : "\033[K", stderr);
+    }
+    return !Interrupted();
+  };
+}
+
+Result<const kernels::KernelTable*> KernelsFromEnvironment() {
+  const char* wanted = std::getenv("ALTTEUL_ISA");
+  auto found = kernels::SelectKernels(wanted == nullptr ? "" : wanted, DetectCpuFeatures());
+  if (!found.ok()) return Status(found.status().code(), "ALTTEUL_ISA: " + found.status().message());
+  return found;
+}
+
+Result<std::unique_ptr<Runtime>> MakeRuntime(const ComputeOptions& options) {
+  auto runtime = std::make_unique<Runtime>();
+  ALT_ASSIGN_OR_RETURN(runtime->kernels, KernelsFromEnvironment());
+  const int threads = options.threads == 0 ? OnlineCores() : options.threads;
+  runtime->team = std::make_unique<ThreadTeam>(std::min(threads, ThreadTeam::kMaxThreads));
+  if (options.gpu_layers != 0) {
+    std::fprintf(stderr, "-ngl %d: this build has no GPU backend, all layers stay on the CPU\n",
+                 options.gpu_layers);
+  }
+  return runtime;
+}
+
+Result<std::unique_ptr<const model::Model>> Load(const std::string& path, Runtime& runtime,
+                                                 kernels::Precision precision) {
+  return model::LoadModel(path, {.kernels = runtime.kernels, .precision = precision},
+                          *runtime.team, StandardErrorLog());
+}
+
+Result<kernels::KvType> ParseKvType(const std::string& name) {
+  std::string names;
+  for (const auto type : {kernels::KvType::kF32, kernels::KvType::kF16, kernels::KvType::kQ8_0}) {
+    if (kernels::KvTypeName(type) == name) return type;
+    names += (names.empty() ? "" : ", ") + std::string(kernels::KvTypeName(type));
+  }
+  return Status(ErrorCode::kInvalidArgument,
+                "'" + name + "' is no type of KV cache; these are: " + names);
+}
+
+Result<std::string> ReadTextFile(const std::string& path) {
+  if (path == "-") {
+    return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
+  }
+  ALT_ASSIGN_OR_RETURN(const Buffer file, Buffer::MapFile(path));
+  const auto bytes = file.bytes();
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+}  // namespace altteul::tools

@@ -1,0 +1,56 @@
+// What every verb that computes needs: threads, kernels, a loaded model.
+
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "base/clock.h"
+#include "base/sinks.h"
+#include "base/status.h"
+#include "base/thread_team.h"
+#include "engine/forward.h"
+#include "kernels/kernel_table.h"
+#include "model/model.h"
+
+namespace altteul::tools {
+
+/// Options that mean the same in every verb.
+struct ComputeOptions {
+  int threads = 0;   ///< 0: one a core
+  int gpu_layers = 0;
+
+  void AddTo(CLI::App& app);
+};
+
+/// Warnings on standard error.
+LogSink StandardErrorLog();
+
+/// "done of total" on standard error while a person watches; asks to stop when interrupted.
+ProgressSink TerminalProgress(std::string what);
+
+/// The instruction set that ALTTEUL_ISA asks for, or the fastest.
+Result<const kernels::KernelTable*> KernelsFromEnvironment();
+
+struct Runtime {
+  const kernels::KernelTable* kernels = nullptr;
+  std::unique_ptr<ThreadTeam> team;
+  SteadyClock clock;
+};
+
+/// @return also kInvalidArgument for a senseless number of threads
+Result<std::unique_ptr<Runtime>> MakeRuntime(const ComputeOptions& options);
+
+/// Loads with the kernels' fast panels, or for Precision::kF32 as the truth.
+Result<std::unique_ptr<const model::Model>> Load(const std::string& path, Runtime& runtime,
+                                                 kernels::Precision precision);
+
+/// "f16", "q8_0" ... as -ctk takes it.
+Result<kernels::KvType> ParseKvType(const std::string& name);
+
+/// The text of a file, or of standard input for "-".
+Result<std::string> ReadTextFile(const std::string& path);
+
+}  // namespace altteul::tools
