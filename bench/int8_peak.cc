@@ -20,7 +20,9 @@ size_t RunInt8Peak(size_t n, int32_t* sink) {
   __m512i all = sums[0];
 #pragma GCC unroll 16
   for (int i = 1; i < kChains; ++i) all = _mm512_add_epi32(all, sums[i]);
-  *sink = _mm_cvtsi128_si32(_mm512_castsi512_si128(all));
+  int32_t lanes[16];
+  _mm512_storeu_si512(lanes, all);
+  *sink = lanes[0];
   return n * kChains;
 }
 

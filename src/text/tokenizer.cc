@@ -52,7 +52,7 @@ class BpeTokenizer final : public Tokenizer {
 Result<std::vector<TokenId>> BpeTokenizer::Encode(std::string_view text,
                                                   const EncodeOptions& options) const {
   const TokenizerSpec& s = tables_->spec;
-  // Symbols count bytes in 32 bits; a prefix and a normal form may make the text longer.
+  // Symbols count bytes in 32 bits, with a sign; checked again after normalizing.
   if (text.size() > std::numeric_limits<int32_t>::max() / 8) {
     return Status(ErrorCode::kInvalidArgument,
                   "a text of " + std::to_string(text.size()) + " bytes is too long to tokenize");
@@ -85,6 +85,10 @@ Result<std::vector<TokenId>> BpeTokenizer::Encode(std::string_view text,
 Status BpeTokenizer::EncodeSegment(std::string_view raw, bool at_beginning, bool parse_special,
                                    EncodeRun& run) const {
   ALT_ASSIGN_OR_RETURN(const std::string text, tables_->normalizer.Run(raw, run.scratch));
+  if (text.size() > std::numeric_limits<int32_t>::max() / 2) {
+    return Status(ErrorCode::kInvalidArgument, "the text has " + std::to_string(text.size()) +
+                                                   " bytes after normalizing, too many");
+  }
   std::vector<AddedTokenMatcher::Part> parts;
   tables_->normalized_tokens.Split(text, parse_special, {}, parts);
   for (const AddedTokenMatcher::Part& part : parts) {

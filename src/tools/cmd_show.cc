@@ -130,7 +130,8 @@ class ShowCommand : public Command {
     const std::string license = file.License();
     facts.AddRow({"licence", license.empty() ? "not stated in the file" : license});
     if (config.ok()) {
-      for (const auto& item : Describe(config.value()).items()) {
+      const ordered_json numbers = Describe(config.value());
+      for (const auto& item : numbers.items()) {
         facts.AddRow({item.key(), FormatCount(item.value().get<uint64_t>())});
       }
     } else {

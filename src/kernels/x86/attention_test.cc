@@ -182,7 +182,7 @@ TEST_P(AttentionTest, HasTheSameBitsHoweverThePromptIsCutAndShared) {
   const Case c = GetParam();
   const Sequence sequence(c, "cut");
   for (const IsaUnderTest& isa : IsasUnderTest()) {
-    if (isa.name == "reference" && c.n_tokens > 100) continue;  // slow, and it shares no tiles
+    if (isa.name == "reference" && (c.n_tokens > 100 || c.head_dim > 32)) continue;  // slow
     const auto expected = AttendAll(c, isa, {.chunk = 1}, sequence);
     for (const Plan& plan : {Plan{90, 1}, Plan{7, 1}, Plan{90, 2}, Plan{64, 3}, Plan{1, 5}}) {
       const auto out = AttendAll(c, isa, plan, sequence);

@@ -77,9 +77,17 @@ struct RestingBlock {
   static constexpr int QuadAt(int step) { return U::QuadAt(step); }
   ALT_SIMD_INLINE Bytes64 Quad(int quad) const { return U::Quad(tile, block, quad); }
   ALT_SIMD_INLINE F32x16 Scale(size_t i) const {
-    return scales[static_cast<size_t>(block) * kSumsPerBlock<U> + i];
+    return Entry(scales, static_cast<size_t>(block) * kSumsPerBlock<U> + i);
   }
-  ALT_SIMD_INLINE F32x16 Min() const { return mins[block]; }
+  ALT_SIMD_INLINE F32x16 Min() const { return Entry(mins, static_cast<size_t>(block)); }
+
+ private:
+  /// Where `block` is no constant the array lies in memory, and gcc would copy a pair of registers
+  /// in quarters, which the processor cannot forward to the load of a half.
+  static ALT_SIMD_INLINE F32x16 Entry(const F32x16* array, size_t i) {
+    if constexpr (U::kTileCols == 32) return array[i];
+    return LoadF32(reinterpret_cast<const float*>(array + i));
+  }
 };
 
 /// A block of an unpacked group: codes [block][8][row][4], scales [block][row], mins [block][row].
