@@ -20,6 +20,7 @@ using model::ModelConfig;
 namespace {
 
 constexpr size_t kAlign = 64;
+constexpr size_t kMostRows = size_t{1} << 32;  // with widths up to 2^20 no size wraps
 
 // Cuts one allocation into aligned arrays. First pass with base == nullptr: sizes only.
 class Carver {
@@ -121,6 +122,10 @@ Result<std::unique_ptr<Forward>> Forward::Create(const model::Model& model,
                                                  ThreadTeam& team, size_t max_rows,
                                                  size_t context) {
   ALT_CHECK(max_rows > 0);
+  if (max_rows > kMostRows) {
+    return Status(ErrorCode::kOutOfMemory, "working memory for " + std::to_string(max_rows) +
+                                               " rows is larger than any memory");
+  }
   std::unique_ptr<Forward> forward(new Forward(model, kernels, team, max_rows));
   forward->placement_.assign(model.config.n_layers + 1, Place{});
   forward->work_ = std::make_unique<Workspace>();
@@ -153,6 +158,12 @@ Status Forward::Check(std::span<const SequenceInput> inputs) const {
                     "a context of " + std::to_string(input.cache->context()) + " tokens holds " +
                         std::to_string(input.cache->length()) + " already and has no room for " +
                         std::to_string(input.tokens.size()) + " more");
+    }
+    if (input.tokens.size() > input.cache->max_chunk()) {
+      return Status(ErrorCode::kDoesNotFit,
+                    std::to_string(input.tokens.size()) +
+                        " rows of one sequence, but its cache takes at most " +
+                        std::to_string(input.cache->max_chunk()) + " in a pass");
     }
     for (const text::TokenId id : input.tokens) {
       if (id < 0 || static_cast<size_t>(id) >= model_.config.vocabulary) {

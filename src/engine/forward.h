@@ -52,7 +52,8 @@ class Forward {
   /// be asked for any of these rows, until the next Run().
   /// One call at a time per Forward; a cache may be in one input only.
   /// @return kInvalidArgument for a token outside the vocabulary or no rows at all, kDoesNotFit when
-  ///         there are more than max_rows or a cache is full; the caches are then unchanged
+  ///         there are more than max_rows, more than a cache's max_chunk, or a cache is full; the
+  ///         caches are then unchanged
   Status Run(std::span<const SequenceInput> inputs);
 
   /// Logits of rows [first, first + count) of the last Run(). out [count, vocabulary].

@@ -26,6 +26,7 @@ Result<KvCache> KvCache::Create(const model::ModelConfig& config, kernels::KvTyp
   }
   KvCache cache;
   cache.context_ = context;
+  cache.max_chunk_ = max_chunk;
   uint64_t total = 0;
   const size_t whole = RoundUp(context, kernels::kKeyTile);
   for (const model::BlockPlan& plan : config.blocks) {

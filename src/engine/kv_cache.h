@@ -28,6 +28,7 @@ class KvCache {
 
   size_t context() const { return context_; }
   size_t length() const { return length_; }  ///< positions held
+  size_t max_chunk() const { return max_chunk_; }
   size_t size_bytes() const { return memory_.size(); }
 
   /// Forgets positions from `length` on. Positions that a window has already overwritten cannot come
@@ -50,6 +51,7 @@ class KvCache {
   Buffer memory_;
   std::byte* base_ = nullptr;
   size_t context_ = 0;
+  size_t max_chunk_ = 0;
   size_t length_ = 0;
   // Rings: `slack_` positions before the newest may be forgotten without losing what a window sees.
   static constexpr size_t kNoRing = static_cast<size_t>(-1);

@@ -52,7 +52,8 @@ Sampler::Sampler(const SamplerOptions& options, size_t vocabulary)
     : options_(options), random_(options.seed, "sampler") {
   candidates_.reserve(vocabulary);
   probabilities_.reserve(vocabulary);
-  recent_.reserve(options.penalty_window);
+  // A window of any size may be asked for; more than this grows with the history.
+  recent_.reserve(std::min<size_t>(options.penalty_window, 4096));
 }
 
 TokenId Sampler::Sample(std::span<float> logits, std::span<const TokenId> history) {
@@ -130,7 +131,9 @@ TokenId Sampler::Draw(uint64_t position) {
     left -= static_cast<double>(probabilities_[i]);
     if (left < 0) return candidates_[i].id;
   }
-  return candidates_[kept - 1].id;  // rounding left a crumb
+  // Rounding left a crumb; it must not choose a forbidden token.
+  while (kept > 1 && probabilities_[kept - 1] == 0.0f) --kept;
+  return candidates_[kept - 1].id;
 }
 
 }  // namespace altteul::engine

@@ -85,8 +85,9 @@ Status Session::SetPrompt(std::span<const TokenId> ids) {
   return Status();
 }
 
-Status Session::Prefill() {
+Status Session::Prefill(const std::function<bool()>& go_on) {
   while (cache_.length() < history_.size()) {
+    if (go_on && !go_on()) return Status(ErrorCode::kCancelled, "reading the prompt was interrupted");
     const size_t n = std::min(forward_->max_rows(), history_.size() - cache_.length());
     const SequenceInput input{.cache = &cache_,
                               .tokens = std::span(history_).subspan(cache_.length(), n)};
@@ -99,18 +100,25 @@ Status Session::Prefill() {
 Result<Generated> Session::Generate(const GenerateOptions& options, Sampler& sampler,
                                     const std::function<bool(std::string_view)>& show) {
   const text::Tokenizer& tokenizer = *forward_->model().tokenizer;
+  if (history_.empty()) return Status(ErrorCode::kInvalidArgument, "an answer without a prompt");
   Generated result;
   result.prompt_tokens = history_.size() - cache_.length();
   const double start = clock_->Seconds();
-  ALT_RETURN_IF_ERROR(Prefill());
+  const Status prefilled = Prefill([&] { return !show || show(""); });
   const double answering = clock_->Seconds();
   result.prompt_seconds = answering - start;
+  if (prefilled.code() == ErrorCode::kCancelled) {
+    result.reason = FinishReason::kCancelled;
+    result.prompt_tokens -= history_.size() - cache_.length();
+    return result;
+  }
+  ALT_RETURN_IF_ERROR(prefilled);
 
   text::StreamDecoder decoder(tokenizer);
   StopFilter filter(options.stop);
   const auto emit = [&](const std::string& piece) {
     result.text += piece;
-    return piece.empty() || !show || show(piece);
+    return !show || show(piece);
   };
   while (true) {
     if (options.max_tokens != 0 && result.ids.size() == options.max_tokens) {
@@ -140,8 +148,7 @@ Result<Generated> Session::Generate(const GenerateOptions& options, Sampler& sam
     ALT_RETURN_IF_ERROR(Prefill());
   }
   if (!filter.stopped()) {
-    emit(filter.Push(decoder.Finish()));
-    emit(filter.Finish());
+    emit(filter.Push(decoder.Finish()) + filter.Finish());
   }
   result.answer_seconds = clock_->Seconds() - answering;
   return result;

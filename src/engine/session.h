@@ -51,12 +51,16 @@ class Session {
   Status SetPrompt(std::span<const text::TokenId> ids);
 
   /// Computes what is not in the cache yet and answers. `show` gets text as it becomes certain (never
-  /// half a character, never a part of a stop text) and returns false to end the answer.
+  /// half a character, never a part of a stop text) and returns false to end the answer. It is asked
+  /// once a token and between the passes of a long prompt, often with an empty text.
+  /// @return kInvalidArgument when no prompt was set
   Result<Generated> Generate(const GenerateOptions& options, Sampler& sampler,
                              const std::function<bool(std::string_view)>& show);
 
   /// Computes pending prompt tokens; afterwards logits() are those behind the last one.
-  Status Prefill();
+  /// @param go_on  asked between passes; when it says no, the rest stays pending. May be empty
+  /// @return kCancelled when go_on said no
+  Status Prefill(const std::function<bool()>& go_on = {});
   std::span<float> logits() { return logits_; }  ///< [vocabulary]
 
  private:

@@ -24,6 +24,7 @@ double KlDivergence(std::span<const float> p, const RowSummary& p_summary,
   double sum = 0;
   for (size_t v = 0; v < p.size(); ++v) {
     const auto probability = static_cast<double>(std::exp(p[v] - lse));
+    if (probability == 0.0) continue;  // 0 ln 0 = 0, also where a logit is -inf
     sum += probability * (static_cast<double>(p[v]) - static_cast<double>(q[v]) - shift);
   }
   return sum;

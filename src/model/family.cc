@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "formats/gguf.h"
+
 namespace altteul::model {
 
 extern const Family kLlama, kQwen2, kQwen3, kGemma2, kGemma3, kPhi3, kExaone4;  // arch/<name>.cc
@@ -95,6 +97,62 @@ Status FillCommon(const Checkpoint& file, ModelConfig& config) {
   return Status();
 }
 
+// A zero or a NaN among a file's factors must not become an angle.
+Status CheckRopes(const Checkpoint& file, const ModelConfig& config) {
+  for (const RopePlan& rope : config.ropes) {
+    bool finite = std::isfinite(rope.magnitude);
+    for (const double frequency : rope.frequencies) finite = finite && std::isfinite(frequency);
+    for (const double frequency : rope.frequencies_long) finite = finite && std::isfinite(frequency);
+    if (finite) continue;
+    return Status(ErrorCode::kCorruptFile,
+                  file.path() + ": the rope factors give frequencies that are no numbers");
+  }
+  return Status();
+}
+
+// Which layers are local, in the file's words; empty and no period where it says nothing.
+struct LocalPattern {
+  std::vector<bool> layers;
+  std::optional<uint64_t> period;  ///< every so-many-th layer is global
+};
+
+Result<LocalPattern> GgufPattern(const Checkpoint& file, size_t n_layers) {
+  constexpr std::string_view kKey = "attention.sliding_window_pattern";
+  const std::string key = std::string(file.architecture()) + "." + std::string(kKey);
+  LocalPattern pattern;
+  const formats::GgufValue* value = file.gguf()->FindValue(key);
+  if (value == nullptr) return pattern;
+  if (value->type != formats::GgufType::kArray) {
+    ALT_ASSIGN_OR_RETURN(pattern.period, file.Uint(kKey));
+    return pattern;
+  }
+  ALT_ASSIGN_OR_RETURN(const auto array, file.gguf()->GetArray(key));
+  const auto flags = array->Integers();
+  if (!flags.ok() || flags.value().size() != n_layers) {
+    return Status(ErrorCode::kCorruptFile, file.path() + ": " + key + " is no list of " +
+                                               std::to_string(n_layers) + " truth values");
+  }
+  for (const int64_t flag : flags.value()) pattern.layers.push_back(flag != 0);
+  return pattern;
+}
+
+// "sliding_window_pattern" of folders: 6, or "LLLG" repeated over the layers.
+LocalPattern HfPattern(const Checkpoint& file, size_t n_layers) {
+  LocalPattern pattern;
+  for (const char* key : {"sliding_window_pattern", "_sliding_window_pattern"}) {
+    const auto found = file.hf_config()->find(key);
+    if (found == file.hf_config()->end()) continue;
+    if (found->is_number_unsigned()) pattern.period = found->get<uint64_t>();
+    if (!found->is_string() || found->get<std::string>().empty()) continue;
+    const auto letters = found->get<std::string>();
+    for (size_t layer = 0; layer < n_layers; ++layer) {
+      pattern.layers.push_back(letters[layer % letters.size()] == 'L');
+    }
+    return pattern;
+  }
+  return pattern;
+}
+
 }  // namespace
 
 std::span<const Family* const> AllFamilies() { return kFamilies; }
@@ -130,6 +188,7 @@ Result<ModelConfig> ReadConfig(const Checkpoint& file) {
   config.family = file.architecture();
   ALT_RETURN_IF_ERROR(FillCommon(file, config));
   ALT_RETURN_IF_ERROR(family->fill(file, config));
+  ALT_RETURN_IF_ERROR(CheckRopes(file, config));
   return config;
 }
 
@@ -149,6 +208,25 @@ Result<std::vector<bool>> HfLocalLayers(const Checkpoint& file, size_t n_layers)
     }
     local.push_back(type == "sliding_attention");
   }
+  return local;
+}
+
+Result<std::vector<bool>> LocalLayers(const Checkpoint& file, size_t n_layers,
+                                      uint64_t usual_period) {
+  ALT_ASSIGN_OR_RETURN(std::vector<bool> local, HfLocalLayers(file, n_layers));
+  if (!local.empty()) return local;
+  LocalPattern pattern;
+  if (file.hf_config() != nullptr) {
+    pattern = HfPattern(file, n_layers);
+  } else if (file.gguf() != nullptr) {
+    ALT_ASSIGN_OR_RETURN(pattern, GgufPattern(file, n_layers));
+  }
+  if (!pattern.layers.empty()) return pattern.layers;
+  const uint64_t period = pattern.period.value_or(usual_period);
+  if (period == 0) {
+    return Status(ErrorCode::kCorruptFile, file.path() + ": sliding_window_pattern is 0");
+  }
+  for (size_t layer = 0; layer < n_layers; ++layer) local.push_back((layer + 1) % period != 0);
   return local;
 }
 

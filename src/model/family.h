@@ -1,5 +1,5 @@
 // A model family: which files are its own and how they fill a ModelConfig. Adding one is a file in
-// arch/ and a row in arch/families.cc.
+// arch/ and a row in family.cc.
 
 #pragma once
 
@@ -49,6 +49,12 @@ Status FillWindows(const Checkpoint& file, const std::vector<bool>& local, Model
 
 /// The layers that a folder's config.json calls local ("layer_types"), [n_layers]; empty when absent.
 Result<std::vector<bool>> HfLocalLayers(const Checkpoint& file, size_t n_layers);
+
+/// The layers that look at a window only, [n_layers], as the file says it: a list of layers
+/// (layer_types, attention.sliding_window_pattern), or that every n-th layer is global; where it says
+/// nothing, every `usual_period`-th is.
+Result<std::vector<bool>> LocalLayers(const Checkpoint& file, size_t n_layers,
+                                      uint64_t usual_period);
 
 /// rope_parameters (transformers 5) or rope_scaling (before), or null. With several groups of
 /// parameters, those of `layer_type` ("full_attention").

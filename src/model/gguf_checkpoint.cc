@@ -1,6 +1,7 @@
 #include "model/gguf_checkpoint.h"
 
 #include <utility>
+#include <vector>
 
 #include "formats/gguf.h"
 
@@ -31,7 +32,10 @@ class GgufCheckpoint : public Checkpoint {
   const GgufFile* gguf() const override { return &file_; }
 
   Result<std::optional<uint64_t>> Uint(std::string_view key) const override {
-    return file_.GetUint(FullKey(key));
+    const std::string full = FullKey(key);
+    const formats::GgufValue* value = file_.FindValue(full);
+    if (value != nullptr && value->type == formats::GgufType::kArray) return SameForAllLayers(full);
+    return file_.GetUint(full);
   }
   Result<std::optional<double>> Float(std::string_view key) const override {
     return file_.GetFloat(FullKey(key));
@@ -60,6 +64,24 @@ class GgufCheckpoint : public Checkpoint {
   }
 
  private:
+  // Some writers give a number for each layer even where all are the same.
+  Result<std::optional<uint64_t>> SameForAllLayers(const std::string& key) const {
+    ALT_ASSIGN_OR_RETURN(const auto array, file_.GetArray(key));
+    ALT_ASSIGN_OR_RETURN(const std::vector<int64_t> values, array->Integers());
+    if (values.empty() || values.front() < 0) {
+      return Status(ErrorCode::kCorruptFile,
+                    path_ + ": key \"" + key + "\" is an array, but must be an integer of at least 0");
+    }
+    for (const int64_t value : values) {
+      if (value == values.front()) continue;
+      return Status(ErrorCode::kUnsupported,
+                    path_ + ": key \"" + key + "\" is " + std::to_string(values.front()) +
+                        " for one layer and " + std::to_string(value) +
+                        " for another; layers of different sizes are not supported");
+    }
+    return std::optional<uint64_t>(static_cast<uint64_t>(values.front()));
+  }
+
   std::string FullKey(std::string_view key) const { return architecture_ + "." + std::string(key); }
 
   std::string path_;

@@ -10,7 +10,7 @@
 namespace altteul::report {
 namespace {
 
-// A cell that begins like a number stands to the right.
+// Begins like a number: "98.4 MB" does too.
 bool IsNumber(const std::string& cell) {
   const size_t at = !cell.empty() && (cell[0] == '-' || cell[0] == '+') ? 1 : 0;
   return at < cell.size() && cell[at] >= '0' && cell[at] <= '9';
@@ -41,8 +41,13 @@ void Table::AddRow(std::vector<std::string> cells) {
 
 std::string Table::ToString() const {
   std::vector<size_t> widths(rows_.front().size(), 0);
-  for (const auto& row : rows_) {
-    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], TerminalWidth(row[c]));
+  std::vector<bool> right(widths.size(), true);
+  for (size_t r = 0; r < rows_.size(); ++r) {
+    for (size_t c = 0; c < widths.size(); ++c) {
+      const std::string& cell = rows_[r][c];
+      widths[c] = std::max(widths[c], TerminalWidth(cell));
+      if (r != 0 && !cell.empty() && !IsNumber(cell)) right[c] = false;
+    }
   }
   std::string out;
   for (size_t r = 0; r < rows_.size(); ++r) {
@@ -51,7 +56,7 @@ std::string Table::ToString() const {
       const std::string& cell = rows_[r][c];
       const std::string pad(widths[c] - TerminalWidth(cell), ' ');
       if (c != 0) line += "  ";
-      line += IsNumber(cell) ? pad + cell : cell + pad;
+      line += right[c] ? pad + cell : cell + pad;
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";

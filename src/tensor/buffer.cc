@@ -72,7 +72,8 @@ Result<Buffer> Buffer::Allocate(uint64_t size_bytes, const std::string& purpose)
 }
 
 Result<Buffer> Buffer::MapFile(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Without O_NONBLOCK, opening a FIFO would wait for a writer; regular files do not care.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return FileError(path, "open", errno);
   struct stat info {};
   if (fstat(fd, &info) != 0) {

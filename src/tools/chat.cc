@@ -18,7 +18,8 @@ Result<ChatEncoder> ChatEncoder::Create(const std::string& source,
   return ChatEncoder(std::move(parsed).value(), tokenizer);
 }
 
-Result<std::vector<text::TokenId>> ChatEncoder::Encode(const ordered_json& messages) const {
+Result<std::vector<text::TokenId>> ChatEncoder::Encode(const ordered_json& messages,
+                                                       size_t* n_dropped_bytes) const {
   const text::TokenizerSpec& spec = tokenizer_->spec();
   ordered_json context = {{"messages", messages},
                           {"add_generation_prompt", true},
@@ -34,7 +35,9 @@ Result<std::vector<text::TokenId>> ChatEncoder::Encode(const ordered_json& messa
     at += span.length;
   }
   ALT_ASSIGN_OR_RETURN(auto ids,
-                       tokenizer_->Encode(chat.text, {.parse_special = true, .plain = plain}));
+                       tokenizer_->Encode(chat.text, {.parse_special = true,
+                                                       .plain = plain,
+                                                       .n_dropped_bytes = n_dropped_bytes}));
   const bool begun = !ids.empty() && spec.bos && ids.front() == *spec.bos;
   if (spec.add_bos && spec.bos && !begun) ids.insert(ids.begin(), *spec.bos);
   return ids;

@@ -22,7 +22,9 @@ class ChatEncoder {
   /// @param messages  [{"role": ..., "content": ...}, ...]
   /// Special tokens are parsed only where the template itself wrote them; BOS is added where the
   /// model wants one and the template did not write it.
-  Result<std::vector<text::TokenId>> Encode(const nlohmann::ordered_json& messages) const;
+  /// @param n_dropped_bytes  as Tokenizer::EncodeOptions has it; may be null
+  Result<std::vector<text::TokenId>> Encode(const nlohmann::ordered_json& messages,
+                                            size_t* n_dropped_bytes) const;
 
  private:
   ChatEncoder(text::ChatTemplate chat_template, const text::Tokenizer& tokenizer)

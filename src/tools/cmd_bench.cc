@@ -63,6 +63,7 @@ class BenchCommand : public Command {
         ->capture_default_str();
     app.add_option("-t,--threads", threads_, "threads, several separated by commas (default: one a core)")
         ->delimiter(',')
+        ->allow_extra_args(false)
         ->check(CLI::Range(1, ThreadTeam::kMaxThreads));
     app.add_option("-r,--repetitions", repetitions_, "counted runs after one that warms up")
         ->check(CLI::Range(1, 1000))

@@ -31,7 +31,8 @@ class CompressCommand : public Command {
         ->required();
     app.add_option("--only", only_,
                    "REGEX=TYPE: another type for tensors whose name matches; may be repeated, the "
-                   "last match wins");
+                   "last match wins")
+        ->allow_extra_args(false);
     app.add_flag("--force", force_, "replace a file that is already there");
     app.add_flag("--json", json_, "one JSON object");
     compute_.AddTo(app);

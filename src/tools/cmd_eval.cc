@@ -33,8 +33,12 @@ class EvalCommand : public Command {
     app.add_option("--text,-f", text_, "a file with the text to judge on, - for standard input")
         ->required();
     app.add_option("--reference", reference_, "the original: adds KL divergence and same top token");
-    app.add_option("--chunks", options_.max_chunks, "chunks to judge (default: all)");
-    app.add_option("-c,--ctx-size", options_.context, "tokens of a chunk")->capture_default_str();
+    app.add_option("--chunks", options_.max_chunks, "chunks to judge, 0: all")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    app.add_option("-c,--ctx-size", options_.context, "tokens of a chunk")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
     app.add_option("--ctk,--cache-type", kv_type_, "type of the candidate's KV cache (-ctk)")
         ->capture_default_str();
     app.add_flag("--f32", f32_, "the model itself in f32 arithmetic too, not as users run it");
@@ -56,8 +60,11 @@ class EvalCommand : public Command {
     const eval::Contestants contestants{.candidate = candidate.forward.get(),
                                         .reference = reference.forward.get(),
                                         .candidate_weights = weights.forward.get()};
+    size_t dropped = 0;
     ALT_ASSIGN_OR_RETURN(const auto ids,
-                         candidate.model->tokenizer->Encode(text, {.add_bos_eos = true}));
+                         candidate.model->tokenizer->Encode(
+                             text, {.add_bos_eos = true, .n_dropped_bytes = &dropped}));
+    WarnOfDroppedBytes(dropped);
     ALT_ASSIGN_OR_RETURN(const eval::Evaluation result,
                          eval::Evaluate(contestants, ids, options_, *runtime->team,
                                         TerminalProgress("judging chunk")));

@@ -55,7 +55,8 @@ class RunCommand : public Command {
     app.add_option("-c,--ctx-size", context_, "tokens of context (default: the model's, at most 4096)");
     app.add_flag("--raw", raw_, "continue the prompt as it is, without the chat template");
     app.add_flag("--ignore-eos", generate_.ignore_end, "go on behind the end of the turn");
-    app.add_option("--stop", generate_.stop, "end the answer before this text; may be repeated");
+    app.add_option("--stop", generate_.stop, "end the answer before this text; may be repeated")
+        ->allow_extra_args(false);
     app.add_option("--ctk,--cache-type", kv_type_, "KV cache: f32, f16, q8_0 (-ctk)")
         ->capture_default_str();
     app.add_flag("--json", json_, "one JSON object with text and ids");
@@ -106,7 +107,8 @@ class RunCommand : public Command {
     app.add_option("--presence-penalty", s.presence_penalty, "0 is off")->capture_default_str();
     app.add_option("--repeat-last-n", s.penalty_window, "tokens that penalties look back")
         ->capture_default_str();
-    app.add_option("-l,--logit-bias", logit_bias_, "ID=BIAS, -inf forbids; may be repeated");
+    app.add_option("-l,--logit-bias", logit_bias_, "ID=BIAS, -inf forbids; may be repeated")
+        ->allow_extra_args(false);
     app.add_option("-s,--seed", s.seed, "the same seed gives the same answer")
         ->capture_default_str();
   }
@@ -173,6 +175,7 @@ class RunCommand : public Command {
                  {"answer_seconds", answer.answer_seconds}});
     } else {
       std::printf("\n");
+      std::fflush(stdout);
     }
     PrintStatistics(answer, session);
     if (answer.reason == FinishReason::kCancelled) {

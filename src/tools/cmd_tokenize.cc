@@ -33,7 +33,8 @@ class TokenizeCommand : public Command {
     auto* text = app.add_option("-p,--prompt", text_, "the text");
     auto* file = app.add_option("--text-file,-f", file_, "a file with the text, - for standard input");
     auto* ids = app.add_option("--ids", ids_, "ids to turn into text, separated by commas")
-                    ->delimiter(',');
+                    ->delimiter(',')
+                    ->allow_extra_args(false);
     text->excludes(file)->excludes(ids);
     file->excludes(ids);
     app.add_flag("--special", special_, "control tokens written in the text become their ids");

@@ -10,7 +10,7 @@ volatile std::sig_atomic_t interrupted = 0;
 
 extern "C" void OnSignal(int number) {
   if (interrupted != 0) std::_Exit(128 + number);
-  interrupted = 1;
+  interrupted = number;
 }
 
 }  // namespace
@@ -25,6 +25,7 @@ void InstallInterruptHandler() {
 }
 
 bool Interrupted() { return interrupted != 0; }
+int InterruptSignal() { return interrupted; }
 void ClearInterrupt() { interrupted = 0; }
 
 }  // namespace altteul::tools

@@ -10,6 +10,7 @@ void InstallInterruptHandler();
 
 /// True once a signal came.
 bool Interrupted();
+int InterruptSignal();  ///< SIGINT or SIGTERM, 0 when not interrupted
 
 /// Forgets the signal: a chat goes on after an interrupted answer.
 void ClearInterrupt();

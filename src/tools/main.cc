@@ -1,6 +1,8 @@
 // altteul: one program, one verb a job. The way of a token starts here (ARCHITECTURE.md).
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
@@ -33,6 +35,14 @@ std::vector<std::string> Arguments(int argc, char** argv) {
   return arguments;
 }
 
+// What was printed may still wait in the buffer, and the disk or the reader may be gone.
+Status FlushOutput() {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return Status();
+  const std::string reason = errno == 0 ? "writing failed" : std::strerror(errno);
+  return Status(ErrorCode::kIoError, "standard output: " + reason);
+}
+
 int Report(const Status& status) {
   if (status.ok()) return 0;
   const ExitRow& row = ExitRowOf(status.code());
@@ -40,7 +50,8 @@ int Report(const Status& status) {
   std::fprintf(stderr, "altteul: %s: %s\n", std::string(row.headline).c_str(),
                status.message().c_str());
   if (!row.advice.empty()) std::fprintf(stderr, "%s\n", std::string(row.advice).c_str());
-  return row.exit_code;
+  const int number = status.code() == ErrorCode::kCancelled ? InterruptSignal() : 0;
+  return number == 0 ? row.exit_code : 128 + number;
 }
 
 int Main(int argc, char** argv) {
@@ -57,6 +68,10 @@ int Main(int argc, char** argv) {
     command->AddOptions(
         *app.add_subcommand(std::string(command->name()), std::string(command->summary())));
   }
+  if (argc <= 1) {
+    std::fputs(app.help().c_str(), stderr);
+    return kExitUsage;
+  }
   try {
     app.parse(Arguments(argc, argv));
   } catch (const CLI::ParseError& error) {
@@ -65,7 +80,10 @@ int Main(int argc, char** argv) {
   }
   InstallInterruptHandler();
   for (const auto& command : commands) {
-    if (app.got_subcommand(std::string(command->name()))) return Report(command->Run());
+    if (!app.got_subcommand(std::string(command->name()))) continue;
+    Status status = command->Run();
+    if (status.ok()) status = FlushOutput();
+    return Report(status);
   }
   return kExitUsage;
 }

@@ -2,10 +2,11 @@
 
 #include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
-#include <iterator>
+#include <cstring>
 #include <utility>
 
 #include "base/machine.h"
@@ -80,13 +81,34 @@ Result<kernels::KvType> ParseKvType(const std::string& name) {
                 "'" + name + "' is no type of KV cache; these are: " + names);
 }
 
+// Read, not mapped: a pipe ("-f <(command)") is welcome too.
 Result<std::string> ReadTextFile(const std::string& path) {
-  if (path == "-") {
-    return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
+  const auto failed = [&path](const char* verb) {
+    if (Interrupted()) return Status(ErrorCode::kCancelled, path + ": reading was interrupted");
+    const ErrorCode code = errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIoError;
+    return Status(code, path + ": cannot " + verb + ": " + std::strerror(errno));
+  };
+  struct Closer {
+    void operator()(std::FILE* file) const {
+      if (file != stdin) std::fclose(file);
+    }
+  };
+  const std::unique_ptr<std::FILE, Closer> file(path == "-" ? stdin
+                                                            : std::fopen(path.c_str(), "rbe"));
+  if (file == nullptr) return failed("open");
+  std::string text;
+  std::array<char, 65536> chunk;
+  while (const size_t n = std::fread(chunk.data(), 1, chunk.size(), file.get())) {
+    text.append(chunk.data(), n);
   }
-  ALT_ASSIGN_OR_RETURN(const Buffer file, Buffer::MapFile(path));
-  const auto bytes = file.bytes();
-  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (std::ferror(file.get()) != 0) return failed("read");
+  return text;
+}
+
+void WarnOfDroppedBytes(size_t n_bytes) {
+  if (n_bytes == 0) return;
+  std::fprintf(stderr, "warning: the vocabulary has no token for %zu byte%s of the text; left out\n",
+               n_bytes, n_bytes == 1 ? "" : "s");
 }
 
 }  // namespace altteul::tools

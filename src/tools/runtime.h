@@ -50,7 +50,11 @@ Result<std::unique_ptr<const model::Model>> Load(const std::string& path, Runtim
 /// "f16", "q8_0" ... as -ctk takes it.
 Result<kernels::KvType> ParseKvType(const std::string& name);
 
-/// The text of a file, or of standard input for "-".
+/// The text of a file or pipe, or of standard input for "-".
+/// @return kNotFound, kIoError with the system's reason, kCancelled
 Result<std::string> ReadTextFile(const std::string& path);
+
+/// One line on standard error when a tokenizer had to leave bytes out.
+void WarnOfDroppedBytes(size_t n_bytes);
 
 }  // namespace altteul::tools

@@ -4,8 +4,6 @@
 
 #include <array>
 
-#include <nlohmann/json.hpp>
-
 #include "model/family.h"
 
 namespace altteul::model {
@@ -16,7 +14,7 @@ constexpr std::array kTensorNames = {
     NamePair{"post_attention_layernorm", "post_attention_norm"},
     NamePair{"post_feedforward_layernorm", "post_ffw_norm"},
 };
-constexpr size_t kPattern = 4;  // every fourth layer is global
+constexpr uint64_t kPeriod = 4;  // every fourth layer is global
 
 Status Fill(const Checkpoint& file, ModelConfig& config) {
   for (BlockPlan& block : config.blocks) {
@@ -28,12 +26,8 @@ Status Fill(const Checkpoint& file, ModelConfig& config) {
   ALT_ASSIGN_OR_RETURN(const auto window, file.Uint("attention.sliding_window"));
   if (!window || *window == 0) return Status();
 
-  ALT_ASSIGN_OR_RETURN(std::vector<bool> local, HfLocalLayers(file, config.n_layers));
-  if (local.empty()) {
-    for (size_t layer = 0; layer < config.n_layers; ++layer) {
-      local.push_back((layer + 1) % kPattern != 0);
-    }
-  }
+  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local,
+                       LocalLayers(file, config.n_layers, kPeriod));
   for (size_t layer = 0; layer < config.n_layers; ++layer) {
     if (!local[layer]) config.blocks[layer].rope.reset();
   }

@@ -11,10 +11,8 @@ Status Fill(const Checkpoint& file, ModelConfig& config) {
   ALT_RETURN_IF_ERROR(FillGemma(file, /*largest=*/46, config));
   ALT_RETURN_IF_ERROR(FillSoftcaps(file, config));
   ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, config));
-  ALT_ASSIGN_OR_RETURN(std::vector<bool> local, HfLocalLayers(file, config.n_layers));
-  if (local.empty()) {
-    for (size_t layer = 0; layer < config.n_layers; ++layer) local.push_back(layer % 2 == 0);
-  }
+  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local,
+                       LocalLayers(file, config.n_layers, /*usual_period=*/2));
   return FillWindows(file, local, config);
 }
 

@@ -10,27 +10,6 @@ using nlohmann::json;
 
 constexpr std::array<std::string_view, 1> kHf = {"Gemma3ForCausalLM"};
 
-Result<std::vector<bool>> LocalLayers(const Checkpoint& file, const ModelConfig& config) {
-  ALT_ASSIGN_OR_RETURN(std::vector<bool> local, HfLocalLayers(file, config.n_layers));
-  if (!local.empty()) return local;
-  uint64_t pattern = 6;
-  if (file.hf_config() != nullptr) {
-    for (const char* key : {"sliding_window_pattern", "_sliding_window_pattern"}) {
-      const auto found = file.hf_config()->find(key);
-      if (found != file.hf_config()->end() && found->is_number_unsigned()) {
-        pattern = found->get<uint64_t>();
-      }
-    }
-  }
-  if (pattern == 0) {
-    return Status(ErrorCode::kCorruptFile, file.path() + ": sliding_window_pattern is 0");
-  }
-  for (size_t layer = 0; layer < config.n_layers; ++layer) {
-    local.push_back((layer + 1) % pattern != 0);
-  }
-  return local;
-}
-
 // Local layers turn by a base of their own and are never scaled.
 Result<double> LocalBase(const Checkpoint& file) {
   constexpr double kDefault = 10000.0;
@@ -48,7 +27,7 @@ Status Fill(const Checkpoint& file, ModelConfig& config) {
   ALT_RETURN_IF_ERROR(FillGemma(file, /*largest=*/62, config));
   ALT_RETURN_IF_ERROR(FillSoftcaps(file, config));
   ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, config));
-  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local, LocalLayers(file, config));
+  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local, LocalLayers(file, config.n_layers, /*usual_period=*/6));
   ALT_ASSIGN_OR_RETURN(const double local_base, LocalBase(file));
   if (!(local_base > 0)) {
     return Status(ErrorCode::kCorruptFile,

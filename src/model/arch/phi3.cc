@@ -87,8 +87,9 @@ Result<std::optional<LongRope>> FromGguf(const Checkpoint& file, size_t n_pairs)
   LongRope rope;
   ALT_ASSIGN_OR_RETURN(rope.short_factors, FactorTensor(file, "rope_factors_short.weight", n_pairs));
   ALT_ASSIGN_OR_RETURN(rope.long_factors, FactorTensor(file, "rope_factors_long.weight", n_pairs));
-  ALT_ASSIGN_OR_RETURN(rope.original_context,
-                       file.RequiredFloat("rope.scaling.original_context_length"));
+  ALT_ASSIGN_OR_RETURN(const uint64_t original,
+                       file.RequiredUint("rope.scaling.original_context_length"));
+  rope.original_context = static_cast<double>(original);
   ALT_ASSIGN_OR_RETURN(const auto magnitude, file.Float("rope.scaling.attn_factor"));
   rope.magnitude = magnitude.value_or(1.0);
   return std::optional<LongRope>(std::move(rope));

@@ -1,0 +1,133 @@
+#include "compress/type_rules.h"
+
+#include <gtest/gtest.h>
+
+namespace altteul::compress {
+namespace {
+
+TensorView Matrix(DType type, uint64_t rows, uint64_t cols) {
+  TensorView view;
+  view.type = type;
+  view.shape.n_dims = 2;
+  view.shape.dims[0] = rows;
+  view.shape.dims[1] = cols;
+  return view;
+}
+
+TensorView Vector(uint64_t n) {
+  TensorView view;
+  view.type = DType::kF32;
+  view.shape.n_dims = 1;
+  view.shape.dims[0] = n;
+  return view;
+}
+
+TypeRules::Choice Choose(const TypeRules& rules, std::string_view name, const TensorView& view) {
+  const auto choice = rules.For(name, view);
+  EXPECT_TRUE(choice.ok()) << choice.status().message();
+  return choice.value();
+}
+
+TypeRules Rules(DType type, const std::vector<std::string>& exceptions = {}) {
+  auto rules = TypeRules::Create(type, exceptions);
+  EXPECT_TRUE(rules.ok()) << rules.status().message();
+  return std::move(rules).value();
+}
+
+void ExpectRefused(const std::string& exception, ErrorCode code, std::string_view said) {
+  const auto rules = TypeRules::Create(DType::kQ4_0, {exception});
+  ASSERT_FALSE(rules.ok()) << exception;
+  EXPECT_EQ(rules.status().code(), code) << exception;
+  EXPECT_NE(rules.status().message().find(said), std::string::npos) << rules.status().message();
+}
+
+TEST(TypeRulesTest, MatricesGetTheTypeAndEverythingElseStays) {
+  const TypeRules rules = Rules(DType::kQ4_0);
+  EXPECT_EQ(Choose(rules, "blk.0.attn_q.weight", Matrix(DType::kF16, 64, 64)).type, DType::kQ4_0);
+  EXPECT_EQ(Choose(rules, "blk.0.attn_norm.weight", Vector(64)).type, DType::kF32);
+  EXPECT_EQ(Choose(rules, "blk.0.attn_q.bias", Vector(64)).type, DType::kF32);
+  EXPECT_EQ(Choose(rules, "rope_freqs", Matrix(DType::kF32, 2, 32)).type, DType::kF32);
+}
+
+TEST(TypeRulesTest, EmbeddingAndHeadKeepAtLeastEightBits) {
+  for (const char* name : {"token_embd.weight", "output.weight"}) {
+    const auto small = Choose(Rules(DType::kQ4_0), name, Matrix(DType::kF16, 100, 64));
+    EXPECT_EQ(small.type, DType::kQ8_0);
+    EXPECT_FALSE(small.note.empty()) << "the reason is told";
+    const auto large = Choose(Rules(DType::kF16), name, Matrix(DType::kF32, 100, 64));
+    EXPECT_EQ(large.type, DType::kF16);
+    EXPECT_TRUE(large.note.empty());
+  }
+}
+
+TEST(TypeRulesTest, AnExceptionMaySayOtherwiseForTheEmbedding) {
+  const auto choice = Choose(Rules(DType::kQ4_0, {"token_embd=Q4_0"}), "token_embd.weight",
+                             Matrix(DType::kF16, 100, 64));
+  EXPECT_EQ(choice.type, DType::kQ4_0);
+  EXPECT_TRUE(choice.note.empty());
+}
+
+TEST(TypeRulesTest, TheLastExceptionThatMatchesWins) {
+  const TypeRules rules = Rules(DType::kQ4_0, {"ffn=Q8_0", "blk\\.1\\.=Q5_0", "nothing=F32"});
+  const TensorView matrix = Matrix(DType::kF16, 64, 64);
+  EXPECT_EQ(Choose(rules, "blk.0.ffn_up.weight", matrix).type, DType::kQ8_0);
+  EXPECT_EQ(Choose(rules, "blk.1.ffn_up.weight", matrix).type, DType::kQ5_0);
+  EXPECT_EQ(Choose(rules, "blk.1.attn_q.weight", matrix).type, DType::kQ5_0);
+  EXPECT_EQ(Choose(rules, "blk.0.attn_q.weight", matrix).type, DType::kQ4_0);
+}
+
+TEST(TypeRulesTest, ExceptionsDoNotReachVectors) {
+  EXPECT_EQ(Choose(Rules(DType::kQ4_0, {"norm=Q8_0"}), "blk.0.attn_norm.weight", Vector(64)).type,
+            DType::kF32);
+}
+
+TEST(TypeRulesTest, ARowThatIsNoMultipleOfTheBlockKeepsItsTypeAndSaysWhy) {
+  const auto choice =
+      Choose(Rules(DType::kQ4_0), "blk.0.attn_q.weight", Matrix(DType::kF16, 64, 48));
+  EXPECT_EQ(choice.type, DType::kF16);
+  EXPECT_NE(choice.note.find("48"), std::string::npos) << choice.note;
+  EXPECT_NE(choice.note.find("32"), std::string::npos) << choice.note;
+}
+
+TEST(TypeRulesTest, ATensorThatHasTheTypeAlreadyNeedsNoNote) {
+  const auto choice =
+      Choose(Rules(DType::kQ8_0), "token_embd.weight", Matrix(DType::kQ8_0, 64, 64));
+  EXPECT_EQ(choice.type, DType::kQ8_0);
+  EXPECT_TRUE(choice.note.empty());
+}
+
+TEST(TypeRulesTest, AnExpressionMayContainEqualsSigns) {
+  const TypeRules rules = Rules(DType::kQ4_0, {"(?=blk)blk=Q8_0"});
+  EXPECT_EQ(Choose(rules, "blk.0.attn_q.weight", Matrix(DType::kF16, 64, 64)).type, DType::kQ8_0);
+}
+
+TEST(TypeRulesTest, BadExceptionsAreRefusedByName) {
+  ExpectRefused("ffn", ErrorCode::kInvalidArgument, "'ffn'");
+  ExpectRefused("=Q4_0", ErrorCode::kInvalidArgument, "REGEX=TYPE");
+  ExpectRefused("ffn=", ErrorCode::kInvalidArgument, "''");
+  ExpectRefused("ffn=Q4_9", ErrorCode::kInvalidArgument, "'Q4_9'");
+  ExpectRefused("(ffn=Q4_0", ErrorCode::kInvalidArgument, "(ffn=Q4_0");
+  ExpectRefused("[=Q4_0", ErrorCode::kInvalidArgument, "[=Q4_0");
+}
+
+TEST(TypeRulesTest, AKnownTypeWithoutEncoderIsUnsupportedAndTheWritableOnesAreListed) {
+  const auto type = ParseWritableType("IQ2_XXS");
+  ASSERT_FALSE(type.ok());
+  EXPECT_EQ(type.status().code(), ErrorCode::kUnsupported);
+  EXPECT_NE(type.status().message().find("Q4_0"), std::string::npos) << type.status().message();
+  const auto unknown = ParseWritableType("Q4_9");
+  ASSERT_FALSE(unknown.ok());
+  EXPECT_EQ(unknown.status().code(), ErrorCode::kInvalidArgument);
+  EXPECT_FALSE(ParseWritableType("").ok());
+}
+
+TEST(TypeRulesTest, EveryTypeOnTheListCanBeWritten) {
+  const std::string list = WritableTypes();
+  for (const char* name : {"F32", "F16", "BF16", "Q8_0", "Q5_0", "Q5_1", "Q4_0", "Q4_1"}) {
+    EXPECT_NE(list.find(name), std::string::npos) << list;
+    EXPECT_TRUE(ParseWritableType(name).ok()) << name;
+  }
+}
+
+}  // namespace
+}  // namespace altteul::compress

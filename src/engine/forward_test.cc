@@ -1,0 +1,176 @@
+#include "engine/forward.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/test_model.h"
+
+namespace altteul::engine {
+namespace {
+
+using kernels::KvType;
+using testing::BytesAsTokens;
+using testing::TestModel;
+using testing::TestModelOptions;
+using text::TokenId;
+
+constexpr size_t kRows = 16;
+constexpr size_t kContext = 64;
+
+class ForwardTest : public ::testing::Test {
+ protected:
+  KvCache NewCache(size_t context = kContext, size_t max_chunk = kRows) {
+    return std::move(KvCache::Create(model_.model->config, KvType::kF16, context, max_chunk))
+        .value();
+  }
+  Status Run(KvCache& cache, const std::vector<TokenId>& ids) {
+    const SequenceInput input{.cache = &cache, .tokens = ids};
+    return forward_->Run({&input, 1});
+  }
+  std::vector<float> Logits(size_t first, size_t count) {
+    std::vector<float> out(count * testing::kVocabulary);
+    forward_->Logits(first, count, out);
+    return out;
+  }
+  std::vector<float> LogitsOf(std::string_view text) {
+    KvCache cache = NewCache();
+    EXPECT_TRUE(Run(cache, BytesAsTokens(text)).ok());
+    return Logits(text.size() - 1, 1);
+  }
+  static std::vector<std::byte> Bytes(KvCache& cache) {
+    return {cache.data(0), cache.data(0) + cache.size_bytes()};
+  }
+
+  TestModel model_{TestModelOptions{}};
+  std::unique_ptr<Forward> forward_ = model_.NewForward(kRows, kContext);
+};
+
+TEST_F(ForwardTest, LogitsDependOnEveryEarlierToken) {
+  EXPECT_NE(LogitsOf("abc"), LogitsOf("xbc"));
+  EXPECT_NE(LogitsOf("abc"), LogitsOf("bac")) << "and on their order";
+  EXPECT_EQ(LogitsOf("abc"), LogitsOf("abc"));
+}
+
+TEST_F(ForwardTest, TwoSequencesInOnePassAreAsEachAlone) {
+  KvCache left = NewCache(), right = NewCache();
+  const auto a = BytesAsTokens("hello"), b = BytesAsTokens("other");
+  const SequenceInput both[] = {{.cache = &left, .tokens = a}, {.cache = &right, .tokens = b}};
+  ASSERT_TRUE(forward_->Run(both).ok());
+  EXPECT_EQ(left.length(), 5u);
+  EXPECT_EQ(right.length(), 5u);
+  const auto left_logits = Logits(4, 1), right_logits = Logits(9, 1);
+  EXPECT_EQ(left_logits, LogitsOf("hello"));
+  EXPECT_EQ(right_logits, LogitsOf("other"));
+}
+
+TEST_F(ForwardTest, SequencesOfDifferentAgesShareAPass) {
+  KvCache old = NewCache(), young = NewCache();
+  ASSERT_TRUE(Run(old, BytesAsTokens("hell")).ok());
+  const auto o = BytesAsTokens("o"), b = BytesAsTokens("other");
+  const SequenceInput both[] = {{.cache = &old, .tokens = o}, {.cache = &young, .tokens = b}};
+  ASSERT_TRUE(forward_->Run(both).ok());
+  const auto old_logits = Logits(0, 1), young_logits = Logits(5, 1);
+  EXPECT_EQ(old_logits, LogitsOf("hello"));
+  EXPECT_EQ(young_logits, LogitsOf("other"));
+}
+
+TEST_F(ForwardTest, ASequenceWithoutTokensMayStandBesideOthers) {
+  KvCache idle = NewCache(), busy = NewCache();
+  const auto tokens = BytesAsTokens("hello");
+  const SequenceInput inputs[] = {{.cache = &idle, .tokens = {}}, {.cache = &busy, .tokens = tokens}};
+  ASSERT_TRUE(forward_->Run(inputs).ok());
+  EXPECT_EQ(idle.length(), 0u);
+  EXPECT_EQ(Logits(4, 1), LogitsOf("hello"));
+}
+
+TEST_F(ForwardTest, RowsOfLogitsAreTheSameTogetherAndAlone) {
+  KvCache cache = NewCache();
+  ASSERT_TRUE(Run(cache, BytesAsTokens("hello")).ok());
+  const auto all = Logits(0, 5);
+  for (size_t row = 0; row < 5; ++row) {
+    const auto one = Logits(row, 1);
+    const auto begin = all.begin() + static_cast<std::ptrdiff_t>(row * testing::kVocabulary);
+    EXPECT_TRUE(std::equal(one.begin(), one.end(), begin)) << "row " << row;
+  }
+}
+
+// Each refusal: the code, and nothing of the cache has changed.
+TEST_F(ForwardTest, RefusalsLeaveCachesUnchanged) {
+  KvCache cache = NewCache(8);
+  ASSERT_TRUE(Run(cache, BytesAsTokens("abcd")).ok());
+  const auto before = Bytes(cache);
+  struct Case {
+    const char* what;
+    std::vector<TokenId> ids;
+    ErrorCode code;
+    const char* said;
+  };
+  const Case cases[] = {
+      {"a negative token", {'a', -1}, ErrorCode::kInvalidArgument, "token -1"},
+      {"a token behind the last", {258}, ErrorCode::kInvalidArgument, "vocabulary of 258"},
+      {"no tokens", {}, ErrorCode::kInvalidArgument, "without tokens"},
+      {"a full cache", BytesAsTokens("abcde"), ErrorCode::kDoesNotFit, "holds 4"},
+      {"too many rows", BytesAsTokens("abcdefghijklmnopq"), ErrorCode::kDoesNotFit, ""},
+  };
+  for (const Case& each : cases) {
+    const Status status = Run(cache, each.ids);
+    EXPECT_EQ(status.code(), each.code) << each.what;
+    EXPECT_NE(status.message().find(each.said), std::string::npos) << status.message();
+    EXPECT_EQ(cache.length(), 4u) << each.what;
+    EXPECT_EQ(Bytes(cache), before) << each.what;
+  }
+}
+
+TEST_F(ForwardTest, AnErrorInOneSequenceChangesNoneOfThem) {
+  KvCache good = NewCache(), bad = NewCache();
+  const auto ids = BytesAsTokens("abc");
+  const std::vector<TokenId> outside = {'a', 9999};
+  const SequenceInput inputs[] = {{.cache = &good, .tokens = ids}, {.cache = &bad, .tokens = outside}};
+  const auto before = Bytes(good);
+  EXPECT_EQ(forward_->Run(inputs).code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(good.length(), 0u);
+  EXPECT_EQ(Bytes(good), before);
+}
+
+TEST_F(ForwardTest, MoreRowsThanAPassTakesAreRefusedWithBothNumbers) {
+  KvCache cache = NewCache(64, 64);
+  const Status status = Run(cache, std::vector<TokenId>(kRows + 1, 'a'));
+  EXPECT_EQ(status.code(), ErrorCode::kDoesNotFit);
+  EXPECT_NE(status.message().find("17 rows in a pass of at most 16"), std::string::npos)
+      << status.message();
+}
+
+TEST_F(ForwardTest, ACacheMadeForSmallerPassesRefusesLargerOnes) {
+  // Its rings would be too small to keep what the first rows of a larger pass must see.
+  KvCache cache = NewCache(64, 4);
+  EXPECT_EQ(Run(cache, BytesAsTokens("abcde")).code(), ErrorCode::kDoesNotFit);
+  EXPECT_EQ(cache.length(), 0u);
+  EXPECT_TRUE(Run(cache, BytesAsTokens("abcd")).ok());
+}
+
+TEST_F(ForwardTest, AbsurdSizesAreRefusedPolitely) {
+  for (const size_t rows : {size_t{1} << 32, size_t{1} << 60, ~size_t{0}}) {
+    const auto forward =
+        Forward::Create(*model_.model, *model_.kernels, model_.team, rows, kContext);
+    ASSERT_FALSE(forward.ok()) << rows;
+    EXPECT_EQ(forward.status().code(), ErrorCode::kOutOfMemory) << forward.status().message();
+  }
+}
+
+TEST(ForwardScriptTest, AModelWithoutTokenizerRunsToo) {
+  TestModelOptions options;
+  options.tokenizer = false;
+  options.script = BytesAsTokens("ab");
+  TestModel model(options);
+  const auto forward = model.NewForward(4, 16);
+  auto cache = KvCache::Create(model.model->config, KvType::kF32, 16, 4);
+  ASSERT_TRUE(cache.ok());
+  const std::vector<TokenId> ids = {'a'};
+  const SequenceInput input{.cache = &cache.value(), .tokens = ids};
+  ASSERT_TRUE(forward->Run({&input, 1}).ok());
+  std::vector<float> logits(testing::kVocabulary);
+  forward->Logits(0, 1, logits);
+  EXPECT_EQ(std::max_element(logits.begin(), logits.end()) - logits.begin(), 'b');
+}
+
+}  // namespace
+}  // namespace altteul::engine

@@ -1,0 +1,196 @@
+// The two real models against llama.cpp's numbers (tests/golden/MANIFEST.md): ids of texts, logits
+// and greedy answers in f32, and how far the fast path lies from it.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "eval/evaluate.h"
+#include "support/test_models.h"
+
+namespace altteul::tests {
+namespace {
+
+using kernels::KernelTable;
+using kernels::Precision;
+using nlohmann::json;
+using text::TokenId;
+
+json ReadGolden(const std::string& name) {
+  std::ifstream file(GoldenFolder() / name);
+  return json::parse(file);
+}
+
+std::string ToHex(const std::string& bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string hex;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    hex += {kDigits[byte >> 4], kDigits[byte & 15]};
+  }
+  return hex;
+}
+
+class RealModelsTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  std::string Name() const { return GetParam(); }
+
+  /// Skips the test when the file is not there.
+  void SetUp() override {
+    std::string why_not;
+    const auto path = RealModel(Name() + ".gguf", &why_not);
+    if (!path) GTEST_SKIP() << why_not;
+    path_ = *path;
+  }
+
+  std::string path_;
+  ThreadTeam team_{OnlineThreads()};
+
+ private:
+  static int OnlineThreads() {
+    return static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1u, 16u));
+  }
+};
+class RealModelsSlowTest : public RealModelsTest {};
+
+TEST_P(RealModelsTest, TokenizerGivesLlamaCppsIds) {
+  const auto file = model::Checkpoint::Open(path_);
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  auto spec = file.value()->ReadTokenizer();
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  const auto made = text::MakeTokenizer(std::move(spec).value());
+  ASSERT_TRUE(made.ok()) << made.status().message();
+  const text::Tokenizer& tokenizer = *made.value();
+  const json golden = ReadGolden(Name() + "_tokenizer.json")["tokenizer"];
+  ASSERT_GE(golden.size(), 30u);
+  for (const json& one : golden) {
+    const auto text = one["text"].get<std::string>();
+    size_t n_dropped = 0;
+    const auto ids =
+        tokenizer.Encode(text, {.parse_special = false, .n_dropped_bytes = &n_dropped});
+    const auto special =
+        tokenizer.Encode(text, {.parse_special = true, .n_dropped_bytes = &n_dropped});
+    ASSERT_TRUE(ids.ok() && special.ok()) << one.dump();
+    EXPECT_EQ(ids.value(), one["ids"].get<std::vector<TokenId>>()) << one.dump();
+    EXPECT_EQ(special.value(), one["ids_special"].get<std::vector<TokenId>>()) << one.dump();
+    EXPECT_EQ(ToHex(tokenizer.Decode(ids.value(), false)),
+              one["detokenized_hex"].get<std::string>())
+        << one.dump();
+  }
+}
+
+double LogSumExp(std::span<const float> logits) {
+  const double top = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - top);
+  return top + std::log(sum);
+}
+
+/// One golden prompt: its logits, then the greedy answer with each token given the ones before it,
+/// up to the first whose margin rounding could turn around. `worst` takes the largest deviation.
+void ExpectGoldenPrompt(const json& golden, const model::Model& model, const KernelTable& kernels,
+                        ThreadTeam& team, double* worst) {
+  constexpr double kTolerance = 2e-3;  // llama.cpp's sums are f32 in another order
+  constexpr double kSafeMargin = 0.01;
+  const auto prompt = golden["ids"].get<std::vector<TokenId>>();
+  const auto greedy = golden["greedy"].get<std::vector<TokenId>>();
+  const auto margins = golden["greedy_margin"].get<std::vector<double>>();
+  const auto close = std::find_if(margins.begin(), margins.end(),
+                                  [](double margin) { return margin < kSafeMargin; });
+  const auto n_greedy = static_cast<size_t>(close - margins.begin());
+  std::vector<TokenId> tokens = prompt;
+  tokens.insert(tokens.end(), greedy.begin(), greedy.begin() + static_cast<ptrdiff_t>(n_greedy));
+
+  const size_t vocabulary = model.config.vocabulary;
+  const auto logits = AllLogits(model, kernels, team, tokens, {.context = tokens.size()});
+  ASSERT_EQ(logits.size(), tokens.size() * vocabulary);
+  const auto row = [&](size_t i) { return std::span(logits).subspan(i * vocabulary, vocabulary); };
+  const auto expect_near = [&](double got, double expected, double limit, size_t position) {
+    EXPECT_NEAR(got, expected, limit)
+        << golden["prompt"].dump() << ", position " << position << ", " << kernels.name;
+    *worst = std::max(*worst, std::abs(got - expected));
+  };
+  for (size_t i = 0; i < prompt.size(); ++i) {
+    expect_near(LogSumExp(row(i)), golden["logsumexp"][i].get<double>(), kTolerance, i);
+    for (const json& top : golden["top"][i]) {
+      expect_near(row(i)[top[0].get<size_t>()], top[1].get<double>(), kTolerance, i);
+    }
+  }
+  for (size_t i = 0; i < n_greedy; ++i) {
+    const auto here = row(prompt.size() - 1 + i);
+    const auto best = std::max_element(here.begin(), here.end());
+    ASSERT_EQ(static_cast<TokenId>(best - here.begin()), greedy[i])
+        << golden["prompt"].dump() << ", answer's token " << i << ", " << kernels.name;
+    float second = -std::numeric_limits<float>::infinity();
+    for (auto it = here.begin(); it != here.end(); ++it) {
+      if (it != best) second = std::max(second, *it);
+    }
+    expect_near(static_cast<double>(*best) - static_cast<double>(second), margins[i],
+                2 * kTolerance, prompt.size() + i);
+  }
+}
+
+TEST_P(RealModelsSlowTest, LogitsAndGreedyAnswersAreLlamaCpps) {
+  const json golden = ReadGolden(Name() + "_logits.json")["logits"];
+  ASSERT_EQ(golden.size(), 5u);
+  for (const KernelTable* kernels : KernelsHere()) {
+    const auto model = LoadBare(path_, *kernels, Precision::kF32, team_);
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    double worst = 0;
+    for (const json& prompt : golden) {
+      ExpectGoldenPrompt(prompt, *model.value(), *kernels, team_, &worst);
+      if (HasFatalFailure()) return;
+    }
+    RecordProperty("largest_" + std::string(kernels->name), std::to_string(worst));
+  }
+}
+
+// What users run, 8-bit or bf16 activations and an f16 cache, beside the reference in f32.
+TEST_P(RealModelsSlowTest, FastPathIsNearTheReference) {
+  std::ifstream file(std::string(ALT_SOURCE_DIR) + "/docs/texts/judge.txt");
+  const std::string judge{std::istreambuf_iterator<char>(file), {}};
+  constexpr eval::EvaluateOptions kOptions{.context = 128, .max_chunks = 2};
+  const KernelTable& plain = kernels::kReferenceKernels;
+  const auto truth = model::LoadModel(path_, {&plain, Precision::kF32}, team_, LogSink());
+  ASSERT_TRUE(truth.ok()) << truth.status().message();
+  const auto ids = truth.value()->tokenizer->Encode(judge, {.add_bos_eos = true});
+  ASSERT_TRUE(ids.ok()) << ids.status().message();
+  const auto reference =
+      engine::Forward::Create(*truth.value(), plain, team_, kOptions.context, kOptions.context);
+  ASSERT_TRUE(reference.ok()) << reference.status().message();
+
+  for (const KernelTable* kernels : KernelsHere()) {
+    if (kernels == &plain) continue;
+    const auto fast = model::LoadModel(path_, {kernels, Precision::kFast}, team_, LogSink());
+    ASSERT_TRUE(fast.ok()) << fast.status().message();
+    const auto candidate = engine::Forward::Create(*fast.value(), *kernels, team_,
+                                                   kOptions.context, kOptions.context);
+    ASSERT_TRUE(candidate.ok()) << candidate.status().message();
+    const auto result = eval::Evaluate(
+        {.candidate = candidate.value().get(), .reference = reference.value().get()}, ids.value(),
+        kOptions, team_, ProgressSink());
+    ASSERT_TRUE(result.ok()) << result.status().message();
+    EXPECT_EQ(result.value().chunks, 2u);
+    EXPECT_LT(result.value().divergence->mean, 0.01) << kernels->name;
+    EXPECT_GT(result.value().divergence->same_top, 0.9) << kernels->name;
+    RecordProperty("kl_" + std::string(kernels->name),
+                   std::to_string(result.value().divergence->mean));
+  }
+}
+
+std::string ModelName(const ::testing::TestParamInfo<const char*>& one) { return one.param; }
+
+INSTANTIATE_TEST_SUITE_P(Models, RealModelsTest, ::testing::Values("smollm2", "gemma"), ModelName);
+INSTANTIATE_TEST_SUITE_P(Models, RealModelsSlowTest, ::testing::Values("smollm2", "gemma"),
+                         ModelName);
+
+}  // namespace
+}  // namespace altteul::tests

@@ -1,0 +1,209 @@
+// Same tokens, same bits (ARCHITECTURE.md): logits do not depend on the number of threads, on how a
+// prompt was cut into passes, or on who shares a pass. Every instruction set of this machine, every
+// fast type, windows whose rings wrap around, every type of KV cache.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "support/made_gguf.h"
+#include "support/test_models.h"
+
+namespace altteul::tests {
+namespace {
+
+using kernels::KernelTable;
+using kernels::KvType;
+using kernels::Precision;
+using text::TokenId;
+
+/// What may be wrong, or nothing.
+std::string FirstDifference(const std::vector<float>& expected, const std::vector<float>& got,
+                            size_t vocabulary) {
+  if (expected.size() != got.size()) return "another number of logits";
+  for (size_t i = 0; i < expected.size(); ++i) {
+    if (std::memcmp(&expected[i], &got[i], sizeof(float)) == 0) continue;
+    return "position " + std::to_string(i / vocabulary) + ", token " +
+           std::to_string(i % vocabulary) + ": " + std::to_string(expected[i]) + " became " +
+           std::to_string(got[i]);
+  }
+  return "";
+}
+
+/// Computes `tokens` in many ways and compares with one thread and a single pass.
+void ExpectSameBits(const model::Model& model, const KernelTable& kernels,
+                    const std::vector<TokenId>& tokens, const std::vector<size_t>& chunks,
+                    KvType kv_type) {
+  const size_t vocabulary = model.config.vocabulary;
+  const size_t context = tokens.size() + 5;
+  ThreadTeam alone(1), two(2), three(3);
+  const auto expected =
+      AllLogits(model, kernels, alone, tokens, {.context = context, .kv_type = kv_type});
+  const auto [low, high] = std::minmax_element(expected.begin(), expected.end());
+  ASSERT_GT(*high - *low, 0.5f) << "logits that say nothing";
+
+  for (ThreadTeam* team : {&alone, &two, &three}) {
+    for (const size_t chunk : chunks) {
+      const auto got = AllLogits(model, kernels, *team, tokens,
+                                 {.context = context, .chunk = chunk, .kv_type = kv_type});
+      EXPECT_EQ(FirstDifference(expected, got, vocabulary), "")
+          << kernels.name << ", " << team->size() << " threads, passes of " << chunk;
+    }
+  }
+
+  // Beside others, in the middle, first and last; the others begin or end in other passes.
+  const size_t n = tokens.size();
+  const std::vector<std::vector<TokenId>> sequences = {
+      RandomTokens(n / 3 + 1, vocabulary, 77), tokens, RandomTokens(n / 2 + 1, vocabulary, 78),
+      tokens};
+  const std::vector<size_t> cuts = {3, 11, 1, 32};
+  for (ThreadTeam* team : {&two, &three}) {
+    const auto got = BatchLogits(model, kernels, *team, sequences, cuts,
+                                 {.context = context, .kv_type = kv_type});
+    ASSERT_EQ(got.size(), sequences.size());
+    for (const size_t s : {1u, 3u}) {
+      EXPECT_EQ(FirstDifference(expected, got[s], vocabulary), "")
+          << kernels.name << ", " << team->size() << " threads, sequence " << s << " of 4";
+    }
+  }
+}
+
+/// How many layers reuse slots when `n_tokens` are computed in passes of `chunk`.
+size_t LayersThatWrap(const model::ModelConfig& config, size_t n_tokens, size_t chunk) {
+  auto cache = engine::KvCache::Create(config, KvType::kF16, n_tokens, chunk);
+  if (!cache.ok()) return 0;
+  size_t n = 0;
+  for (size_t layer = 0; layer < config.n_layers; ++layer) {
+    n += cache.value().layout(layer).capacity < n_tokens;
+  }
+  return n;
+}
+
+struct FamilyCase {
+  const char* model;
+  bool wraps;  // has windows
+};
+
+class SameBitsTest : public ::testing::TestWithParam<FamilyCase> {};
+
+// f16, bf16 and f32 weights; windows of 8 in rings of 64 and 128 slots, 200 tokens.
+TEST_P(SameBitsTest, FamiliesInPlainTypes) {
+  const auto path = GoldenFolder() / "families" / GetParam().model / "model.gguf";
+  for (const KernelTable* kernels : KernelsHere()) {
+    ThreadTeam team(1);
+    const auto model = LoadBare(path.string(), *kernels, Precision::kFast, team);
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    const model::Model& m = *model.value();
+    const auto tokens = RandomTokens(200, m.config.vocabulary, 76);
+    if (GetParam().wraps) {
+      ASSERT_GT(LayersThatWrap(m.config, tokens.size(), 64), 0u);
+    }
+    ExpectSameBits(m, *kernels, tokens, {1, 7, 64, 0}, KvType::kF16);
+    ExpectSameBits(m, *kernels, tokens, {7, 0}, KvType::kF32);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, SameBitsTest,
+                         ::testing::Values(FamilyCase{"llama_linear", false},
+                                           FamilyCase{"qwen3", false}, FamilyCase{"gemma2", true},
+                                           FamilyCase{"phi3_window", true},
+                                           FamilyCase{"exaone4_window", true}),
+                         [](const auto& one) { return std::string(one.param.model); });
+
+// Every type with a fast kernel and one without, in layers of a local and a global kind.
+TEST(SameBitsTest, EveryFastType) {
+  const TempFolder folder;
+  const std::string path = (folder.path() / "mixed.gguf").string();
+  const Status written = WriteQuantizedModel(path, RandomTypes());
+  ASSERT_TRUE(written.ok()) << written.message();
+  for (const KernelTable* kernels : KernelsHere()) {
+    ThreadTeam team(2);
+    const auto model = LoadBare(path, *kernels, Precision::kFast, team);
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    const model::Model& m = *model.value();
+    // The reference is slow; the others go past a segment of attention (512 keys).
+    const bool reference = kernels == &kernels::kReferenceKernels;
+    const auto tokens = RandomTokens(reference ? 100 : 600, m.config.vocabulary, 79);
+    ASSERT_EQ(LayersThatWrap(m.config, tokens.size(), 7), 1u);
+    const std::vector<size_t> chunks = reference ? std::vector<size_t>{7, 0}
+                                                 : std::vector<size_t>{1, 7, 64, 0};
+    ExpectSameBits(m, *kernels, tokens, chunks, KvType::kQ8_0);
+    if (!reference) ExpectSameBits(m, *kernels, tokens, {64}, KvType::kF16);
+  }
+}
+
+TEST(SameBitsTest, TheMixedModelUsesEveryPanel) {
+  const TempFolder folder;
+  const std::string path = (folder.path() / "mixed.gguf").string();
+  ASSERT_TRUE(WriteQuantizedModel(path, RandomTypes()).ok());
+  for (const KernelTable* kernels : KernelsHere()) {
+    if (kernels == &kernels::kReferenceKernels) continue;
+    ThreadTeam team(1);
+    const auto model = LoadBare(path, *kernels, Precision::kFast, team);
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    std::set<DType> grouped;
+    for (const model::BlockWeights& w : model.value()->weights.blocks) {
+      for (const auto* linear : {&w.q, &w.k, &w.v, &w.o, &w.gate, &w.up, &w.down}) {
+        if (linear->w.form == kernels::RestForm::kGroups16) grouped.insert(linear->w.type);
+      }
+    }
+    for (const DType type : RandomTypes()) {
+      kernels::PanelKind panel{};
+      const bool is_fast = kernels->fast_panel(type, &panel);
+      EXPECT_EQ(grouped.count(type) == 1, is_fast) << TraitsOf(type).name << ", " << kernels->name;
+    }
+  }
+}
+
+// Fast arithmetic is close to the weights' own in f32: no panel is plainly wrong.
+TEST(SameBitsTest, FastIsNearF32InTheMixedModel) {
+  const TempFolder folder;
+  const std::string path = (folder.path() / "mixed.gguf").string();
+  ASSERT_TRUE(WriteQuantizedModel(path, RandomTypes()).ok());
+  ThreadTeam team(2);
+  const auto truth = LoadBare(path, kernels::kReferenceKernels, Precision::kF32, team);
+  ASSERT_TRUE(truth.ok()) << truth.status().message();
+  const auto tokens = RandomTokens(80, truth.value()->config.vocabulary, 80);
+  const auto expected = AllLogits(*truth.value(), kernels::kReferenceKernels, team, tokens,
+                                  {.context = tokens.size()});
+  double squares = 0;
+  for (const float logit : expected) squares += static_cast<double>(logit) * logit;
+  for (const KernelTable* kernels : KernelsHere()) {
+    const auto model = LoadBare(path, *kernels, Precision::kFast, team);
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    const auto got =
+        AllLogits(*model.value(), *kernels, team, tokens, {.context = tokens.size()});
+    double error = 0;
+    for (size_t i = 0; i < got.size(); ++i) {
+      const double off = static_cast<double>(got[i]) - static_cast<double>(expected[i]);
+      error += off * off;
+    }
+    const double relative = std::sqrt(error / squares);
+    RecordProperty("relative_" + std::string(kernels->name), std::to_string(relative));
+    // 8-bit activations err by some 0.4 % of a product's size, once for each of the 15 products in
+    // a row; random weights neither damp nor amplify much.
+    EXPECT_LT(relative, 0.1) << kernels->name;
+  }
+}
+
+TEST(SameBitsSlowTest, SmolLm2) {
+  std::string why_not;
+  const auto path = RealModel("smollm2.gguf", &why_not);
+  if (!path) GTEST_SKIP() << why_not;
+  for (const KernelTable* kernels : KernelsHere()) {
+    if (kernels == &kernels::kReferenceKernels) continue;
+    ThreadTeam team(2);
+    const auto model = LoadBare(*path, *kernels, Precision::kFast, team);
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    const auto tokens = RandomTokens(70, model.value()->config.vocabulary, 81);
+    ExpectSameBits(*model.value(), *kernels, tokens, {7, 64}, KvType::kF16);
+  }
+}
+
+}  // namespace
+}  // namespace altteul::tests

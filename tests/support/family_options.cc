@@ -1,0 +1,161 @@
+#include "support/family_options.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <utility>
+
+#include "model/family.h"
+
+namespace altteul::tests {
+namespace {
+
+using kernels::Activation;
+using kernels::RopePairs;
+using model::BlockPlan;
+using model::BlockWeights;
+using model::Model;
+using model::ModelConfig;
+using model::PlainFrequencies;
+using model::RopePlan;
+
+void ForEachBlock(Model& model, const std::function<void(BlockPlan&)>& edit) {
+  for (BlockPlan& block : model.config.blocks) edit(block);
+}
+
+void ForEachWeights(Model& model, const std::function<void(BlockWeights&)>& edit) {
+  for (BlockWeights& block : model.weights.blocks) edit(block);
+}
+
+void NoScaling(Model& model) {
+  const double base = model.file->RequiredFloat("rope.freq_base").value();
+  RopePlan& rope = model.config.ropes[0];
+  rope.frequencies = PlainFrequencies(base, rope.n_rotated());
+  rope.frequencies_long.clear();
+  rope.magnitude = 1.0;
+}
+
+// Rotates the whole head, the factors of the last pair repeated for the pairs added.
+void FullRotary(Model& model) {
+  const double base = model.file->RequiredFloat("rope.freq_base").value();
+  RopePlan& rope = model.config.ropes[0];
+  const std::vector<double> partial = PlainFrequencies(base, rope.n_rotated());
+  for (std::vector<double>* list : {&rope.frequencies, &rope.frequencies_long}) {
+    std::vector<double> whole = PlainFrequencies(base, model.config.head_dim);
+    for (size_t i = 0; i < whole.size(); ++i) {
+      const size_t from = std::min(i, partial.size() - 1);
+      whole[i] /= partial[from] / (*list)[from];
+    }
+    *list = std::move(whole);
+  }
+}
+
+// An output matrix of its own: the embeddings of other tokens.
+void Untie(Model& model, Buffer& memory) {
+  kernels::WeightMatrix& head = model.weights.output.w;
+  const size_t row_bytes = *RowBytes(head.type, head.cols);
+  auto allocated = Buffer::Allocate(head.rows * row_bytes, "a head of its own");
+  ASSERT_TRUE(allocated.ok());
+  ASSERT_EQ(head.form, kernels::RestForm::kFileRows) << "load with Precision::kF32";
+  memory = std::move(allocated).value();
+  std::byte* rows = memory.mutable_bytes().data();
+  std::memcpy(rows, head.data + (head.rows - 1) * row_bytes, row_bytes);
+  std::memcpy(rows + row_bytes, head.data, (head.rows - 1) * row_bytes);
+  head.data = rows;
+}
+
+void NoBiases(Model& model) {
+  ForEachWeights(model, [](BlockWeights& w) {
+    for (model::Linear* linear : {&w.q, &w.k, &w.v}) linear->bias = nullptr;
+  });
+}
+
+void WindowsEverywhere(Model& model) {
+  const BlockPlan local = model.config.blocks[0];
+  ForEachBlock(model, [&](BlockPlan& block) {
+    block.window = local.window;
+    if (block.rope) block.rope = local.rope;  // exaone4's global layers have none and get none
+  });
+}
+
+void OtherActivation(Model& model) {
+  Activation& activation = model.config.activation;
+  activation = activation == Activation::kSilu ? Activation::kGeluTanh : Activation::kSilu;
+}
+
+void OtherAttentionScale(Model& model) {
+  ModelConfig& config = model.config;
+  // gemma2's as if from head_dim, gemma3's as if from another query_pre_attn_scalar.
+  const double dim = config.family == "gemma2" ? static_cast<double>(config.head_dim) : 256.0;
+  config.attention_scale = static_cast<float>(1.0 / std::sqrt(dim));
+}
+
+void ScaleLocalLayersToo(Model& model) {
+  const double base = model.file->RequiredFloat("rope.freq_base").value();
+  const double factor =
+      PlainFrequencies(base, model.config.head_dim)[0] / model.config.ropes[0].frequencies[0];
+  for (double& frequency : model.config.ropes[1].frequencies) frequency /= factor;
+}
+
+void LocalBaseAsGlobal(Model& model) {
+  const double base = model.file->RequiredFloat("rope.freq_base").value();
+  model.config.ropes[1].frequencies = PlainFrequencies(base, model.config.head_dim);
+}
+
+const std::map<std::string, std::function<void(Model&)>>& Edits() {
+  static const std::map<std::string, std::function<void(Model&)>> edits = {
+      {"rope", [](Model& m) { ForEachBlock(m, [](BlockPlan& b) { b.rope.reset(); }); }},
+      {"rope_pairs_are_halves",
+       [](Model& m) {
+         for (RopePlan& rope : m.config.ropes) rope.pairs = RopePairs::kInterleaved;
+       }},
+      {"activation", OtherActivation},
+      {"window", [](Model& m) { ForEachBlock(m, [](BlockPlan& b) { b.window = 0; }); }},
+      {"window_bound",
+       [](Model& m) { ForEachBlock(m, [](BlockPlan& b) { b.window += b.window != 0; }); }},
+      {"global_layers", WindowsEverywhere},
+      {"no_rope_on_global_layers",
+       [](Model& m) { ForEachBlock(m, [](BlockPlan& b) { b.rope = 0; }); }},
+      {"qk_norm", [](Model& m) { ForEachBlock(m, [](BlockPlan& b) { b.qk_norm = false; }); }},
+      {"post_attention_norm",
+       [](Model& m) { ForEachWeights(m, [](BlockWeights& w) { w.attn_post_norm = nullptr; }); }},
+      {"post_feedforward_norm",
+       [](Model& m) { ForEachWeights(m, [](BlockWeights& w) { w.ffn_post_norm = nullptr; }); }},
+      {"embedding_scale", [](Model& m) { m.config.embedding_scale = 1.0f; }},
+      {"norm_plus_one", [](Model& m) { m.config.norm_weight_offset = 0.0f; }},
+      {"attention_softcap", [](Model& m) { m.config.attention_softcap = 0.0f; }},
+      {"final_softcap", [](Model& m) { m.config.final_softcap = 0.0f; }},
+      {"attention_scale", OtherAttentionScale},
+      {"rope_scaling", NoScaling},
+      {"rope_scaling_global_only", ScaleLocalLayersToo},
+      {"local_rope_base", LocalBaseAsGlobal},
+      {"partial_rotary", FullRotary},
+      {"attention_factor", [](Model& m) { m.config.ropes[0].magnitude = 1.0; }},
+      {"long_and_short_factors",
+       [](Model& m) {
+         std::swap(m.config.ropes[0].frequencies, m.config.ropes[0].frequencies_long);
+       }},
+      {"gate_before_up",
+       [](Model& m) { ForEachWeights(m, [](BlockWeights& w) { std::swap(w.gate, w.up); }); }},
+      {"biases", NoBiases},
+  };
+  return edits;
+}
+
+}  // namespace
+
+bool TurnOff(const std::string& option, Model& model, Buffer& memory) {
+  if (option == "tied_embeddings") {
+    Untie(model, memory);
+    return true;
+  }
+  const auto edit = Edits().find(option);
+  if (edit == Edits().end()) return false;
+  edit->second(model);
+  return true;
+}
+
+}  // namespace altteul::tests
