@@ -19,10 +19,9 @@ namespace {
 using kernels::KernelTable;
 using kernels::Precision;
 
-constexpr const char* kModels[] = {"llama2",      "llama3",        "llama_linear",
-                                   "mistral",     "qwen2",         "qwen3",
-                                   "qwen3_tied",  "gemma2",        "gemma3",
-                                   "phi3_window", "phi3_longrope", "exaone4_window",
+constexpr const char* kModels[] = {"llama2",      "llama3",      "llama_linear",  "mistral",
+                                   "qwen2",       "qwen3",       "qwen3_tied",    "gemma2",
+                                   "gemma3",      "phi3_window", "phi3_longrope", "exaone4_window",
                                    "exaone4_full"};
 
 class FamiliesTest : public ::testing::TestWithParam<const char*> {

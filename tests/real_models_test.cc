@@ -171,12 +171,12 @@ TEST_P(RealModelsSlowTest, FastPathIsNearTheReference) {
     if (kernels == &plain) continue;
     const auto fast = model::LoadModel(path_, {kernels, Precision::kFast}, team_, LogSink());
     ASSERT_TRUE(fast.ok()) << fast.status().message();
-    const auto candidate = engine::Forward::Create(*fast.value(), *kernels, team_,
-                                                   kOptions.context, kOptions.context);
+    const auto candidate =
+        engine::Forward::Create(*fast.value(), *kernels, team_, kOptions.context, kOptions.context);
     ASSERT_TRUE(candidate.ok()) << candidate.status().message();
-    const auto result = eval::Evaluate(
-        {.candidate = candidate.value().get(), .reference = reference.value().get()}, ids.value(),
-        kOptions, team_, ProgressSink());
+    const auto result =
+        eval::Evaluate({.candidate = candidate.value().get(), .reference = reference.value().get()},
+                       ids.value(), kOptions, team_, ProgressSink());
     ASSERT_TRUE(result.ok()) << result.status().message();
     EXPECT_EQ(result.value().chunks, 2u);
     EXPECT_LT(result.value().divergence->mean, 0.01) << kernels->name;

@@ -166,8 +166,9 @@ TEST_F(RecodeTest, InterruptedItLeavesNothing) {
 
 TEST_F(RecodeTest, InterruptedItLeavesAnOlderFileAsItWas) {
   std::ofstream(folder_.Path("out.gguf")) << "older";
-  EXPECT_FALSE(
-      Recode("out.gguf", DType::kQ4_0, {}, 2, [](uint64_t done, uint64_t) { return done < 3; }).ok());
+  EXPECT_FALSE(Recode("out.gguf", DType::kQ4_0, {}, 2, [](uint64_t done, uint64_t) {
+                 return done < 3;
+               }).ok());
   EXPECT_EQ(ReadAll(folder_.Path("out.gguf")), "older");
   EXPECT_EQ(folder_.CountFiles(), 2u);
 }
@@ -177,7 +178,7 @@ TEST_F(RecodeTest, AFullDiskLeavesNothing) {
   struct rlimit before {};
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
   auto* const handler = std::signal(SIGXFSZ, SIG_IGN);
-  const struct rlimit small {.rlim_cur = 20000, .rlim_max = before.rlim_max};
+  const struct rlimit small { .rlim_cur = 20000, .rlim_max = before.rlim_max };
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
   const auto report = Recode("out.gguf", DType::kQ8_0);
   setrlimit(RLIMIT_FSIZE, &before);

@@ -104,8 +104,8 @@ struct Forward::Workspace {
       rope.cos = carver.Take<float>(rows * rope.n_pairs);
       rope.sin = carver.Take<float>(rows * rope.n_pairs);
     }
-    scratch_bytes = std::max(kernels::LinearScratchBytes(widest),
-                             kernels::AttentionScratchBytes(c.head_dim));
+    scratch_bytes =
+        std::max(kernels::LinearScratchBytes(widest), kernels::AttentionScratchBytes(c.head_dim));
     scratch_bytes = (scratch_bytes + kAlign - 1) / kAlign * kAlign;
     scratch = carver.Take<std::byte>(scratch_bytes * static_cast<size_t>(n_threads));
   }
@@ -138,9 +138,9 @@ Result<std::unique_ptr<Forward>> Forward::Create(const model::Model& model,
   }
   Carver sizes(nullptr);
   work.Carve(sizes, model.config, max_rows, team.size());
-  ALT_ASSIGN_OR_RETURN(work.memory, Buffer::Allocate(sizes.used(), "working memory for " +
-                                                                       std::to_string(max_rows) +
-                                                                       " rows"));
+  ALT_ASSIGN_OR_RETURN(
+      work.memory,
+      Buffer::Allocate(sizes.used(), "working memory for " + std::to_string(max_rows) + " rows"));
   Carver places(work.memory.mutable_bytes().data());
   work.Carve(places, model.config, max_rows, team.size());
   work.ids.reserve(max_rows);
@@ -167,9 +167,9 @@ Status Forward::Check(std::span<const SequenceInput> inputs) const {
     }
     for (const text::TokenId id : input.tokens) {
       if (id < 0 || static_cast<size_t>(id) >= model_.config.vocabulary) {
-        return Status(ErrorCode::kInvalidArgument,
-                      "token " + std::to_string(id) + " is outside the vocabulary of " +
-                          std::to_string(model_.config.vocabulary));
+        return Status(ErrorCode::kInvalidArgument, "token " + std::to_string(id) +
+                                                       " is outside the vocabulary of " +
+                                                       std::to_string(model_.config.vocabulary));
       }
     }
   }
@@ -334,11 +334,9 @@ void Forward::Logits(size_t first, size_t count, std::span<float> out) {
     Product(model_.weights.output, in, count, out.data(), config.vocabulary, false, thread);
     if (config.final_softcap == 0.0f) return;
     Barrier();
-    kernels_.softcap({.x = out.data(),
-                      .n_rows = count,
-                      .width = config.vocabulary,
-                      .cap = config.final_softcap},
-                     thread, team_.size());
+    kernels_.softcap(
+        {.x = out.data(), .n_rows = count, .width = config.vocabulary, .cap = config.final_softcap},
+        thread, team_.size());
   });
 }
 
@@ -392,8 +390,8 @@ PreparedRows Forward::Rows(const float* x, size_t n_rows, size_t cols) const {
 }
 
 // The forms of x that these products read. Ends in a barrier if it did anything.
-void Forward::Prepare(const float* x, size_t n_rows,
-                      std::initializer_list<const Linear*> readers, int thread) {
+void Forward::Prepare(const float* x, size_t n_rows, std::initializer_list<const Linear*> readers,
+                      int thread) {
   PreparedForms forms;
   for (const Linear* reader : readers) {
     forms.q8 |= reader->w.panel == PanelKind::kP8;

@@ -1,9 +1,9 @@
 // The forward pass: token ids in, hidden states and logits out. There is only one.
 //
 // It takes rows of any mixture of sequences; each sequence brings its KV cache. A row's result does
-// not depend on the rows beside it, on how a prompt was cut into passes, or on the number of threads
-// (ARCHITECTURE.md, "Same tokens, same bits"). It reads like the papers: steps over named buffers,
-// no graph. Family names do not appear: model::BlockPlan says what a layer has.
+// not depend on the rows beside it, on how a prompt was cut into passes, or on the number of
+// threads (ARCHITECTURE.md, "Same tokens, same bits"). It reads like the papers: steps over named
+// buffers, no graph. Family names do not appear: model::BlockPlan says what a layer has.
 
 #pragma once
 
@@ -21,8 +21,8 @@
 
 namespace altteul::engine {
 
-/// Where the layers are computed: one row a layer, and the embedding and head behind the last. Until
-/// a device backend is built, every place is the host.
+/// Where the layers are computed: one row a layer, and the embedding and head behind the last.
+/// Until a device backend is built, every place is the host.
 using PlacementTable = std::vector<Place>;
 
 /// Tokens that one sequence adds, at positions cache->length() and on.
@@ -41,17 +41,17 @@ class Forward {
   /// @return kOutOfMemory
   static Result<std::unique_ptr<Forward>> Create(const model::Model& model,
                                                  const kernels::KernelTable& kernels,
-                                                 ThreadTeam& team, size_t max_rows,
-                                                 size_t context);
+                                                 ThreadTeam& team, size_t max_rows, size_t context);
 
   size_t max_rows() const { return max_rows_; }
   const model::Model& model() const { return model_; }
   const PlacementTable& placement() const { return placement_; }
 
-  /// Computes all rows, sequence after sequence, and adds them to the caches. Afterwards Logits() may
-  /// be asked for any of these rows, until the next Run().
-  /// One call at a time per Forward; a cache may be in one input only.
-  /// @return kInvalidArgument for a token outside the vocabulary or no rows at all, kDoesNotFit when
+  /// Computes all rows, sequence after sequence, and adds them to the caches. Afterwards Logits()
+  /// may be asked for any of these rows, until the next Run(). One call at a time per Forward; a
+  /// cache may be in one input only.
+  /// @return kInvalidArgument for a token outside the vocabulary or no rows at all, kDoesNotFit
+  /// when
   ///         there are more than max_rows, more than a cache's max_chunk, or a cache is full; the
   ///         caches are then unchanged
   Status Run(std::span<const SequenceInput> inputs);

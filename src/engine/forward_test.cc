@@ -76,7 +76,8 @@ TEST_F(ForwardTest, SequencesOfDifferentAgesShareAPass) {
 TEST_F(ForwardTest, ASequenceWithoutTokensMayStandBesideOthers) {
   KvCache idle = NewCache(), busy = NewCache();
   const auto tokens = BytesAsTokens("hello");
-  const SequenceInput inputs[] = {{.cache = &idle, .tokens = {}}, {.cache = &busy, .tokens = tokens}};
+  const SequenceInput inputs[] = {{.cache = &idle, .tokens = {}},
+                                  {.cache = &busy, .tokens = tokens}};
   ASSERT_TRUE(forward_->Run(inputs).ok());
   EXPECT_EQ(idle.length(), 0u);
   EXPECT_EQ(Logits(4, 1), LogitsOf("hello"));
@@ -124,7 +125,8 @@ TEST_F(ForwardTest, AnErrorInOneSequenceChangesNoneOfThem) {
   KvCache good = NewCache(), bad = NewCache();
   const auto ids = BytesAsTokens("abc");
   const std::vector<TokenId> outside = {'a', 9999};
-  const SequenceInput inputs[] = {{.cache = &good, .tokens = ids}, {.cache = &bad, .tokens = outside}};
+  const SequenceInput inputs[] = {{.cache = &good, .tokens = ids},
+                                  {.cache = &bad, .tokens = outside}};
   const auto before = Bytes(good);
   EXPECT_EQ(forward_->Run(inputs).code(), ErrorCode::kInvalidArgument);
   EXPECT_EQ(good.length(), 0u);

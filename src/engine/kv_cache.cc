@@ -46,7 +46,8 @@ Result<KvCache> KvCache::Create(const model::ModelConfig& config, kernels::KvTyp
       }
     }
     layer.offset = total;
-    const auto per_head = CheckedMul(layer.layout.capacity, config.head_dim * config.n_kv_heads * 8);
+    const auto per_head =
+        CheckedMul(layer.layout.capacity, config.head_dim * config.n_kv_heads * 8);
     if (!per_head || total > (uint64_t{1} << 62)) {
       return Status(ErrorCode::kOutOfMemory, "a KV cache of " + std::to_string(context) +
                                                  " positions is larger than any memory");
@@ -54,9 +55,9 @@ Result<KvCache> KvCache::Create(const model::ModelConfig& config, kernels::KvTyp
     total += RoundUp(layer.layout.total_bytes(), 64);
     cache.layers_.push_back(layer);
   }
-  ALT_ASSIGN_OR_RETURN(cache.memory_,
-                       Buffer::Allocate(total, "the KV cache of " + std::to_string(context) +
-                                                   " positions"));
+  ALT_ASSIGN_OR_RETURN(
+      cache.memory_,
+      Buffer::Allocate(total, "the KV cache of " + std::to_string(context) + " positions"));
   if (total != 0) cache.base_ = cache.memory_.mutable_bytes().data();
   return cache;
 }

@@ -31,8 +31,8 @@ class KvCache {
   size_t max_chunk() const { return max_chunk_; }
   size_t size_bytes() const { return memory_.size(); }
 
-  /// Forgets positions from `length` on. Positions that a window has already overwritten cannot come
-  /// back: false, and nothing is changed, when `length` reaches behind them.
+  /// Forgets positions from `length` on. Positions that a window has already overwritten cannot
+  /// come back: false, and nothing is changed, when `length` reaches behind them.
   bool TruncateTo(size_t length);
 
   // For the forward pass.

@@ -84,8 +84,8 @@ TEST(KvCacheTest, ARingGoesBackAsFarAsTheWindowIsStillThere) {
         EXPECT_TRUE(all_there) << "back to " << length << " from " << high;
       } else {
         // One position of caution is allowed, no more.
-        EXPECT_TRUE(!all_there || length - 16 < high - 64) << "back to " << length << " from "
-                                                           << high;
+        EXPECT_TRUE(!all_there || length - 16 < high - 64)
+            << "back to " << length << " from " << high;
         EXPECT_EQ(cache.length(), high);
       }
     }

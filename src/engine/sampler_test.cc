@@ -103,9 +103,9 @@ TEST(SamplerTest, TopPKeepsTheFewestThatReachP) {
   // Probabilities 0.5, 0.25, 0.125, 0.125.
   const float ln2 = std::log(2.0f);
   const std::vector<float> logits = {0.0f, 2 * ln2, ln2, 0.0f};
-  const std::map<float, std::set<TokenId>> expected = {
-      {0.3f, {1}}, {0.49f, {1}}, {0.6f, {1, 2}}, {0.74f, {1, 2}}, {0.8f, {0, 1, 2}},
-      {1.0f, {0, 1, 2, 3}}};
+  const std::map<float, std::set<TokenId>> expected = {{0.3f, {1}},       {0.49f, {1}},
+                                                       {0.6f, {1, 2}},    {0.74f, {1, 2}},
+                                                       {0.8f, {0, 1, 2}}, {1.0f, {0, 1, 2, 3}}};
   for (const auto& row : expected) {
     SamplerOptions options = Plain();
     options.top_p = row.first;
@@ -233,11 +233,16 @@ TEST(SamplerTest, SenselessOptionsAreRefusedByName) {
       {"penalty", [](SamplerOptions& o, float v) { o.frequency_penalty = v; }, {-101, 101, nan}},
       {"penalty", [](SamplerOptions& o, float v) { o.presence_penalty = v; }, {-101, 101, nan}},
       {"top-k", [](SamplerOptions& o, float v) { o.top_k = static_cast<int32_t>(v); }, {-1}},
-      {"logit bias", [](SamplerOptions& o, float v) { o.logit_bias = {{1, v}}; },
+      {"logit bias",
+       [](SamplerOptions& o, float v) {
+         o.logit_bias = {{1, v}};
+       },
        {nan, std::numeric_limits<float>::infinity()}},
-      {"logit bias", [](SamplerOptions& o, float v) {
+      {"logit bias",
+       [](SamplerOptions& o, float v) {
          o.logit_bias = {{static_cast<TokenId>(v), 0.0f}};
-       }, {-1, 10}},
+       },
+       {-1, 10}},
   };
   for (const Case& each : cases) {
     for (const float value : each.bad) {

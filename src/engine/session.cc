@@ -61,8 +61,8 @@ Session::Session(Forward& forward, const Clock& clock, KvCache cache)
 
 Result<Session> Session::Create(Forward& forward, const Clock& clock, kernels::KvType kv_type,
                                 size_t context) {
-  ALT_ASSIGN_OR_RETURN(KvCache cache, KvCache::Create(forward.model().config, kv_type, context,
-                                                      forward.max_rows()));
+  ALT_ASSIGN_OR_RETURN(
+      KvCache cache, KvCache::Create(forward.model().config, kv_type, context, forward.max_rows()));
   return Session(forward, clock, std::move(cache));
 }
 
@@ -70,8 +70,8 @@ Status Session::SetPrompt(std::span<const TokenId> ids) {
   if (ids.empty()) return Status(ErrorCode::kInvalidArgument, "the prompt has no tokens");
   if (ids.size() >= cache_.context()) {
     return Status(ErrorCode::kDoesNotFit,
-                  "the prompt has " + std::to_string(ids.size()) +
-                      " tokens, the context holds " + std::to_string(cache_.context()) +
+                  "the prompt has " + std::to_string(ids.size()) + " tokens, the context holds " +
+                      std::to_string(cache_.context()) +
                       " and an answer needs at least one; ask for a larger context (-c) or "
                       "shorten the prompt");
   }
@@ -87,7 +87,8 @@ Status Session::SetPrompt(std::span<const TokenId> ids) {
 
 Status Session::Prefill(const std::function<bool()>& go_on) {
   while (cache_.length() < history_.size()) {
-    if (go_on && !go_on()) return Status(ErrorCode::kCancelled, "reading the prompt was interrupted");
+    if (go_on && !go_on())
+      return Status(ErrorCode::kCancelled, "reading the prompt was interrupted");
     const size_t n = std::min(forward_->max_rows(), history_.size() - cache_.length());
     const SequenceInput input{.cache = &cache_,
                               .tokens = std::span(history_).subspan(cache_.length(), n)};

@@ -18,9 +18,9 @@
 namespace altteul::engine {
 
 struct GenerateOptions {
-  size_t max_tokens = 0;           ///< 0: until the model ends its turn or the context is full
-  bool ignore_end = false;         ///< go on behind end-of-turn tokens
-  std::vector<std::string> stop;   ///< texts that end the answer; they are not part of it
+  size_t max_tokens = 0;          ///< 0: until the model ends its turn or the context is full
+  bool ignore_end = false;        ///< go on behind end-of-turn tokens
+  std::vector<std::string> stop;  ///< texts that end the answer; they are not part of it
 };
 
 enum class FinishReason { kEndOfTurn, kStopText, kMaxTokens, kContextFull, kCancelled };
@@ -29,7 +29,7 @@ struct Generated {
   std::vector<text::TokenId> ids;  ///< without the token that ended the turn
   std::string text;                ///< what was shown, stop text cut off
   FinishReason reason = FinishReason::kEndOfTurn;
-  size_t prompt_tokens = 0;        ///< that were computed in this call
+  size_t prompt_tokens = 0;  ///< that were computed in this call
   double prompt_seconds = 0;
   double answer_seconds = 0;
 };
@@ -50,9 +50,9 @@ class Session {
   /// @return kDoesNotFit when the prompt leaves no room for an answer, with both numbers
   Status SetPrompt(std::span<const text::TokenId> ids);
 
-  /// Computes what is not in the cache yet and answers. `show` gets text as it becomes certain (never
-  /// half a character, never a part of a stop text) and returns false to end the answer. It is asked
-  /// once a token and between the passes of a long prompt, often with an empty text.
+  /// Computes what is not in the cache yet and answers. `show` gets text as it becomes certain
+  /// (never half a character, never a part of a stop text) and returns false to end the answer. It
+  /// is asked once a token and between the passes of a long prompt, often with an empty text.
   /// @return kInvalidArgument when no prompt was set
   Result<Generated> Generate(const GenerateOptions& options, Sampler& sampler,
                              const std::function<bool(std::string_view)>& show);

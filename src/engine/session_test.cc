@@ -105,7 +105,8 @@ TEST(SessionTest, WhatIsHeldBackAtTheEndIsShown) {
 
 TEST(SessionTest, TheFirstOfSeveralStopTextsWinsAndEmptyOnesDoNothing) {
   Talk talk(Script("abcdefgh"), 64);
-  const GenerateOptions options{.max_tokens = 0, .ignore_end = false, .stop = {"", "fg", "de", "zz"}};
+  const GenerateOptions options{
+      .max_tokens = 0, .ignore_end = false, .stop = {"", "fg", "de", "zz"}};
   EXPECT_EQ(talk.Ask("a", options).text, "bc");
 }
 
@@ -115,8 +116,7 @@ TEST(SessionTest, CharactersAreNeverCut) {
   options.script = BytesAsTokens("a\xC3\xA9\xF0\x9F\x98\x80\xE2\x82");
   Talk talk(options, 64);
   const Generated answer = talk.Ask("a", {});
-  EXPECT_EQ(talk.shown,
-            (std::vector<std::string>{"\xC3\xA9", "\xF0\x9F\x98\x80", "\xE2\x82"}));
+  EXPECT_EQ(talk.shown, (std::vector<std::string>{"\xC3\xA9", "\xF0\x9F\x98\x80", "\xE2\x82"}));
   EXPECT_EQ(answer.text, "\xC3\xA9\xF0\x9F\x98\x80\xE2\x82");
 }
 
@@ -179,10 +179,9 @@ TEST(SessionTest, AnAnswerWithoutTextCanBeEndedToo) {
   Talk talk(options, 512);
   ASSERT_TRUE(talk.session->SetPrompt(std::vector<TokenId>{testing::kBos}).ok());
   size_t asked = 0;
-  const auto answer = talk.session->Generate(
-      {.max_tokens = 0, .ignore_end = true, .stop = {}}, *talk.sampler, [&](std::string_view) {
-        return ++asked < 10;
-      });
+  const auto answer =
+      talk.session->Generate({.max_tokens = 0, .ignore_end = true, .stop = {}}, *talk.sampler,
+                             [&](std::string_view) { return ++asked < 10; });
   ASSERT_TRUE(answer.ok());
   EXPECT_EQ(answer.value().reason, FinishReason::kCancelled);
   EXPECT_LT(answer.value().ids.size(), 11u);

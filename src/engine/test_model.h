@@ -45,7 +45,8 @@ class TestFolder {
   std::string Path(const std::string& name) const { return (path_ / name).string(); }
   size_t CountFiles() const {
     size_t n = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(path_)) n += entry.exists() ? 1 : 0;
+    for (const auto& entry : std::filesystem::directory_iterator(path_))
+      n += entry.exists() ? 1 : 0;
     return n;
   }
 
@@ -66,12 +67,12 @@ struct TestModelOptions {
   uint64_t seed = 1;
   uint32_t layers = 2;
   uint32_t head_dim = 32;
-  uint32_t window = 0;         ///< sliding window of every layer, 0: none
-  uint32_t context = 512;      ///< what the file says the model was trained for
+  uint32_t window = 0;     ///< sliding window of every layer, 0: none
+  uint32_t context = 512;  ///< what the file says the model was trained for
   bool add_bos = false;
   bool tokenizer = true;
   std::string chat_template;
-  float perturb = 0;           ///< added to every weight, times a normal number of another stream
+  float perturb = 0;  ///< added to every weight, times a normal number of another stream
   /// Not empty: a scripted model, each token followed by the next. All different.
   std::vector<text::TokenId> script;
   bool script_repeats = false;  ///< behind the last token comes the first; else end of turn
@@ -182,8 +183,8 @@ class TestModelWriter {
     if (tensor.rows == 0) return std::vector<float>(tensor.cols, 1.0f);
     if (!options_.script.empty() && tensor.name == "output.weight") return ScriptedHead();
     std::vector<float> values(static_cast<size_t>(tensor.rows) * tensor.cols, 0.0f);
-    const bool silent = tensor.name.ends_with("attn_output.weight") ||
-                        tensor.name.ends_with("ffn_down.weight");
+    const bool silent =
+        tensor.name.ends_with("attn_output.weight") || tensor.name.ends_with("ffn_down.weight");
     if (!options_.script.empty() && silent) return values;
     const RandomStream random(options_.seed, tensor.name);
     const RandomStream noise(options_.seed, tensor.name + " noise");

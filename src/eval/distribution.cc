@@ -16,8 +16,8 @@ RowSummary Summarize(std::span<const float> logits) {
   return summary;
 }
 
-double KlDivergence(std::span<const float> p, const RowSummary& p_summary,
-                    std::span<const float> q, const RowSummary& q_summary) {
+double KlDivergence(std::span<const float> p, const RowSummary& p_summary, std::span<const float> q,
+                    const RowSummary& q_summary) {
   // ln p - ln q = (p_v - q_v) - (lse_p - lse_q)
   const double shift = p_summary.log_sum_exp - q_summary.log_sum_exp;
   const auto lse = static_cast<float>(p_summary.log_sum_exp);

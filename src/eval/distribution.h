@@ -18,7 +18,7 @@ RowSummary Summarize(std::span<const float> logits);
 /// sum_v p(v) (ln p(v) - ln q(v)) in nats, sums in double. Never below 0 but for rounding;
 /// infinite where q forbids (-inf) what p does not.
 /// @pre p.size() == q.size()
-double KlDivergence(std::span<const float> p, const RowSummary& p_summary,
-                    std::span<const float> q, const RowSummary& q_summary);
+double KlDivergence(std::span<const float> p, const RowSummary& p_summary, std::span<const float> q,
+                    const RowSummary& q_summary);
 
 }  // namespace altteul::eval

@@ -43,8 +43,9 @@ std::vector<float> Random(uint64_t seed, size_t n, float scale) {
   return logits;
 }
 
-// One f32 exponential is off by about 2^-23 of its size, and so is the rounding of its argument x to
-// f32, |x| 2^-24: terms that count have |x| < 30, so their sum is off by less than 2^-18 of itself.
+// One f32 exponential is off by about 2^-23 of its size, and so is the rounding of its argument x
+// to f32, |x| 2^-24: terms that count have |x| < 30, so their sum is off by less than 2^-18 of
+// itself.
 constexpr double kExpError = 1.0 / (1 << 18);
 
 TEST(DistributionTest, LogSumExpAgreesWithLongDouble) {

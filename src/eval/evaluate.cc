@@ -79,11 +79,11 @@ class Judge {
                          MakeWalker(contestants_.candidate, options_, options_.kv_type));
     if (contestants_.reference == nullptr) return Status();
     // The truth side keeps f32 keys and values too.
-    ALT_ASSIGN_OR_RETURN(
-        reference_, MakeWalker(contestants_.reference, options_, kernels::KvType::kF32));
+    ALT_ASSIGN_OR_RETURN(reference_,
+                         MakeWalker(contestants_.reference, options_, kernels::KvType::kF32));
     if (contestants_.candidate_weights != nullptr) {
-      ALT_ASSIGN_OR_RETURN(weights_, MakeWalker(contestants_.candidate_weights, options_,
-                                                kernels::KvType::kF32));
+      ALT_ASSIGN_OR_RETURN(
+          weights_, MakeWalker(contestants_.candidate_weights, options_, kernels::KvType::kF32));
     }
     return Status();
   }
@@ -111,14 +111,16 @@ class Judge {
     }
     const double mean = sum / n;
     out.perplexity = std::exp(mean);
-    out.perplexity_stderr = out.perplexity * std::sqrt(std::max(0.0, squares / n - mean * mean) / n);
+    out.perplexity_stderr =
+        out.perplexity * std::sqrt(std::max(0.0, squares / n - mean * mean) / n);
     if (reference_.forward != nullptr) {
       double reference_sum = 0;
       for (const double value : nll_reference_) reference_sum += value;
       out.perplexity_reference = std::exp(reference_sum / n);
       out.divergence = Reduce(std::move(kl_), same_);
     }
-    if (weights_.forward != nullptr) out.divergence_weights = Reduce(std::move(kl_weights_), same_weights_);
+    if (weights_.forward != nullptr)
+      out.divergence_weights = Reduce(std::move(kl_weights_), same_weights_);
     return out;
   }
 
@@ -184,13 +186,13 @@ class Judge {
 Status CheckArguments(const Contestants& c, std::span<const TokenId> ids,
                       const EvaluateOptions& options) {
   if (options.context < 4) {
-    return Status(ErrorCode::kInvalidArgument,
-                  "chunks of " + std::to_string(options.context) + " tokens; at least 4 are needed");
+    return Status(ErrorCode::kInvalidArgument, "chunks of " + std::to_string(options.context) +
+                                                   " tokens; at least 4 are needed");
   }
   if (ids.size() < options.context) {
-    return Status(ErrorCode::kInvalidArgument,
-                  "the text has " + std::to_string(ids.size()) + " tokens, less than one chunk of " +
-                      std::to_string(options.context));
+    return Status(ErrorCode::kInvalidArgument, "the text has " + std::to_string(ids.size()) +
+                                                   " tokens, less than one chunk of " +
+                                                   std::to_string(options.context));
   }
   const size_t vocabulary = c.candidate->model().config.vocabulary;
   if (c.reference != nullptr && c.reference->model().config.vocabulary != vocabulary) {

@@ -1,9 +1,9 @@
 // Perplexity, and how far a changed model has moved from its original.
 //
 // Definitions are llama.cpp's, so that figures can be laid side by side: the text is tokenized once
-// (with BOS where the model begins with one) and cut into chunks of `context` tokens; the first token
-// of each chunk is replaced by BOS where the model has one; only the second half of a chunk is
-// scored. KL divergence is sum_v p_reference(v) (ln p_reference(v) - ln p(v)), in nats a token.
+// (with BOS where the model begins with one) and cut into chunks of `context` tokens; the first
+// token of each chunk is replaced by BOS where the model has one; only the second half of a chunk
+// is scored. KL divergence is sum_v p_reference(v) (ln p_reference(v) - ln p(v)), in nats a token.
 //
 // All models run in step, 64 rows of logits at a time, so nothing is written to disk.
 
@@ -47,7 +47,8 @@ struct Evaluation {
   std::optional<Divergence> divergence_weights;  ///< candidate's weights in f32 arithmetic
 };
 
-/// The models of one evaluation. Each Forward takes at least `context` rows; all vocabularies agree.
+/// The models of one evaluation. Each Forward takes at least `context` rows; all vocabularies
+/// agree.
 struct Contestants {
   engine::Forward* candidate = nullptr;
   engine::Forward* reference = nullptr;          ///< in f32; may be null

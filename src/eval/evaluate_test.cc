@@ -42,8 +42,7 @@ EvaluateOptions Options(size_t context, size_t max_chunks = 0) {
 std::vector<double> NllByHand(TestModel& model, const std::vector<TokenId>& chunk,
                               std::vector<std::vector<float>>* rows = nullptr) {
   const auto forward = model.NewForward(chunk.size(), chunk.size());
-  auto cache =
-      KvCache::Create(model.model->config, KvType::kF32, chunk.size(), chunk.size());
+  auto cache = KvCache::Create(model.model->config, KvType::kF32, chunk.size(), chunk.size());
   EXPECT_TRUE(cache.ok());
   const engine::SequenceInput input{.cache = &cache.value(), .tokens = chunk};
   EXPECT_TRUE(forward->Run({&input, 1}).ok());
@@ -109,8 +108,8 @@ TEST(EvaluateTest, OddAndSmallestChunksAreCountedAsDefined) {
   TestModel model(TestModelOptions{});
   const auto forward = model.NewForward(16, 16);
   for (const size_t context : {4, 5, 15}) {
-    const auto result = Evaluate({.candidate = forward.get()}, RandomText(30), Options(context),
-                                 model.team, {});
+    const auto result =
+        Evaluate({.candidate = forward.get()}, RandomText(30), Options(context), model.team, {});
     ASSERT_TRUE(result.ok()) << result.status().message();
     const size_t chunks = 30 / context;
     EXPECT_EQ(result.value().chunks, chunks);
@@ -153,10 +152,11 @@ TEST(EvaluateTest, BosReplacesTheFirstTokenOfEachChunk) {
 
 TEST(EvaluateTest, AModelIsNoDistanceFromItself) {
   TestModel model(TestModelOptions{}, Precision::kF32);
-  const auto a = model.NewForward(32, 32), b = model.NewForward(32, 32), c = model.NewForward(32, 32);
-  const auto result = Evaluate(
-      {.candidate = a.get(), .reference = b.get(), .candidate_weights = c.get()}, RandomText(96),
-      Options(32), model.team, {});
+  const auto a = model.NewForward(32, 32), b = model.NewForward(32, 32),
+             c = model.NewForward(32, 32);
+  const auto result =
+      Evaluate({.candidate = a.get(), .reference = b.get(), .candidate_weights = c.get()},
+               RandomText(96), Options(32), model.team, {});
   ASSERT_TRUE(result.ok()) << result.status().message();
   const Evaluation& e = result.value();
   EXPECT_EQ(e.divergence->mean, 0.0);
@@ -172,8 +172,8 @@ TEST(EvaluateTest, DivergenceIsThatOfTheRowsByHand) {
   TestModel reference(TestModelOptions{}, Precision::kF32), candidate(changed, Precision::kF32);
   const auto ids = RandomText(32);
   const auto r = reference.NewForward(32, 32), c = candidate.NewForward(32, 32);
-  const auto result = Evaluate({.candidate = c.get(), .reference = r.get()}, ids, Options(32),
-                               candidate.team, {});
+  const auto result =
+      Evaluate({.candidate = c.get(), .reference = r.get()}, ids, Options(32), candidate.team, {});
   ASSERT_TRUE(result.ok()) << result.status().message();
 
   std::vector<std::vector<float>> p, q;

@@ -23,7 +23,15 @@ Result<T> Required(const Checkpoint& file, std::string_view key, Result<std::opt
 
 Result<std::unique_ptr<const Checkpoint>> Checkpoint::Open(const std::string& path) {
   std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) return OpenHfCheckpoint(path);
+  if (std::filesystem::is_directory(path, ignored)) {
+    if (!std::filesystem::exists(path + "/config.json", ignored)) {
+      return Status(ErrorCode::kNotFound,
+                    path +
+                        ": a folder without config.json; give a GGUF file itself, or a folder "
+                        "with a whole Hugging Face model");
+    }
+    return OpenHfCheckpoint(path);
+  }
   return OpenGgufCheckpoint(path);
 }
 

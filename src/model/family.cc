@@ -14,8 +14,7 @@ extern const Family kLlama, kQwen2, kQwen3, kGemma2, kGemma3, kPhi3, kExaone4;  
 
 namespace {
 
-constexpr std::array kFamilies = {&kLlama,  &kQwen2, &kQwen3,  &kGemma2,
-                                  &kGemma3, &kPhi3,  &kExaone4};
+constexpr std::array kFamilies = {&kLlama, &kQwen2, &kQwen3, &kGemma2, &kGemma3, &kPhi3, &kExaone4};
 
 // Bounds that no published model comes near; beyond them sizes stop being believable.
 constexpr uint64_t kMaxLayers = 1024;
@@ -44,15 +43,15 @@ Status FillHeads(const Checkpoint& file, ModelConfig& config) {
   ALT_ASSIGN_OR_RETURN(config.n_kv_heads,
                        SizeOr(file, "attention.head_count_kv", kMaxWidth, config.n_heads));
   if (config.n_heads % config.n_kv_heads != 0) {
-    return Status(ErrorCode::kCorruptFile,
-                  file.path() + ": " + std::to_string(config.n_heads) +
-                      " heads cannot share " + std::to_string(config.n_kv_heads) + " KV heads");
+    return Status(ErrorCode::kCorruptFile, file.path() + ": " + std::to_string(config.n_heads) +
+                                               " heads cannot share " +
+                                               std::to_string(config.n_kv_heads) + " KV heads");
   }
   ALT_ASSIGN_OR_RETURN(const auto head_dim, file.Uint("attention.key_length"));
   if (!head_dim && config.hidden % config.n_heads != 0) {
     return Status(ErrorCode::kCorruptFile,
-                  file.path() + ": width " + std::to_string(config.hidden) + " cannot be cut into " +
-                      std::to_string(config.n_heads) + " heads");
+                  file.path() + ": width " + std::to_string(config.hidden) +
+                      " cannot be cut into " + std::to_string(config.n_heads) + " heads");
   }
   ALT_ASSIGN_OR_RETURN(config.head_dim, SizeOr(file, "attention.key_length", kMaxWidth,
                                                config.hidden / config.n_heads));
@@ -70,6 +69,13 @@ Status FillHeads(const Checkpoint& file, ModelConfig& config) {
 }
 
 Status FillCommon(const Checkpoint& file, ModelConfig& config) {
+  // Mixtral's GGUF files call themselves "llama".
+  ALT_ASSIGN_OR_RETURN(const auto experts, file.Uint("expert_count"));
+  if (experts.value_or(0) > 1) {
+    return Status(
+        ErrorCode::kUnsupported,
+        file.path() + ": mixtures of " + std::to_string(*experts) + " experts are not supported");
+  }
   ALT_ASSIGN_OR_RETURN(config.n_layers, Size(file, "block_count", kMaxLayers));
   ALT_ASSIGN_OR_RETURN(config.hidden, Size(file, "embedding_length", kMaxWidth));
   ALT_ASSIGN_OR_RETURN(config.ffn, Size(file, "feed_forward_length", kMaxWidth));
@@ -102,10 +108,26 @@ Status CheckRopes(const Checkpoint& file, const ModelConfig& config) {
   for (const RopePlan& rope : config.ropes) {
     bool finite = std::isfinite(rope.magnitude);
     for (const double frequency : rope.frequencies) finite = finite && std::isfinite(frequency);
-    for (const double frequency : rope.frequencies_long) finite = finite && std::isfinite(frequency);
+    for (const double frequency : rope.frequencies_long)
+      finite = finite && std::isfinite(frequency);
     if (finite) continue;
     return Status(ErrorCode::kCorruptFile,
                   file.path() + ": the rope factors give frequencies that are no numbers");
+  }
+  return Status();
+}
+
+// A folder names its activation; a GGUF file leaves it to the architecture.
+Status CheckActivation(const Checkpoint& file, const ModelConfig& config) {
+  if (file.hf_config() == nullptr) return Status();
+  const bool silu = config.activation == kernels::Activation::kSilu;
+  for (const char* key : {"hidden_activation", "hidden_act"}) {
+    const auto found = file.hf_config()->find(key);
+    if (found == file.hf_config()->end() || found->is_null()) continue;
+    const bool known = silu ? *found == "silu" || *found == "swish" : *found == "gelu_pytorch_tanh";
+    if (known) return Status();
+    return Status(ErrorCode::kUnsupported, file.path() + ": the activation " + found->dump() +
+                                               " is not supported in " + config.family);
   }
   return Status();
 }
@@ -189,6 +211,7 @@ Result<ModelConfig> ReadConfig(const Checkpoint& file) {
   ALT_RETURN_IF_ERROR(FillCommon(file, config));
   ALT_RETURN_IF_ERROR(family->fill(file, config));
   ALT_RETURN_IF_ERROR(CheckRopes(file, config));
+  ALT_RETURN_IF_ERROR(CheckActivation(file, config));
   return config;
 }
 

@@ -12,7 +12,8 @@ using formats::GgufFile;
 
 class GgufCheckpoint : public Checkpoint {
  public:
-  GgufCheckpoint(std::string path, GgufFile file) : path_(std::move(path)), file_(std::move(file)) {}
+  GgufCheckpoint(std::string path, GgufFile file)
+      : path_(std::move(path)), file_(std::move(file)) {}
 
   Status Index() {
     ALT_ASSIGN_OR_RETURN(const auto architecture, file_.GetString("general.architecture"));
@@ -69,8 +70,9 @@ class GgufCheckpoint : public Checkpoint {
     ALT_ASSIGN_OR_RETURN(const auto array, file_.GetArray(key));
     ALT_ASSIGN_OR_RETURN(const std::vector<int64_t> values, array->Integers());
     if (values.empty() || values.front() < 0) {
-      return Status(ErrorCode::kCorruptFile,
-                    path_ + ": key \"" + key + "\" is an array, but must be an integer of at least 0");
+      return Status(
+          ErrorCode::kCorruptFile,
+          path_ + ": key \"" + key + "\" is an array, but must be an integer of at least 0");
     }
     for (const int64_t value : values) {
       if (value == values.front()) continue;

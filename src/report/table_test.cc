@@ -10,16 +10,23 @@ TEST(TableTest, ColumnsAreAsWideAsTheirWidestCellAndNumbersStandRight) {
   table.AddRow({"perplexity", "9.5"});
   table.AddRow({"x", "-12.25"});
   EXPECT_EQ(table.ToString(),
-            "what        value\n"
+            "what         value\n"
             "----------  ------\n"
             "perplexity     9.5\n"
             "x           -12.25\n");
 }
 
 TEST(TableTest, LinesHaveNoTrailingSpaces) {
-  Table table({"a", "long header"});
+  Table table({"a", "b"});
   table.AddRow({"text", ""});
-  EXPECT_EQ(table.ToString(), "a     long header\n----  -----------\ntext\n");
+  EXPECT_EQ(table.ToString(), "a     b\n----  -\ntext\n");
+}
+
+TEST(TableTest, AColumnWithWordsStandsLeftAltogether) {
+  Table table({"n", "v"});
+  table.AddRow({"a", "12"});
+  table.AddRow({"b", "none"});
+  EXPECT_EQ(table.ToString(), "n  v\n-  ----\na  12\nb  none\n");
 }
 
 TEST(TableTest, AHeaderAloneIsATableToo) {
@@ -35,9 +42,9 @@ TEST(TableTest, KoreanSyllablesTakeTwoColumns) {
 }
 
 TEST(TableTest, CombiningMarksTakeNoneAndBrokenBytesOne) {
-  EXPECT_EQ(TerminalWidth("e\xCC\x81"), 1u);     // e and a combining acute accent
-  EXPECT_EQ(TerminalWidth("\xFF\xFE"), 2u);      // no UTF-8 at all
-  EXPECT_EQ(TerminalWidth("a\xE2\x82"), 3u);     // a character that was cut
+  EXPECT_EQ(TerminalWidth("e\xCC\x81"), 1u);  // e and a combining acute accent
+  EXPECT_EQ(TerminalWidth("\xFF\xFE"), 2u);   // no UTF-8 at all
+  EXPECT_EQ(TerminalWidth("a\xE2\x82"), 3u);  // a character that was cut
   EXPECT_EQ(TerminalWidth(""), 0u);
 }
 

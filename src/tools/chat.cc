@@ -34,10 +34,10 @@ Result<std::vector<text::TokenId>> ChatEncoder::Encode(const ordered_json& messa
     if (!span.from_template) plain.push_back({.begin = at, .end = at + span.length});
     at += span.length;
   }
-  ALT_ASSIGN_OR_RETURN(auto ids,
-                       tokenizer_->Encode(chat.text, {.parse_special = true,
-                                                       .plain = plain,
-                                                       .n_dropped_bytes = n_dropped_bytes}));
+  ALT_ASSIGN_OR_RETURN(
+      auto ids,
+      tokenizer_->Encode(
+          chat.text, {.parse_special = true, .plain = plain, .n_dropped_bytes = n_dropped_bytes}));
   const bool begun = !ids.empty() && spec.bos && ids.front() == *spec.bos;
   if (spec.add_bos && spec.bos && !begun) ids.insert(ids.begin(), *spec.bos);
   return ids;

@@ -1,5 +1,7 @@
 // altteul bench MODEL: tokens a second, beside what the machine could do at most.
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -58,8 +60,10 @@ class BenchCommand : public Command {
   void AddOptions(CLI::App& app) override {
     app.add_option("model,-m,--model", model_, "GGUF file or Hugging Face folder");
     app.add_option("-p,--n-prompt", n_prompt_, "tokens of a prompt, 0: do not measure")
+        ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     app.add_option("-n,--n-gen", n_answer_, "tokens of an answer, 0: do not measure")
+        ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     app.add_option("-t,--threads", threads_, "threads, several separated by commas (default: one a core)")
         ->delimiter(',')
@@ -80,13 +84,25 @@ class BenchCommand : public Command {
     if (model_.empty() == synthetic_.empty()) {
       return Status(ErrorCode::kInvalidArgument, "give a model, or --synthetic SHAPE:TYPE");
     }
+    if (!keep_.empty() && synthetic_.empty()) {
+      return Status(ErrorCode::kInvalidArgument, "--keep is for --synthetic only");
+    }
+    std::error_code error;
+    if (!keep_.empty() && std::filesystem::exists(keep_, error)) {
+      return Status(ErrorCode::kInvalidArgument, keep_ + ": is already there; give another name");
+    }
+    if (n_prompt_ == 0 && n_answer_ == 0) {
+      return Status(ErrorCode::kInvalidArgument, "-p 0 and -n 0 leave nothing to measure");
+    }
     ALT_ASSIGN_OR_RETURN(kv_, ParseKvType(kv_type_));
     if (threads_.empty()) threads_.push_back(0);
     if (synthetic_.empty()) return Measure(model_);
 
     const bool temporary = keep_.empty();
     const std::string path =
-        temporary ? (std::filesystem::temp_directory_path() / "altteul-synthetic.gguf").string()
+        temporary ? (std::filesystem::temp_directory_path() /
+                   ("altteul-synthetic-" + std::to_string(getpid()) + ".gguf"))
+                      .string()
                   : keep_;
     ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime({.threads = threads_.front()}));
     ALT_RETURN_IF_ERROR(WriteSyntheticModel(synthetic_, path, *runtime->team,

@@ -32,7 +32,8 @@ class EvalCommand : public Command {
     app.add_option("model", model_, "GGUF file or Hugging Face folder")->required();
     app.add_option("--text,-f", text_, "a file with the text to judge on, - for standard input")
         ->required();
-    app.add_option("--reference", reference_, "the original: adds KL divergence and same top token");
+    app.add_option("--reference", reference_,
+                   "the original: adds KL divergence and same top token");
     app.add_option("--chunks", options_.max_chunks, "chunks to judge, 0: all")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
@@ -106,8 +107,8 @@ class EvalCommand : public Command {
 
   void PrintAsText(const eval::Evaluation& r) const {
     report::Table table({"what", "value", "of"});
-    table.AddRow({"perplexity", FormatFixed(r.perplexity, 4),
-                  "+/- " + FormatFixed(r.perplexity_stderr, 4)});
+    table.AddRow(
+        {"perplexity", FormatFixed(r.perplexity, 4), "+/- " + FormatFixed(r.perplexity_stderr, 4)});
     if (r.divergence) {
       table.AddRow({"perplexity of the reference", FormatFixed(*r.perplexity_reference, 4), ""});
       table.AddRow({"KL divergence", FormatFixed(r.divergence->mean, 5),

@@ -4,11 +4,13 @@
 
 #include <cstdio>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "base/human_units.h"
+#include "base/machine.h"
 #include "engine/session.h"
 #include "formats/atomic_file.h"
 #include "tools/chat.h"
@@ -31,11 +33,16 @@ constexpr size_t kDefaultContext = 4096;  // or what the model was trained for, 
 
 const char* ReasonName(FinishReason reason) {
   switch (reason) {
-    case FinishReason::kEndOfTurn: return "stop";
-    case FinishReason::kStopText: return "stop";
-    case FinishReason::kMaxTokens: return "length";
-    case FinishReason::kContextFull: return "context_full";
-    case FinishReason::kCancelled: return "interrupted";
+    case FinishReason::kEndOfTurn:
+      return "stop";
+    case FinishReason::kStopText:
+      return "stop";
+    case FinishReason::kMaxTokens:
+      return "length";
+    case FinishReason::kContextFull:
+      return "context_full";
+    case FinishReason::kCancelled:
+      return "interrupted";
   }
   return "";
 }
@@ -51,8 +58,12 @@ class RunCommand : public Command {
     app.add_option("-f,--file", file_, "answer what this file says, - for standard input")
         ->excludes(prompt);
     app.add_option("--sys,--system", system_, "system message (-sys)");
-    app.add_option("-n,--n-predict", generate_.max_tokens, "most tokens of an answer (default: no limit)");
-    app.add_option("-c,--ctx-size", context_, "tokens of context (default: the model's, at most 4096)");
+    app.add_option("-n,--n-predict", n_predict_, "most tokens of an answer, 0 or -1: no limit")
+        ->check(CLI::Range(int64_t{-1}, std::numeric_limits<int64_t>::max()))
+        ->capture_default_str();
+    app.add_option("-c,--ctx-size", context_,
+                   "tokens of context (default: the model's, at most 4096)")
+        ->check(CLI::PositiveNumber);
     app.add_flag("--raw", raw_, "continue the prompt as it is, without the chat template");
     app.add_flag("--ignore-eos", generate_.ignore_end, "go on behind the end of the turn");
     app.add_option("--stop", generate_.stop, "end the answer before this text; may be repeated")
@@ -65,6 +76,7 @@ class RunCommand : public Command {
   }
 
   Status Run() override {
+    ALT_RETURN_IF_ERROR(CheckOptions());
     ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime(compute_));
     ALT_ASSIGN_OR_RETURN(const kernels::KvType kv_type, ParseKvType(kv_type_));
     ALT_ASSIGN_OR_RETURN(const auto model, Load(model_, *runtime, kernels::Precision::kFast));
@@ -72,9 +84,8 @@ class RunCommand : public Command {
       return Status(ErrorCode::kUnsupported, model_ + ": has no tokenizer, so it cannot read text");
     }
     const size_t context = Context(model->config);
-    ALT_ASSIGN_OR_RETURN(
-        const auto forward,
-        Forward::Create(*model, *runtime->kernels, *runtime->team, kChunkRows, context));
+    ALT_ASSIGN_OR_RETURN(const auto forward, Forward::Create(*model, *runtime->kernels,
+                                                             *runtime->team, kChunkRows, context));
     ALT_ASSIGN_OR_RETURN(Session session,
                          Session::Create(*forward, runtime->clock, kv_type, context));
     ALT_RETURN_IF_ERROR(ParseLogitBias());
@@ -92,7 +103,7 @@ class RunCommand : public Command {
       return Status(ErrorCode::kUnsupported,
                     model_ + ": has no chat template; give a text to continue with -p");
     }
-    return Chat(*encoder, session, sampler);
+    return Chat(*model, *encoder, session, sampler);
   }
 
  private:
@@ -106,10 +117,12 @@ class RunCommand : public Command {
     app.add_option("--frequency-penalty", s.frequency_penalty, "0 is off")->capture_default_str();
     app.add_option("--presence-penalty", s.presence_penalty, "0 is off")->capture_default_str();
     app.add_option("--repeat-last-n", s.penalty_window, "tokens that penalties look back")
+        ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     app.add_option("-l,--logit-bias", logit_bias_, "ID=BIAS, -inf forbids; may be repeated")
         ->allow_extra_args(false);
     app.add_option("-s,--seed", s.seed, "the same seed gives the same answer")
+        ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
   }
 
@@ -130,6 +143,18 @@ class RunCommand : public Command {
     return Status();
   }
 
+  Status CheckOptions() {
+    if (json_ && !prompt_ && file_.empty()) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "--json needs a prompt (-p or -f); a chat has none");
+    }
+    for (const std::string& stop : generate_.stop) {
+      if (stop.empty()) return Status(ErrorCode::kInvalidArgument, "--stop with an empty text");
+    }
+    generate_.max_tokens = n_predict_ < 0 ? 0 : static_cast<size_t>(n_predict_);
+    return Status();
+  }
+
   size_t Context(const model::ModelConfig& config) const {
     if (context_ == 0) {
       return config.context == 0 ? kDefaultContext : std::min(kDefaultContext, config.context);
@@ -147,23 +172,38 @@ class RunCommand : public Command {
     return messages;
   }
 
-  Status AnswerOnce(const model::Model& model, const std::optional<ChatEncoder>& encoder,
-                    Session& session, engine::Sampler& sampler) {
+  Result<std::vector<text::TokenId>> EncodePrompt(const model::Model& model,
+                                                  const std::optional<ChatEncoder>& encoder) const {
+    size_t dropped = 0;
     std::vector<text::TokenId> ids;
     if (encoder) {
       ordered_json messages = FirstMessages();
       messages.push_back({{"role", "user"}, {"content", *prompt_}});
-      ALT_ASSIGN_OR_RETURN(ids, encoder->Encode(messages));
+      ALT_ASSIGN_OR_RETURN(ids, encoder->Encode(messages, &dropped));
     } else {
       if (!raw_) {
-        std::fprintf(stderr, "note: the model has no chat template, the prompt is continued as it is\n");
+        std::fprintf(stderr,
+                     "note: the model has no chat template, the prompt is continued as it is\n");
       }
       if (!system_.empty()) {
         return Status(ErrorCode::kInvalidArgument, "a system message needs a chat template");
       }
-      ALT_ASSIGN_OR_RETURN(ids, model.tokenizer->Encode(
-                                    *prompt_, {.parse_special = raw_, .add_bos_eos = true}));
+      ALT_ASSIGN_OR_RETURN(ids, model.tokenizer->Encode(*prompt_, {.parse_special = raw_,
+                                                                   .add_bos_eos = true,
+                                                                   .n_dropped_bytes = &dropped}));
     }
+    WarnOfDroppedBytes(dropped);
+    if (ids.empty()) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "the prompt gives no tokens, and this model has no token that begins a text; "
+                    "say something with -p");
+    }
+    return ids;
+  }
+
+  Status AnswerOnce(const model::Model& model, const std::optional<ChatEncoder>& encoder,
+                    Session& session, engine::Sampler& sampler) {
+    ALT_ASSIGN_OR_RETURN(const auto ids, EncodePrompt(model, encoder));
     ALT_RETURN_IF_ERROR(session.SetPrompt(ids));
     ALT_ASSIGN_OR_RETURN(const Generated answer, Answer(session, sampler, !json_));
     if (json_) {
@@ -172,13 +212,17 @@ class RunCommand : public Command {
                  {"finish_reason", ReasonName(answer.reason)},
                  {"prompt_tokens", answer.prompt_tokens},
                  {"prompt_seconds", answer.prompt_seconds},
-                 {"answer_seconds", answer.answer_seconds}});
+                 {"answer_seconds", answer.answer_seconds},
+                 {"memory",
+                  {{"peak_resident_bytes", PeakResidentBytes()},
+                   {"weight_bytes", model.weights.resting_bytes},
+                   {"kv_bytes", session.kv_bytes()}}}});
     } else {
       std::printf("\n");
       std::fflush(stdout);
     }
-    PrintStatistics(answer, session);
-    if (answer.reason == FinishReason::kCancelled) {
+    PrintStatistics(answer, session, model);
+    if (answer.reason == FinishReason::kCancelled && Interrupted()) {
       return Status(ErrorCode::kCancelled, "the answer was cut short");
     }
     return Status();
@@ -186,27 +230,34 @@ class RunCommand : public Command {
 
   Result<Generated> Answer(Session& session, engine::Sampler& sampler, bool show) const {
     return session.Generate(generate_, sampler, [show](std::string_view piece) {
-      if (show) {
+      if (show && !piece.empty()) {
         std::fwrite(piece.data(), 1, piece.size(), stdout);
-        std::fflush(stdout);
+        // A reader that went away ends the answer; main() tells it.
+        if (std::fflush(stdout) != 0) return false;
       }
       return !Interrupted();
     });
   }
 
-  void PrintStatistics(const Generated& answer, const Session& session) const {
-    std::fprintf(stderr, "prompt %zu tokens, %.1f tokens/s; answer %zu tokens, %.1f tokens/s; KV %s\n",
+  void PrintStatistics(const Generated& answer, const Session& session,
+                       const model::Model& model) const {
+    std::fprintf(stderr,
+                 "prompt %zu tokens, %.1f tokens/s; answer %zu tokens, %.1f tokens/s; memory %s at "
+                 "most (weights %s, KV %s)\n",
                  answer.prompt_tokens,
                  static_cast<double>(answer.prompt_tokens) / std::max(1e-9, answer.prompt_seconds),
                  answer.ids.size(),
                  static_cast<double>(answer.ids.size()) / std::max(1e-9, answer.answer_seconds),
+                 FormatBytes(PeakResidentBytes()).c_str(),
+                 FormatBytes(model.weights.resting_bytes).c_str(),
                  FormatBytes(session.kv_bytes()).c_str());
     if (answer.reason == FinishReason::kContextFull) {
       std::fprintf(stderr, "the context of %zu tokens is full; -c gives more\n", session.context());
     }
   }
 
-  Status Chat(const ChatEncoder& encoder, Session& session, engine::Sampler& sampler) {
+  Status Chat(const model::Model& model, const ChatEncoder& encoder, Session& session,
+              engine::Sampler& sampler) {
     const bool watched = isatty(STDIN_FILENO) != 0;
     if (watched) std::fprintf(stderr, "Chat. /help tells the commands, Ctrl-D ends.\n");
     ordered_json messages = FirstMessages();
@@ -221,17 +272,34 @@ class RunCommand : public Command {
         continue;
       }
       messages.push_back({{"role", "user"}, {"content", line}});
-      ALT_ASSIGN_OR_RETURN(const auto ids, encoder.Encode(messages));
-      ALT_RETURN_IF_ERROR(session.SetPrompt(ids));
+      const Status accepted = SetPrompt(encoder, messages, session);
+      if (!accepted.ok()) {
+        if (!watched) return accepted;
+        // What was said is not lost: it can be saved, or shortened by starting anew.
+        std::fprintf(stderr, "%s\n/save FILE keeps the conversation, /clear starts anew.\n",
+                     accepted.message().c_str());
+        messages.erase(messages.size() - 1);
+        continue;
+      }
       ALT_ASSIGN_OR_RETURN(const Generated answer, Answer(session, sampler, true));
       std::printf("\n");
-      std::fflush(stdout);
-      if (watched) PrintStatistics(answer, session);
+      if (std::fflush(stdout) != 0) break;
+      if (watched) PrintStatistics(answer, session, model);
+      if (Interrupted() && !watched) break;
       ClearInterrupt();
       messages.push_back({{"role", "assistant"}, {"content", answer.text}});
     }
     if (watched) std::fprintf(stderr, "\n");
+    if (Interrupted()) return Status(ErrorCode::kCancelled, "the chat was cut short");
     return Status();
+  }
+
+  static Status SetPrompt(const ChatEncoder& encoder, const ordered_json& messages,
+                          Session& session) {
+    size_t dropped = 0;
+    ALT_ASSIGN_OR_RETURN(const auto ids, encoder.Encode(messages, &dropped));
+    WarnOfDroppedBytes(dropped);
+    return session.SetPrompt(ids);
   }
 
   /// False: the chat ends.
@@ -258,9 +326,9 @@ class RunCommand : public Command {
 
   static Status Save(const std::string& path, const ordered_json& messages) {
     ALT_ASSIGN_OR_RETURN(auto file, formats::AtomicFile::Create(path));
-    const std::string text =
-        ordered_json{{"messages", messages}}.dump(
-            2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+    const std::string text = ordered_json{{"messages", messages}}.dump(
+                                 2, ' ', false, ordered_json::error_handler_t::replace) +
+                             "\n";
     ALT_RETURN_IF_ERROR(file.Write(std::as_bytes(std::span(text))));
     return file.Commit();
   }
@@ -270,6 +338,7 @@ class RunCommand : public Command {
   std::string kv_type_ = "f16";
   std::vector<std::string> logit_bias_;
   size_t context_ = 0;
+  int64_t n_predict_ = -1;
   bool raw_ = false, json_ = false;
   engine::SamplerOptions sampler_;
   engine::GenerateOptions generate_;

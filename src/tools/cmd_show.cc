@@ -33,10 +33,16 @@ struct ToJson {
   }
 };
 
-std::string Shorten(std::string text) {
+// A stranger's text must not send commands to the terminal.
+std::string Printable(std::string text) {
   for (char& c : text) {
-    if (c == '\n' || c == '\r' || c == '\t') c = ' ';
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7F') c = ' ';
   }
+  return text;
+}
+
+std::string Shorten(std::string text) {
+  text = Printable(std::move(text));
   if (text.size() <= kShownCharacters) return text;
   size_t end = kShownCharacters;
   while (end > 0 && (text[end] & 0xC0) == 0x80) --end;  // cut at a code point
@@ -117,25 +123,25 @@ class ShowCommand : public Command {
   }
 
   static ordered_json Describe(const model::ModelConfig& c) {
-    return {{"layers", c.n_layers},         {"hidden", c.hidden},     {"heads", c.n_heads},
-            {"kv_heads", c.n_kv_heads},     {"head_dim", c.head_dim}, {"ffn", c.ffn},
-            {"vocabulary", c.vocabulary},   {"context", c.context}};
+    return {{"layers", c.n_layers},       {"hidden", c.hidden},     {"heads", c.n_heads},
+            {"kv_heads", c.n_kv_heads},   {"head_dim", c.head_dim}, {"ffn", c.ffn},
+            {"vocabulary", c.vocabulary}, {"context", c.context}};
   }
 
   void PrintAsText(const model::Checkpoint& file, const Result<model::ModelConfig>& config,
                    const std::map<DType, TypeSum>& by_type, const TypeSum& all) const {
     std::printf("%s\n", model_.c_str());
     report::Table facts({"what", "value"});
-    facts.AddRow({"architecture", std::string(file.architecture())});
+    facts.AddRow({"architecture", Printable(std::string(file.architecture()))});
     const std::string license = file.License();
-    facts.AddRow({"licence", license.empty() ? "not stated in the file" : license});
+    facts.AddRow({"licence", license.empty() ? "not stated in the file" : Shorten(license)});
     if (config.ok()) {
       const ordered_json numbers = Describe(config.value());
       for (const auto& item : numbers.items()) {
         facts.AddRow({item.key(), FormatCount(item.value().get<uint64_t>())});
       }
     } else {
-      facts.AddRow({"cannot be run", config.status().message()});
+      facts.AddRow({"cannot be run", Printable(config.status().message())});
     }
     facts.AddRow({"parameters", FormatCount(all.elements)});
     facts.AddRow({"file", FormatBytes(file.file_bytes())});
@@ -154,15 +160,14 @@ class ShowCommand : public Command {
     report::Table metadata({"key", "value"});
     for (const formats::GgufEntry& entry : file.gguf()->metadata()) {
       const ordered_json value = std::visit(ToJson(), entry.value.held);
-      std::string text =
-          value.is_string()
-              ? value.get<std::string>()
-              : value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+      std::string text = value.is_string()
+                             ? value.get<std::string>()
+                             : value.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
       if (value.is_object()) {
         text = FormatCount(value["length"].get<uint64_t>()) + " x " +
                value["array_of"].get<std::string>();
       }
-      metadata.AddRow({std::string(entry.key), Shorten(std::move(text))});
+      metadata.AddRow({Printable(std::string(entry.key)), Shorten(std::move(text))});
     }
     std::printf("%s", metadata.ToString().c_str());
   }
@@ -170,7 +175,7 @@ class ShowCommand : public Command {
   static void PrintTensors(const model::Checkpoint& file) {
     report::Table tensors({"tensor", "type", "shape", "bytes"});
     for (const auto& tensor : file.tensors()) {
-      tensors.AddRow({tensor.name, std::string(TraitsOf(tensor.view.type).name),
+      tensors.AddRow({Printable(tensor.name), std::string(TraitsOf(tensor.view.type).name),
                       tensor.view.shape.ToString(), FormatBytes(tensor.view.bytes.size())});
     }
     std::printf("%s\n", tensors.ToString().c_str());

@@ -1,5 +1,7 @@
 // altteul tokenize MODEL: words to ids and back.
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -30,28 +32,32 @@ class TokenizeCommand : public Command {
 
   void AddOptions(CLI::App& app) override {
     app.add_option("model", model_, "GGUF file or Hugging Face folder")->required();
-    auto* text = app.add_option("-p,--prompt", text_, "the text");
-    auto* file = app.add_option("--text-file,-f", file_, "a file with the text, - for standard input");
+    text_option_ = app.add_option("-p,--prompt", text_, "the text");
+    file_option_ =
+        app.add_option("--text-file,-f", file_, "a file with the text, - for standard input");
     auto* ids = app.add_option("--ids", ids_, "ids to turn into text, separated by commas")
                     ->delimiter(',')
                     ->allow_extra_args(false);
-    text->excludes(file)->excludes(ids);
-    file->excludes(ids);
+    text_option_->excludes(file_option_)->excludes(ids);
+    file_option_->excludes(ids);
     app.add_flag("--special", special_, "control tokens written in the text become their ids");
     app.add_flag("--bos", bos_, "begin and end as the model asks (BOS, EOS)");
     app.add_flag("--json", json_, "one JSON object: ids, tokens, detokenized, detokenized_hex");
   }
 
   Status Run() override {
+    if (text_option_->empty() && file_option_->empty() && ids_.empty()) {
+      return Status(ErrorCode::kInvalidArgument, "give a text (-p or -f) or ids (--ids)");
+    }
     ALT_ASSIGN_OR_RETURN(const auto checkpoint, model::Checkpoint::Open(model_));
     ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, checkpoint->ReadTokenizer());
     ALT_ASSIGN_OR_RETURN(const auto tokenizer, text::MakeTokenizer(std::move(spec)));
     std::vector<text::TokenId> ids(ids_.begin(), ids_.end());
     for (const text::TokenId id : ids) {
       if (id < 0 || static_cast<size_t>(id) >= tokenizer->vocabulary()) {
-        return Status(ErrorCode::kInvalidArgument,
-                      "id " + std::to_string(id) + " is outside the vocabulary of " +
-                          std::to_string(tokenizer->vocabulary()));
+        return Status(ErrorCode::kInvalidArgument, "id " + std::to_string(id) +
+                                                       " is outside the vocabulary of " +
+                                                       std::to_string(tokenizer->vocabulary()));
       }
     }
     if (ids_.empty()) {
@@ -64,6 +70,8 @@ class TokenizeCommand : public Command {
     } else if (!json_) {
       const std::string text = tokenizer->Decode(ids, special_);
       std::fwrite(text.data(), 1, text.size(), stdout);
+      // Bytes as they are for a file or pipe; a person's prompt shall begin on a new line.
+      if (isatty(STDOUT_FILENO) != 0) std::fputc('\n', stdout);
       return Status();
     }
     Print(*tokenizer, ids);
@@ -90,6 +98,8 @@ class TokenizeCommand : public Command {
   }
 
   std::string model_, text_, file_;
+  CLI::Option* text_option_ = nullptr;  // the parser owns them
+  CLI::Option* file_option_ = nullptr;
   std::vector<int32_t> ids_;
   bool special_ = false, bos_ = false, json_ = false;
 };

@@ -1,6 +1,7 @@
 // altteul: one program, one verb a job. The way of a token starts here (ARCHITECTURE.md).
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -54,6 +55,17 @@ int Report(const Status& status) {
   return number == 0 ? row.exit_code : 128 + number;
 }
 
+/// OK when a subcommand has this name.
+Status CheckVerb(std::string_view verb, const CLI::App& app) {
+  std::string verbs;
+  for (const CLI::App* each : app.get_subcommands({})) {
+    if (each->get_name() == verb) return Status();
+    verbs += (verbs.empty() ? "" : ", ") + each->get_name();
+  }
+  return Status(ErrorCode::kInvalidArgument,
+                "'" + std::string(verb) + "' is no verb; these are: " + verbs);
+}
+
 int Main(int argc, char** argv) {
   CLI::App app(
       "Altteul: make an open language model smaller, run it on the machine at hand, and see what "
@@ -72,6 +84,10 @@ int Main(int argc, char** argv) {
     std::fputs(app.help().c_str(), stderr);
     return kExitUsage;
   }
+  if (argv[1][0] != '-') {
+    const Status verb = CheckVerb(argv[1], app);
+    if (!verb.ok()) return Report(verb);
+  }
   try {
     app.parse(Arguments(argc, argv));
   } catch (const CLI::ParseError& error) {
@@ -81,9 +97,12 @@ int Main(int argc, char** argv) {
   InstallInterruptHandler();
   for (const auto& command : commands) {
     if (!app.got_subcommand(std::string(command->name()))) continue;
-    Status status = command->Run();
-    if (status.ok()) status = FlushOutput();
-    return Report(status);
+    const Status status = command->Run();
+    if (!status.ok()) return Report(status);
+    const Status flushed = FlushOutput();
+    // "altteul show MODEL | head": the reader has enough, and nobody needs to hear of it.
+    if (!flushed.ok() && errno == EPIPE) return 128 + SIGPIPE;
+    return Report(flushed);
   }
   return kExitUsage;
 }

@@ -57,6 +57,10 @@ Result<std::unique_ptr<Runtime>> MakeRuntime(const ComputeOptions& options) {
   auto runtime = std::make_unique<Runtime>();
   ALT_ASSIGN_OR_RETURN(runtime->kernels, KernelsFromEnvironment());
   const int threads = options.threads == 0 ? OnlineCores() : options.threads;
+  if (threads > OnlineCores()) {
+    std::fprintf(stderr, "warning: %d threads on %d cores wait for each other\n", threads,
+                 OnlineCores());
+  }
   runtime->team = std::make_unique<ThreadTeam>(std::min(threads, ThreadTeam::kMaxThreads));
   if (options.gpu_layers != 0) {
     std::fprintf(stderr, "-ngl %d: this build has no GPU backend, all layers stay on the CPU\n",
@@ -67,8 +71,8 @@ Result<std::unique_ptr<Runtime>> MakeRuntime(const ComputeOptions& options) {
 
 Result<std::unique_ptr<const model::Model>> Load(const std::string& path, Runtime& runtime,
                                                  kernels::Precision precision) {
-  return model::LoadModel(path, {.kernels = runtime.kernels, .precision = precision},
-                          *runtime.team, StandardErrorLog());
+  return model::LoadModel(path, {.kernels = runtime.kernels, .precision = precision}, *runtime.team,
+                          StandardErrorLog());
 }
 
 Result<kernels::KvType> ParseKvType(const std::string& name) {
@@ -107,7 +111,8 @@ Result<std::string> ReadTextFile(const std::string& path) {
 
 void WarnOfDroppedBytes(size_t n_bytes) {
   if (n_bytes == 0) return;
-  std::fprintf(stderr, "warning: the vocabulary has no token for %zu byte%s of the text; left out\n",
+  std::fprintf(stderr,
+               "warning: the vocabulary has no token for %zu byte%s of the text; left out\n",
                n_bytes, n_bytes == 1 ? "" : "s");
 }
 

@@ -19,7 +19,7 @@ namespace altteul::tools {
 
 /// Options that mean the same in every verb.
 struct ComputeOptions {
-  int threads = 0;   ///< 0: one a core
+  int threads = 0;  ///< 0: one a core
   int gpu_layers = 0;
 
   void AddTo(CLI::App& app);

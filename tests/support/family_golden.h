@@ -14,7 +14,7 @@ struct GoldenRun {
   std::string name;
   std::vector<std::string> files;  ///< "folder", "gguf": which of them the run holds for
   std::vector<text::TokenId> tokens;
-  std::vector<float> logits;       ///< [tokens.size(), vocabulary]
+  std::vector<float> logits;  ///< [tokens.size(), vocabulary]
   double tolerance = 0;
 
   bool HoldsFor(const std::string& file) const;

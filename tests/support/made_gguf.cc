@@ -17,9 +17,9 @@ using formats::GgufWriter;
 constexpr uint32_t kLayers = 2, kHidden = 256, kHeads = 4, kHeadDim = 64, kFfn = 512;
 constexpr uint32_t kVocabulary = 100;  // no multiple of 16
 
-constexpr std::array kTypes = {DType::kQ6_K, DType::kQ4_0,   DType::kQ4_1, DType::kQ5_0,
-                               DType::kQ5_1, DType::kQ8_0,   DType::kQ4_K, DType::kQ5_K,
-                               DType::kF16,  DType::kIQ4_NL, DType::kBF16, DType::kF32,
+constexpr std::array kTypes = {DType::kQ6_K,  DType::kQ4_0,   DType::kQ4_1, DType::kQ5_0,
+                               DType::kQ5_1,  DType::kQ8_0,   DType::kQ4_K, DType::kQ5_K,
+                               DType::kF16,   DType::kIQ4_NL, DType::kBF16, DType::kF32,
                                DType::kIQ4_XS};
 
 // Types without an encoder: random codes under scales that give the wanted deviation.

@@ -60,8 +60,8 @@ std::vector<float> AllLogits(const model::Model& model, const kernels::KernelTab
                              ThreadTeam& team, std::span<const text::TokenId> tokens,
                              const Way& way);
 
-/// The same for several sequences side by side: in each pass, sequence s adds up to chunks[s] tokens
-/// until all are done.
+/// The same for several sequences side by side: in each pass, sequence s adds up to chunks[s]
+/// tokens until all are done.
 std::vector<std::vector<float>> BatchLogits(const model::Model& model,
                                             const kernels::KernelTable& kernels, ThreadTeam& team,
                                             std::span<const std::vector<text::TokenId>> sequences,

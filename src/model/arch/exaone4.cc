@@ -26,8 +26,7 @@ Status Fill(const Checkpoint& file, ModelConfig& config) {
   ALT_ASSIGN_OR_RETURN(const auto window, file.Uint("attention.sliding_window"));
   if (!window || *window == 0) return Status();
 
-  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local,
-                       LocalLayers(file, config.n_layers, kPeriod));
+  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local, LocalLayers(file, config.n_layers, kPeriod));
   for (size_t layer = 0; layer < config.n_layers; ++layer) {
     if (!local[layer]) config.blocks[layer].rope.reset();
   }

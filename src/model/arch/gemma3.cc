@@ -27,7 +27,8 @@ Status Fill(const Checkpoint& file, ModelConfig& config) {
   ALT_RETURN_IF_ERROR(FillGemma(file, /*largest=*/62, config));
   ALT_RETURN_IF_ERROR(FillSoftcaps(file, config));
   ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, config));
-  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local, LocalLayers(file, config.n_layers, /*usual_period=*/6));
+  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local,
+                       LocalLayers(file, config.n_layers, /*usual_period=*/6));
   ALT_ASSIGN_OR_RETURN(const double local_base, LocalBase(file));
   if (!(local_base > 0)) {
     return Status(ErrorCode::kCorruptFile,

@@ -62,9 +62,8 @@ Result<std::optional<LongRope>> FromFolder(const Checkpoint& file, const ModelCo
   LongRope rope;
   ALT_ASSIGN_OR_RETURN(rope.short_factors, Factors(file, *parameters, "short_factor"));
   ALT_ASSIGN_OR_RETURN(rope.long_factors, Factors(file, *parameters, "long_factor"));
-  ALT_ASSIGN_OR_RETURN(
-      rope.original_context,
-      Number(file, *parameters, *file.hf_config(), "original_max_position_embeddings"));
+  ALT_ASSIGN_OR_RETURN(rope.original_context, Number(file, *parameters, *file.hf_config(),
+                                                     "original_max_position_embeddings"));
   const auto given = parameters->find("attention_factor");
   rope.magnitude = given != parameters->end() && given->is_number()
                        ? given->get<double>()
@@ -85,7 +84,8 @@ Result<std::vector<double>> FactorTensor(const Checkpoint& file, const std::stri
 Result<std::optional<LongRope>> FromGguf(const Checkpoint& file, size_t n_pairs) {
   if (file.Find("rope_factors_long.weight") == nullptr) return std::optional<LongRope>();
   LongRope rope;
-  ALT_ASSIGN_OR_RETURN(rope.short_factors, FactorTensor(file, "rope_factors_short.weight", n_pairs));
+  ALT_ASSIGN_OR_RETURN(rope.short_factors,
+                       FactorTensor(file, "rope_factors_short.weight", n_pairs));
   ALT_ASSIGN_OR_RETURN(rope.long_factors, FactorTensor(file, "rope_factors_long.weight", n_pairs));
   ALT_ASSIGN_OR_RETURN(const uint64_t original,
                        file.RequiredUint("rope.scaling.original_context_length"));
@@ -135,9 +135,7 @@ Status Fill(const Checkpoint& file, ModelConfig& config) {
 }  // namespace
 
 extern const Family kPhi3;
-const Family kPhi3 = {.gguf_architecture = "phi3",
-                      .hf_architectures = kHf,
-                      .hf_tensor_names = {},
-                      .fill = Fill};
+const Family kPhi3 = {
+    .gguf_architecture = "phi3", .hf_architectures = kHf, .hf_tensor_names = {}, .fill = Fill};
 
 }  // namespace altteul::model

@@ -1,0 +1,246 @@
+#!/usr/bin/env bash
+# The program as a user meets it: exit codes, messages, clean standard output.
+# usage: cli_test.sh ALTTEUL WRITE_TINY_MODEL
+set -u
+
+altteul=$1
+write_tiny_model=$2
+work=$(mktemp -d "${TMPDIR:-/tmp}/altteul_cli_XXXXXX")
+trap 'umount "$work/full" 2>/dev/null; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+checks=0
+
+fail() {
+  failures=$((failures + 1))
+  echo "FAILED: $*"
+  echo "  stdout: $(head -c 400 out)"
+  echo "  stderr: $(head -c 400 err)"
+}
+
+# expect CODE PATTERN COMMAND...: exit code, and an extended regex on standard error ('' for any).
+expect() {
+  local code=$1 pattern=$2
+  shift 2
+  checks=$((checks + 1))
+  timeout 60 "$@" >out 2>err </dev/null
+  local got=$?
+  [ "$got" -eq "$code" ] || { fail "$* : exit code $got, expected $code"; return; }
+  [ -z "$pattern" ] || grep -Eq -- "$pattern" err || fail "$* : no '$pattern' on standard error"
+  if [ "$code" -ne 0 ] && [ "$code" -ne 130 ] && [ -s out ]; then
+    fail "$* : an error, but something on standard output"
+  fi
+  if [ -s err ] && [ -n "$(tail -c 1 err)" ]; then fail "$* : standard error lacks a newline"; fi
+}
+
+# says PATTERN: an extended regex on the standard output of the last command.
+says() { grep -Eq -- "$1" out || fail "no '$1' on standard output"; }
+
+# one_json_line: the last command printed exactly one line, an object.
+one_json_line() {
+  [ "$(wc -l <out)" -eq 1 ] && grep -q '^{.*}$' out || fail "not one line of JSON"
+}
+
+for kind in random endless nobos notext; do
+  "$write_tiny_model" "$kind" "$kind.gguf" || exit 1
+done
+seq 1 2000 | tr '\n' ' ' >text.txt
+
+# --- usage: 2, and the thing is named
+expect 2 'Usage' "$altteul"
+expect 2 "'bogus' is no verb" "$altteul" bogus
+expect 2 '--bogus' "$altteul" run random.gguf --bogus
+expect 2 'model' "$altteul" run
+expect 2 '' "$altteul" run random.gguf -p x -c -5
+expect 2 '' "$altteul" run random.gguf -p x -c 0
+expect 2 '' "$altteul" run random.gguf -p x -n -2
+expect 2 '' "$altteul" run random.gguf -p x -n few
+expect 2 'top-p' "$altteul" run random.gguf -p x --top-p 2
+expect 2 'temperature' "$altteul" run random.gguf -p x --temp -1
+expect 2 'ID=BIAS' "$altteul" run random.gguf -p x -l 5
+expect 2 'vocabulary has 258' "$altteul" run random.gguf -p x -l 999=1
+expect 2 'f16' "$altteul" run random.gguf -p x -ctk f17
+expect 2 'empty' "$altteul" run random.gguf -p x --stop ''
+expect 2 '--json needs a prompt' "$altteul" run random.gguf --json
+expect 2 'nonsense' env ALTTEUL_ISA=nonsense "$altteul" run random.gguf -p x
+expect 2 'Q9_9' "$altteul" compress random.gguf out.gguf --type Q9_9
+expect 2 'REGEX=TYPE' "$altteul" compress random.gguf out.gguf --type Q8_0 --only ffn
+expect 2 'give a text' "$altteul" tokenize random.gguf
+expect 2 'outside the vocabulary' "$altteul" tokenize random.gguf --ids 1,258
+expect 2 'synthetic' "$altteul" bench
+expect 2 'shapes are' "$altteul" bench --synthetic nothing:Q4_0
+expect 2 'already there' "$altteul" bench --synthetic smollm2-135m:Q4_0 --keep random.gguf
+expect 2 'no token that begins' "$altteul" run nobos.gguf -p ''
+expect 2 'less than one chunk' "$altteul" eval random.gguf --text text.txt -c 20000
+expect 1 'no tokenizer' "$altteul" run notext.gguf -p x
+expect 1 'chat template' "$altteul" run nobos.gguf
+
+# --- help and version are data
+expect 0 '' "$altteul" --help
+says 'compress'
+expect 0 '' "$altteul" --version
+says '^altteul '
+expect 0 '' "$altteul" run --help
+says '--top-k'
+
+# --- files: not found 3, broken 6
+mkdir empty_folder
+head -c 1000 random.gguf | tr 'G' 'X' >garbage.gguf
+: >empty.gguf
+for verb in "run -p x" "show" "tokenize -p x" "bench" "eval --text text.txt"; do
+  # shellcheck disable=SC2086
+  {
+    expect 3 'missing.gguf' "$altteul" $verb missing.gguf
+    expect 3 'config.json' "$altteul" $verb empty_folder
+    expect 6 'garbage.gguf' "$altteul" $verb garbage.gguf
+    expect 6 'empty.gguf' "$altteul" $verb empty.gguf
+  }
+done
+size=$(stat -c %s random.gguf)
+for cut in 4 23 100 5000 $((size / 2)) $((size - 1)); do
+  head -c "$cut" random.gguf >cut.gguf
+  expect 6 'cut.gguf' "$altteul" run cut.gguf -p x
+  expect 6 'cut.gguf' "$altteul" compress cut.gguf out.gguf --type Q8_0
+done
+expect 3 'missing.txt' "$altteul" eval random.gguf --text missing.txt
+expect 3 'missing.txt' "$altteul" run random.gguf -f missing.txt
+expect 1 'empty_folder' "$altteul" run random.gguf -f empty_folder
+expect 3 'no_such_folder' "$altteul" compress random.gguf no_such_folder/out.gguf --type Q8_0
+mkfifo fifo.gguf
+expect 2 'not a regular file' "$altteul" show fifo.gguf
+
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+  chmod 755 "$work"
+  cp random.gguf secret.gguf
+  chmod 600 secret.gguf
+  if setpriv --reuid 65534 --clear-groups test -x "$altteul"; then
+    expect 1 'secret.gguf.*[Pp]ermission denied' \
+      setpriv --reuid 65534 --clear-groups "$altteul" show secret.gguf
+  else
+    echo "skipped: no permission (another user cannot reach the program)"
+  fi
+else
+  echo "skipped: no permission (needs root and setpriv)"
+fi
+
+# --- sizes: does not fit 4, no memory 8
+expect 4 '[0-9]+ tokens, the context holds 16' "$altteul" run random.gguf -f text.txt -c 16
+expect 8 '[0-9,]+ bytes.*memory free' "$altteul" run random.gguf -p x -c 4000000000
+expect 2 '' "$altteul" run random.gguf -p x -c 18446744073709551615
+
+# --- answers
+expect 0 '' "$altteul" run endless.gguf -p x -n 26 --temp 0
+[ "$(cat out)" = abcdefghijklmnopqrstuvwxyz ] || fail "the scripted answer"
+[ -z "$(tail -c 1 out)" ] || fail "an answer ends with a newline"
+expect 0 '' "$altteul" run nobos.gguf -p xyza --raw --temp 0 --stop def
+[ "$(cat out)" = bc ] || fail "a stop text"
+expect 0 '' "$altteul" run --stop ab --stop fgh endless.gguf -p x --temp 0 -l 97=-inf -n 5
+expect 0 'no GPU' "$altteul" run endless.gguf -p x -n 3 --temp 0 -ngl 3
+[ "$(grep -c 'no GPU' err)" -eq 1 ] || fail "-ngl is one line"
+[ "$(cat out)" = abc ] || fail "-ngl changes nothing"
+expect 0 '' env ALTTEUL_ISA=reference "$altteul" run endless.gguf -p x -n 3 --temp 0
+[ "$(cat out)" = abc ] || fail "the reference kernels"
+expect 0 '' "$altteul" run endless.gguf -p $'caf\xe9' -n 3 --temp 0
+printf 'caf\xe9 \xff\x00 end' >broken.txt
+expect 0 '' "$altteul" run endless.gguf -f broken.txt -n 3 --temp 0
+[ "$(cat out)" = abc ] || fail "a file that is no UTF-8"
+expect 0 '' "$altteul" run random.gguf -p '' -n 2 --raw
+expect 0 '' "$altteul" run random.gguf -p '-5 and --temp are words here' -n 2
+checks=$((checks + 1))
+timeout 60 "$altteul" run endless.gguf -f <(echo piped) -n 3 --temp 0 >out 2>err || fail "-f of a pipe"
+[ "$(cat out)" = abc ] || fail "the answer to a pipe"
+n=0
+for seed in 1 1 2; do
+  "$altteul" run random.gguf -p hello -n 20 --ignore-eos --temp 1 -s $seed >"seed$seed.$n" 2>err
+  n=$((n + 1))
+done
+cmp -s seed1.0 seed1.1 || fail "the same seed gives the same answer"
+cmp -s seed1.0 seed2.2 && fail "another seed gives another answer"
+
+# --- JSON: one line for every verb
+expect 0 '' "$altteul" run random.gguf -p hello -n 5 --json
+one_json_line
+says '"peak_resident_bytes":[0-9]+.*"kv_bytes":[0-9]+'
+expect 0 '' "$altteul" show random.gguf --json
+one_json_line
+expect 0 '' "$altteul" show random.gguf --tensors
+expect 0 '' "$altteul" tokenize random.gguf -p $'caf\xe9\n' --json
+one_json_line
+says '"detokenized_hex":"636166e90a"'
+expect 0 '' "$altteul" tokenize random.gguf --ids 104,105
+[ "$(cat out)" = hi ] || fail "ids to text"
+expect 0 '' "$altteul" eval random.gguf --reference random.gguf --text text.txt -c 64 --chunks 2 --json
+one_json_line
+says '"chunks":2,"scored_tokens":62'
+expect 0 '' "$altteul" bench random.gguf -p 8 -n 4 -r 1 -t 1,2 --json
+one_json_line
+expect 0 '' "$altteul" doctor --json
+one_json_line
+expect 0 '' "$altteul" compress random.gguf small.gguf --type Q8_0 --json
+one_json_line
+expect 0 '' "$altteul" run small.gguf -p hello -n 3
+
+# --- compress never destroys
+expect 2 'already there' "$altteul" compress random.gguf small.gguf --type Q4_0
+expect 0 '' "$altteul" compress random.gguf small.gguf --type Q4_0 --force
+expect 2 'source itself' "$altteul" compress random.gguf random.gguf --type Q4_0 --force
+
+# --- chat from a pipe
+printf 'hello\n/help\n/nonsense\n/save talk.json\n/save no_such_folder/talk.json\n/clear\n\nagain\n/bye\nnever\n' |
+  timeout 60 "$altteul" run endless.gguf -n 3 --temp 0 >out 2>err || fail "chat ends well"
+checks=$((checks + 1))
+[ "$(cat out)" = $'abc\nabc' ] || fail "two answers"
+grep -q '"content": "hello"' talk.json || fail "the conversation is saved"
+grep -q '/clear ' err || fail "/help tells the commands"
+grep -q 'Unknown command /nonsense' err || fail "an unknown command is named"
+grep -q 'no_such_folder' err || fail "a wrong path does not end the chat"
+printf '\xff\xfe\n' | timeout 60 "$altteul" run endless.gguf -n 3 --temp 0 >out 2>err ||
+  fail "a line that is no UTF-8"
+
+# --- signals: 130 and 143, and the output is cut cleanly
+# with_signal SIGNAL COMMAND...: starts it, waits for output, sends the signal once.
+with_signal() {
+  local signal=$1 process got
+  shift
+  checks=$((checks + 1))
+  rm -f out  # the last command's output must not be taken for this one's
+  # A background process of a script ignores SIGINT; `env` gives it back.
+  env --default-signal=INT,TERM "$@" >out 2>err </dev/null &
+  process=$!
+  for _ in $(seq 200); do
+    [ -s out ] && break
+    sleep 0.02
+  done
+  kill -s "$signal" "$process"
+  wait "$process"
+  got=$?
+  [ "$got" -eq "$((128 + $(kill -l "$signal")))" ] || fail "$signal: exit code $got"
+}
+with_signal INT "$altteul" run endless.gguf -p x --temp 0 -c 1000000
+grep -q 'Interrupted' err || fail "an interruption is told"
+[ "$(head -c 26 out)" = abcdefghijklmnopqrstuvwxyz ] || fail "the output before the signal"
+[ -z "$(tail -c 1 out)" ] || fail "the cut output ends with a newline"
+with_signal TERM "$altteul" run endless.gguf -p x --temp 0 -c 1000000
+
+# --- a disk or a reader that is gone
+checks=$((checks + 2))
+"$altteul" show random.gguf >/dev/full 2>err
+[ $? -eq 1 ] && grep -q 'standard output' err || fail "a full disk behind standard output"
+timeout 20 "$altteul" run endless.gguf -p x --temp 0 -c 1000000 2>err | head -c 10 >out
+[ "${PIPESTATUS[0]}" -ne 124 ] || fail "it goes on although nobody reads"
+checks=$((checks + 1))
+"$altteul" show random.gguf 2>err | head -c 10 >out
+[ "${PIPESTATUS[0]}" -eq 0 ] || [ "${PIPESTATUS[0]}" -eq 141 ] || fail "a reader that has enough"
+[ -s err ] && fail "nobody needs to hear of a closed pipe"
+if [ "$(id -u)" -eq 0 ] && mkdir full && mount -t tmpfs -o size=64k none full 2>/dev/null; then
+  expect 1 'full/out.gguf.*(space|room|free)' "$altteul" compress random.gguf full/out.gguf --type F32
+  [ -z "$(ls -A full)" ] || fail "a full disk: something is left"
+  umount full
+else
+  echo "skipped: full disk (needs to mount a tmpfs)"
+fi
+[ -z "$(find . -name '*.tmp*' -o -name '*.part*' -o -name '.*.gguf*' | head -1)" ] ||
+  fail "temporary files are left"
+
+echo "$checks checks, $failures failed"
+[ "$failures" -eq 0 ]

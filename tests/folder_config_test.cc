@@ -1,0 +1,156 @@
+// Configurations that Hugging Face folders may spell in several ways, and what is refused: golden
+// families' folders with a changed config.json.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "model/family.h"
+#include "support/test_models.h"
+
+namespace altteul::tests {
+namespace {
+
+using model::ModelConfig;
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+Result<ModelConfig> Changed(const std::string& family, const std::function<void(json&)>& change) {
+  const fs::path original = GoldenFolder() / "families" / family;
+  const TempFolder copy;
+  for (const auto& entry : fs::directory_iterator(original)) {
+    const std::string name = entry.path().filename().string();
+    if (name.find("safetensors") == std::string::npos) continue;
+    fs::copy_file(entry.path(), copy.path() / name);
+  }
+  std::ifstream in(original / "config.json");
+  json config = json::parse(in);
+  change(config);
+  std::ofstream(copy.path() / "config.json") << config.dump();
+  ALT_ASSIGN_OR_RETURN(const auto file, model::Checkpoint::Open(copy.path().string()));
+  return model::ReadConfig(*file);
+}
+
+std::vector<size_t> Windows(const ModelConfig& config) {
+  std::vector<size_t> windows;
+  for (const model::BlockPlan& block : config.blocks) windows.push_back(block.window);
+  return windows;
+}
+
+TEST(FolderConfigTest, PatternOfLettersMarksLocalLayers) {
+  const auto config = Changed("exaone4_window", [](json& c) {
+    c.erase("layer_types");
+    c["sliding_window_pattern"] = "LG";
+  });
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(Windows(config.value()), (std::vector<size_t>{8, 0, 8, 0}));
+  EXPECT_FALSE(config.value().blocks[1].rope.has_value()) << "global layers are not turned";
+}
+
+TEST(FolderConfigTest, PeriodMarksGlobalLayers) {
+  const auto exaone = Changed("exaone4_window", [](json& c) {
+    c.erase("layer_types");
+    c["sliding_window_pattern"] = 3;
+  });
+  ASSERT_TRUE(exaone.ok()) << exaone.status().message();
+  EXPECT_EQ(Windows(exaone.value()), (std::vector<size_t>{8, 8, 0, 8}));
+  const auto gemma3 = Changed("gemma3", [](json& c) {
+    c.erase("layer_types");
+    c["sliding_window_pattern"] = 2;
+    c["_sliding_window_pattern"] = 2;
+  });
+  ASSERT_TRUE(gemma3.ok()) << gemma3.status().message();
+  EXPECT_EQ(Windows(gemma3.value()), (std::vector<size_t>{8, 0, 8, 0, 8, 0}));
+}
+
+TEST(FolderConfigTest, LayersWithoutAnyWordFollowTheFamily) {
+  const auto exaone = Changed("exaone4_window", [](json& c) {
+    c.erase("layer_types");
+    c.erase("sliding_window_pattern");
+  });
+  ASSERT_TRUE(exaone.ok()) << exaone.status().message();
+  EXPECT_EQ(Windows(exaone.value()), (std::vector<size_t>{8, 8, 8, 0}));
+  const auto gemma2 = Changed("gemma2", [](json& c) { c.erase("layer_types"); });
+  ASSERT_TRUE(gemma2.ok()) << gemma2.status().message();
+  EXPECT_EQ(Windows(gemma2.value()), (std::vector<size_t>{8, 0, 8, 0}));
+}
+
+TEST(FolderConfigTest, QwensWindowIsOffUnlessSwitchedOn) {
+  const auto window = [](bool on) {
+    return Changed("qwen2", [on](json& c) {
+      c.erase("layer_types");
+      c["sliding_window"] = 16;
+      c["use_sliding_window"] = on;
+      c["max_window_layers"] = 1;
+    });
+  };
+  ASSERT_TRUE(window(false).ok() && window(true).ok());
+  EXPECT_EQ(Windows(window(false).value()), (std::vector<size_t>{0, 0}));
+  EXPECT_EQ(Windows(window(true).value()), (std::vector<size_t>{0, 16}));
+}
+
+TEST(FolderConfigTest, AbsentHeadSizeAndKvHeadsFollowFromTheOthers) {
+  const auto config = Changed("llama2", [](json& c) { c["head_dim"] = nullptr; });
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(config.value().head_dim, 16u);
+  const auto heads = Changed("llama2", [](json& c) { c.erase("num_key_value_heads"); });
+  ASSERT_TRUE(heads.ok()) << heads.status().message();
+  EXPECT_EQ(heads.value().n_kv_heads, heads.value().n_heads);
+}
+
+TEST(FolderConfigTest, WhatIsNotSupportedIsNamed) {
+  struct Wrong {
+    const char* family;
+    std::function<void(json&)> change;
+    ErrorCode code;
+    const char* word;  // in the message
+  };
+  const Wrong wrongs[] = {
+      {"llama2", [](json& c) { c["hidden_act"] = "gelu"; }, ErrorCode::kUnsupported, "gelu"},
+      {"gemma2", [](json& c) { c["hidden_activation"] = "silu"; }, ErrorCode::kUnsupported, "silu"},
+      {"llama2",
+       [](json& c) {
+         c["rope_scaling"] = {{"rope_type", "yarn"}, {"factor", 2.0}};
+       },
+       ErrorCode::kUnsupported, "yarn"},
+      {"llama2", [](json& c) { c["architectures"] = {"MambaForCausalLM"}; },
+       ErrorCode::kUnsupported, "MambaForCausalLM"},
+      {"llama2", [](json& c) { c.erase("architectures"); }, ErrorCode::kCorruptFile,
+       "architectures"},
+      {"llama2", [](json& c) { c["num_hidden_layers"] = "two"; }, ErrorCode::kCorruptFile, "two"},
+      {"llama2", [](json& c) { c["num_attention_heads"] = -4; }, ErrorCode::kCorruptFile, "-4"},
+      {"llama2", [](json& c) { c.erase("hidden_size"); }, ErrorCode::kCorruptFile,
+       "embedding_length"},
+      {"gemma3", [](json& c) { c["layer_types"] = {"full_attention"}; }, ErrorCode::kCorruptFile,
+       "layer_types"},
+      {"exaone4_full", [](json& c) { c["rope_scaling"].erase("low_freq_factor"); },
+       ErrorCode::kCorruptFile, "low_freq_factor"},
+      {"phi3_longrope",
+       [](json& c) {
+         c["rope_scaling"]["long_factor"] = {1.0, 2.0};
+       },
+       ErrorCode::kCorruptFile, "2 long factors"},
+      {"phi3_longrope",
+       [](json& c) { c["rope_scaling"]["short_factor"] = {1.0, 1.0, 0.0, 1.0, 1.0, 1.0}; },
+       ErrorCode::kCorruptFile, "no numbers"},
+      {"phi3_longrope", [](json& c) { c["partial_rotary_factor"] = 1.5; }, ErrorCode::kCorruptFile,
+       "partial_rotary_factor"},
+      {"gemma2", [](json& c) { c["query_pre_attn_scalar"] = 0; }, ErrorCode::kCorruptFile,
+       "query_pre_attn_scalar"},
+  };
+  for (const Wrong& wrong : wrongs) {
+    const auto config = Changed(wrong.family, wrong.change);
+    ASSERT_FALSE(config.ok()) << wrong.family << " " << wrong.word;
+    EXPECT_EQ(config.status().code(), wrong.code) << config.status().message();
+    EXPECT_NE(config.status().message().find(wrong.word), std::string::npos)
+        << config.status().message() << " does not say " << wrong.word;
+  }
+}
+
+}  // namespace
+}  // namespace altteul::tests

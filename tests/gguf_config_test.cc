@@ -1,0 +1,185 @@
+// Configurations that GGUF files may spell in several ways, and what is refused: written as tiny
+// files, read as a checkpoint.
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "formats/gguf.h"
+#include "formats/gguf_writer.h"
+#include "model/family.h"
+#include "support/made_gguf.h"
+#include "support/test_models.h"
+
+namespace altteul::tests {
+namespace {
+
+using formats::GgufWriter;
+using model::ModelConfig;
+
+using Change = std::function<void(GgufWriter&)>;
+
+class GgufConfigTest : public ::testing::Test {
+ protected:
+  /// A golden family's file with changed metadata.
+  Result<ModelConfig> ChangedFamily(const std::string& family, const Change& change) {
+    auto original =
+        formats::GgufFile::Open((GoldenFolder() / "families" / family / "model.gguf").string());
+    EXPECT_TRUE(original.ok()) << original.status().message();
+    GgufWriter writer;
+    writer.CopyMetadata(original.value());
+    change(writer);
+    for (const formats::GgufTensor& tensor : original.value().tensors()) {
+      ALT_RETURN_IF_ERROR(writer.DeclareTensor(tensor.name, tensor.view.type, tensor.view.shape));
+    }
+    ALT_RETURN_IF_ERROR(writer.Begin(path()));
+    for (const formats::GgufTensor& tensor : original.value().tensors()) {
+      ALT_RETURN_IF_ERROR(writer.WriteTensorData(tensor.view.bytes));
+    }
+    ALT_RETURN_IF_ERROR(writer.Finish());
+    return Read();
+  }
+
+  /// The made Gemma 2 with changed metadata.
+  Result<ModelConfig> ChangedGemma(const Change& change) {
+    constexpr std::array kTypes = {DType::kF16};
+    ALT_RETURN_IF_ERROR(WriteQuantizedModel(path(), kTypes, change));
+    return Read();
+  }
+
+  static std::vector<size_t> Windows(const ModelConfig& config) {
+    std::vector<size_t> windows;
+    for (const model::BlockPlan& block : config.blocks) windows.push_back(block.window);
+    return windows;
+  }
+
+ private:
+  std::string path() const { return (folder_.path() / "changed.gguf").string(); }
+
+  Result<ModelConfig> Read() {
+    ALT_ASSIGN_OR_RETURN(const auto file, model::Checkpoint::Open(path()));
+    return model::ReadConfig(*file);
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(GgufConfigTest, ListOfLocalLayersIsFollowed) {
+  const auto config = ChangedFamily("exaone4_window", [](GgufWriter& writer) {
+    constexpr bool kLocal[] = {false, true, true, true};
+    writer.SetNumbers<bool>("exaone4.attention.sliding_window_pattern", kLocal);
+  });
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(Windows(config.value()), (std::vector<size_t>{0, 8, 8, 8}));
+  EXPECT_FALSE(config.value().blocks[0].rope.has_value()) << "global layers are not turned";
+  EXPECT_TRUE(config.value().blocks[3].rope.has_value());
+}
+
+TEST_F(GgufConfigTest, PeriodOfGlobalLayersIsFollowed) {
+  const auto exaone = ChangedFamily("exaone4_window", [](GgufWriter& writer) {
+    writer.SetNumber<uint32_t>("exaone4.attention.sliding_window_pattern", 2);
+  });
+  ASSERT_TRUE(exaone.ok()) << exaone.status().message();
+  EXPECT_EQ(Windows(exaone.value()), (std::vector<size_t>{8, 0, 8, 0}));
+  const auto gemma3 = ChangedFamily("gemma3", [](GgufWriter& writer) {
+    writer.SetNumber<uint32_t>("gemma3.attention.sliding_window_pattern", 3);
+  });
+  ASSERT_TRUE(gemma3.ok()) << gemma3.status().message();
+  EXPECT_EQ(Windows(gemma3.value()), (std::vector<size_t>{8, 8, 0, 8, 8, 0}));
+  EXPECT_EQ(gemma3.value().blocks[2].rope, std::optional<size_t>(0));
+  EXPECT_EQ(gemma3.value().blocks[3].rope, std::optional<size_t>(1)) << "the local rope";
+}
+
+TEST_F(GgufConfigTest, ListOfAnotherLengthAndPeriodZeroAreRefused) {
+  const auto short_list = ChangedFamily("exaone4_window", [](GgufWriter& writer) {
+    constexpr bool kLocal[] = {true, true, false};
+    writer.SetNumbers<bool>("exaone4.attention.sliding_window_pattern", kLocal);
+  });
+  EXPECT_EQ(short_list.status().code(), ErrorCode::kCorruptFile);
+  EXPECT_NE(short_list.status().message().find("no list of 4 truth values"), std::string::npos)
+      << short_list.status().message();
+  const auto zero = ChangedFamily("gemma3", [](GgufWriter& writer) {
+    writer.SetNumber<uint32_t>("gemma3.attention.sliding_window_pattern", 0);
+  });
+  EXPECT_EQ(zero.status().code(), ErrorCode::kCorruptFile);
+}
+
+TEST_F(GgufConfigTest, SizesGivenForEachLayerMustAgree) {
+  const auto same = ChangedGemma([](GgufWriter& writer) {
+    constexpr uint32_t kFfn[] = {512, 512};
+    writer.SetNumbers<uint32_t>("gemma2.feed_forward_length", kFfn);
+  });
+  ASSERT_TRUE(same.ok()) << same.status().message();
+  EXPECT_EQ(same.value().ffn, 512u);
+
+  for (const char* key : {"gemma2.feed_forward_length", "gemma2.attention.head_count",
+                          "gemma2.attention.head_count_kv"}) {
+    const auto different = ChangedGemma([&](GgufWriter& writer) {
+      constexpr uint32_t kSizes[] = {4, 2};
+      writer.SetNumbers<uint32_t>(key, kSizes);
+    });
+    EXPECT_EQ(different.status().code(), ErrorCode::kUnsupported) << key;
+    EXPECT_NE(different.status().message().find(key), std::string::npos)
+        << different.status().message();
+    const auto texts = ChangedGemma([&](GgufWriter& writer) {
+      constexpr std::string_view kTexts[] = {"4", "4"};
+      writer.SetStrings(key, kTexts);
+    });
+    EXPECT_FALSE(texts.ok()) << key;
+  }
+}
+
+TEST_F(GgufConfigTest, SizesThatNoModelHasAreRefused) {
+  struct Wrong {
+    const char* key;
+    uint32_t value;
+  };
+  constexpr Wrong kWrong[] = {
+      {"gemma2.block_count", 0},          {"gemma2.block_count", 100000},
+      {"gemma2.attention.head_count", 0}, {"gemma2.attention.head_count_kv", 3},
+      {"gemma2.attention.key_length", 0}, {"gemma2.embedding_length", 128},
+  };
+  for (const Wrong& wrong : kWrong) {
+    const auto config = ChangedGemma(
+        [&](GgufWriter& writer) { writer.SetNumber<uint32_t>(wrong.key, wrong.value); });
+    EXPECT_EQ(config.status().code(), ErrorCode::kCorruptFile) << wrong.key << " " << wrong.value;
+  }
+}
+
+TEST_F(GgufConfigTest, RopeThatIsNoNumberIsRefused) {
+  const auto zero = ChangedFamily("llama_linear", [](GgufWriter& writer) {
+    writer.SetNumber<float>("llama.rope.scaling.factor", 0.0f);
+  });
+  EXPECT_EQ(zero.status().code(), ErrorCode::kCorruptFile);
+  const auto tiny = ChangedFamily("llama_linear", [](GgufWriter& writer) {
+    writer.SetNumber<double>("llama.rope.scaling.factor", 5e-324);
+  });
+  EXPECT_EQ(tiny.status().code(), ErrorCode::kCorruptFile) << "frequencies would be infinite";
+  const auto unknown = ChangedFamily("llama_linear", [](GgufWriter& writer) {
+    writer.SetString("llama.rope.scaling.type", "yarn");
+  });
+  EXPECT_EQ(unknown.status().code(), ErrorCode::kUnsupported);
+  EXPECT_NE(unknown.status().message().find("yarn"), std::string::npos);
+}
+
+TEST_F(GgufConfigTest, MixtureOfExpertsIsRefused) {
+  const auto config = ChangedFamily(
+      "llama2", [](GgufWriter& writer) { writer.SetNumber<uint32_t>("llama.expert_count", 8); });
+  EXPECT_EQ(config.status().code(), ErrorCode::kUnsupported) << config.status().message();
+}
+
+TEST_F(GgufConfigTest, UnknownArchitectureIsRefusedWithTheKnownOnes) {
+  const auto config =
+      ChangedGemma([](GgufWriter& writer) { writer.SetString("general.architecture", "mamba"); });
+  EXPECT_EQ(config.status().code(), ErrorCode::kUnsupported);
+  for (const char* word : {"mamba", "llama", "exaone4"}) {
+    EXPECT_NE(config.status().message().find(word), std::string::npos) << config.status().message();
+  }
+}
+
+}  // namespace
+}  // namespace altteul::tests
