@@ -9,9 +9,9 @@ namespace altteul {
 
 /// What the processor can do and the operating system lets us use. All false on other families.
 struct CpuFeatures {
-  bool avx2 = false;         ///< with FMA and F16C
-  bool avx_vnni = false;     ///< 256-bit vpdpbusd without AVX-512
-  bool avx512 = false;       ///< F, BW, DQ, VL
+  bool avx2 = false;      ///< with FMA and F16C
+  bool avx_vnni = false;  ///< 256-bit vpdpbusd without AVX-512
+  bool avx512 = false;    ///< F, BW, DQ, VL
   bool avx512_vnni = false;
   bool avx512_bf16 = false;
   bool avx512_vbmi = false;

@@ -32,7 +32,8 @@ RandomStream::RandomStream(uint64_t seed, std::string_view purpose)
     : seed_(seed), purpose_(Fnv1a(purpose)) {}
 
 uint64_t RandomStream::Bits(uint64_t n) const {
-  const auto r = Philox({Low(n), High(n), Low(purpose_), High(purpose_)}, {Low(seed_), High(seed_)});
+  const auto r =
+      Philox({Low(n), High(n), Low(purpose_), High(purpose_)}, {Low(seed_), High(seed_)});
   return uint64_t{r[1]} << 32 | r[0];
 }
 
@@ -41,7 +42,8 @@ double RandomStream::Uniform(uint64_t n) const {
 }
 
 float RandomStream::Normal(uint64_t n) const {
-  const auto r = Philox({Low(n), High(n), Low(purpose_), High(purpose_)}, {Low(seed_), High(seed_)});
+  const auto r =
+      Philox({Low(n), High(n), Low(purpose_), High(purpose_)}, {Low(seed_), High(seed_)});
   const double u = (static_cast<double>(r[0]) + 0.5) * 0x1p-32;  // never 0
   const double v = static_cast<double>(r[1]) * 0x1p-32;
   return static_cast<float>(std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * v));

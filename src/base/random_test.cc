@@ -10,8 +10,7 @@ namespace {
 // Known answers of the authors' Random123 library (kat_vectors, philox4x32 10).
 TEST(PhiloxTest, GivesThePublishedAnswers) {
   using Words = std::array<uint32_t, 4>;
-  EXPECT_EQ(Philox({0, 0, 0, 0}, {0, 0}),
-            (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(Philox({0, 0, 0, 0}, {0, 0}), (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
   EXPECT_EQ(Philox({0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}),
             (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
 }

@@ -83,8 +83,8 @@ class [[nodiscard]] Result {
   lhs = std::move(ALT_CONCAT_(alt_result_, __LINE__)).value()
 
 /// Returns the error of `expr` from the enclosing function, if it has one.
-#define ALT_RETURN_IF_ERROR(expr)                          \
-  do {                                                     \
-    ::altteul::Status alt_status_ = (expr);                \
-    if (!alt_status_.ok()) return alt_status_;             \
+#define ALT_RETURN_IF_ERROR(expr)              \
+  do {                                         \
+    ::altteul::Status alt_status_ = (expr);    \
+    if (!alt_status_.ok()) return alt_status_; \
   } while (false)

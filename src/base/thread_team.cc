@@ -97,7 +97,8 @@ void ThreadTeam::WaitWhile(const std::atomic<uint32_t>& value, uint32_t old) {
 Share ShareOf(size_t count, size_t grain, int thread, int n_threads) {
   const size_t n_grains = (count + grain - 1) / grain;
   const auto at = [&](int t) {
-    return std::min(count, n_grains * static_cast<size_t>(t) / static_cast<size_t>(n_threads) * grain);
+    return std::min(count,
+                    n_grains * static_cast<size_t>(t) / static_cast<size_t>(n_threads) * grain);
   };
   return {at(thread), at(thread + 1)};
 }

@@ -109,8 +109,9 @@ Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& ru
                             const ProgressSink& progress) {
   if (source.gguf() == nullptr) {
     return Status(ErrorCode::kUnsupported,
-                  source.path() + ": compressing a Hugging Face folder is not supported yet; give a "
-                                  "GGUF file");
+                  source.path() +
+                      ": compressing a Hugging Face folder is not supported yet; give a "
+                      "GGUF file");
   }
   if (SameFile(source.path(), out)) {
     return Status(ErrorCode::kInvalidArgument, out + ": is the source itself");
@@ -128,8 +129,8 @@ Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& ru
     if (progress && !progress(i, report.tensors.size())) {
       return Status(ErrorCode::kCancelled, "compressing was interrupted; nothing was written");
     }
-    ALT_RETURN_IF_ERROR(EncodeTensor(source, source.tensors()[i].view, report.tensors[i].to, team,
-                                     writer));
+    ALT_RETURN_IF_ERROR(
+        EncodeTensor(source, source.tensors()[i].view, report.tensors[i].to, team, writer));
   }
   ALT_RETURN_IF_ERROR(writer.Finish());
   if (progress) progress(report.tensors.size(), report.tensors.size());

@@ -1,7 +1,8 @@
 // Writes a model again with other element types, each value rounded to the nearest code.
 //
-// Every metadata value and every tensor that keeps its type is copied bit for bit; the same input and
-// rules give the same bytes, whatever the number of threads. The file appears whole or not at all.
+// Every metadata value and every tensor that keeps its type is copied bit for bit; the same input
+// and rules give the same bytes, whatever the number of threads. The file appears whole or not at
+// all.
 
 #pragma once
 
@@ -26,17 +27,17 @@ struct RecodeReport {
     std::string note;  ///< TypeRules::Choice::note
   };
   std::vector<Tensor> tensors;
-  uint64_t file_bytes = 0;         ///< of the new file
-  uint64_t source_bytes = 0;       ///< of the old one
-  double bits_per_weight = 0;      ///< of all tensors of the new file
+  uint64_t file_bytes = 0;     ///< of the new file
+  uint64_t source_bytes = 0;   ///< of the old one
+  double bits_per_weight = 0;  ///< of all tensors of the new file
   double source_bits_per_weight = 0;
 };
 
 /// @param source  a GGUF checkpoint
-/// @return kUnsupported for a Hugging Face folder, kInvalidArgument when `out` is the source itself,
+/// @return kUnsupported for a Hugging Face folder, kInvalidArgument when `out` is the source
+/// itself,
 ///         kIoError with path and reason, kCancelled
 Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
-                            const std::string& out, ThreadTeam& team,
-                            const ProgressSink& progress);
+                            const std::string& out, ThreadTeam& team, const ProgressSink& progress);
 
 }  // namespace altteul::compress

@@ -18,14 +18,14 @@ std::string WritableTypes() {
 Result<DType> ParseWritableType(std::string_view name) {
   const auto type = DTypeFromName(name);
   if (!type) {
-    return Status(ErrorCode::kInvalidArgument,
-                  "'" + std::string(name) + "' is no type; these can be written: " + WritableTypes());
+    return Status(
+        ErrorCode::kInvalidArgument,
+        "'" + std::string(name) + "' is no type; these can be written: " + WritableTypes());
   }
   const kernels::Codec* codec = kernels::FindCodec(*type);
   if (codec == nullptr || codec->encode == nullptr) {
-    return Status(ErrorCode::kUnsupported,
-                  "no encoder for " + std::string(TraitsOf(*type).name) +
-                      "; these can be written: " + WritableTypes());
+    return Status(ErrorCode::kUnsupported, "no encoder for " + std::string(TraitsOf(*type).name) +
+                                               "; these can be written: " + WritableTypes());
   }
   return *type;
 }

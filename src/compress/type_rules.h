@@ -27,7 +27,8 @@ class TypeRules {
   };
   /// The type a tensor gets. Norms, biases and everything else with one axis stay as they are. The
   /// token embedding and the head get at least Q8_0, as is usual, because errors there touch every
-  /// token; an exception can say otherwise. A row that is no multiple of a type's block stays as it is.
+  /// token; an exception can say otherwise. A row that is no multiple of a type's block stays as it
+  /// is.
   Result<Choice> For(std::string_view name, const TensorView& tensor) const;
 
   DType type() const { return type_; }

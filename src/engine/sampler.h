@@ -1,8 +1,8 @@
 // Chooses the next token from logits.
 //
 // The steps and their order are those of llama.cpp's default chain: logit bias, penalties over the
-// last tokens, then greedy, or top-k, top-p, min-p, temperature and a draw. The draw for position n is
-// a function of (seed, n) only, so an answer does not depend on what else the machine was doing.
+// last tokens, then greedy, or top-k, top-p, min-p, temperature and a draw. The draw for position n
+// is a function of (seed, n) only, so an answer does not depend on what else the machine was doing.
 
 #pragma once
 
@@ -53,9 +53,9 @@ class Sampler {
 
   SamplerOptions options_;
   RandomStream random_;
-  std::vector<Candidate> candidates_;   // best first
-  std::vector<float> probabilities_;    // [candidates]
-  std::vector<text::TokenId> recent_;   // sorted, for counting
+  std::vector<Candidate> candidates_;  // best first
+  std::vector<float> probabilities_;   // [candidates]
+  std::vector<text::TokenId> recent_;  // sorted, for counting
 };
 
 /// The id of the largest logit; the lowest id wins a tie.

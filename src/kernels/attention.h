@@ -23,8 +23,8 @@
 
 namespace altteul::kernels {
 
-inline constexpr size_t kKeyTile = 64;       ///< keys of one softmax step
-inline constexpr size_t kKeySegment = 512;   ///< keys merged as one; a multiple of kKeyTile
+inline constexpr size_t kKeyTile = 64;      ///< keys of one softmax step
+inline constexpr size_t kKeySegment = 512;  ///< keys merged as one; a multiple of kKeyTile
 
 enum class KvType : uint8_t { kF32, kF16, kQ8_0 };
 
@@ -39,8 +39,8 @@ std::string_view KvTypeName(KvType type);  ///< "f16", as -ctk takes it
 struct KvLayout {
   KvType type = KvType::kF16;
   size_t n_kv_heads = 0;
-  size_t head_dim = 0;   ///< for q8_0 a multiple of 32
-  size_t capacity = 0;   ///< a multiple of kKeyTile
+  size_t head_dim = 0;  ///< for q8_0 a multiple of 32
+  size_t capacity = 0;  ///< a multiple of kKeyTile
 
   // Byte offsets of the four parts from the start of the layer's memory, and its size.
   size_t k_offset() const { return 0; }
@@ -50,9 +50,7 @@ struct KvLayout {
   size_t total_bytes() const { return k_scale_offset() + 2 * scale_bytes(); }
 
   size_t elements() const { return n_kv_heads * capacity * head_dim; }  ///< of K, and again of V
-  size_t element_bytes() const {
-    return type == KvType::kF32 ? 4 : type == KvType::kF16 ? 2 : 1;
-  }
+  size_t element_bytes() const { return type == KvType::kF32 ? 4 : type == KvType::kF16 ? 2 : 1; }
   size_t scale_bytes() const { return type == KvType::kQ8_0 ? elements() / 32 * 2 : 0; }
 };
 
@@ -75,10 +73,11 @@ struct AttentionArgs {
   std::span<const SequenceRows> sequences;
   const float* q = nullptr;  ///< [all rows, n_heads, head_dim]
   float* out = nullptr;      ///< [all rows, n_heads, head_dim]
-  size_t n_heads = 0;        ///< a multiple of n_kv_heads; head h reads kv head h / (n_heads / n_kv_heads)
+  size_t n_heads =
+      0;  ///< a multiple of n_kv_heads; head h reads kv head h / (n_heads / n_kv_heads)
   float scale = 1.0f;
-  float softcap = 0.0f;      ///< 0: none
-  size_t window = 0;         ///< 0: every earlier position
+  float softcap = 0.0f;  ///< 0: none
+  size_t window = 0;     ///< 0: every earlier position
 };
 
 /// Bytes of scratch one thread needs for Attend at this head size.

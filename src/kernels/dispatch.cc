@@ -22,9 +22,7 @@ constexpr std::array kBuilt = {
 #if defined(__x86_64__)
     Built{&kAvx2Kernels, [](const CpuFeatures& has) { return has.avx2; }},
     Built{&kAvx512Kernels,
-          [](const CpuFeatures& has) {
-            return has.avx512 && has.avx512_vnni && has.avx512_bf16;
-          }},
+          [](const CpuFeatures& has) { return has.avx512 && has.avx512_vnni && has.avx512_bf16; }},
 #endif
 };
 
@@ -76,8 +74,8 @@ Result<const KernelTable*> SelectKernels(std::string_view wanted, const CpuFeatu
     }
   }
   if (best == nullptr) {
-    return Status(ErrorCode::kInvalidArgument, "unknown instruction set '" + std::string(wanted) +
-                                                   "'; this build has " + names);
+    return Status(ErrorCode::kInvalidArgument,
+                  "unknown instruction set '" + std::string(wanted) + "'; this build has " + names);
   }
   return best;
 }

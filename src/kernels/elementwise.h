@@ -10,8 +10,8 @@ namespace altteul::kernels {
 
 /// out = x / sqrt(mean(x^2) + eps) * (weight + weight_offset). in == out is allowed.
 struct RmsNormArgs {
-  const float* in = nullptr;      ///< [n_rows, width]
-  float* out = nullptr;           ///< [n_rows, width]
+  const float* in = nullptr;  ///< [n_rows, width]
+  float* out = nullptr;       ///< [n_rows, width]
   size_t n_rows = 0;
   size_t width = 0;
   const float* weight = nullptr;  ///< [width]
@@ -26,11 +26,11 @@ enum class RopePairs : uint8_t {
 
 /// Rotates the first n_rotated of each head in place: (a, b) -> (a cos - b sin, a sin + b cos).
 struct RopeArgs {
-  float* x = nullptr;          ///< [n_rows, n_heads, head_dim]
+  float* x = nullptr;  ///< [n_rows, n_heads, head_dim]
   size_t n_rows = 0;
   size_t n_heads = 0;
   size_t head_dim = 0;
-  size_t n_rotated = 0;        ///< even, at most head_dim
+  size_t n_rotated = 0;  ///< even, at most head_dim
   RopePairs pairs = RopePairs::kHalves;
   const float* cos = nullptr;  ///< [n_rows, n_rotated / 2]
   const float* sin = nullptr;  ///< [n_rows, n_rotated / 2]

@@ -2,8 +2,8 @@
 //
 // A matrix rests either as the file has it (rows of blocks; any type) or in groups of 16 rows with
 // the same bytes reordered (types with a fast kernel), so that 16 neighbouring outputs are one
-// vector. A product turns a tile of the resting form into a *panel*, in registers for few tokens and
-// in cache for many:
+// vector. A product turns a tile of the resting form into a *panel*, in registers for few tokens
+// and in cache for many:
 //   P8   u8 codes, 16 rows x 4 columns interleaved, one f32 scale (and minimum) a row and 16 or 32
 //        columns, against activations in s8 with one scale per 32 columns
 //   P16  bf16, 16 rows x 2 columns interleaved, against bf16 activations
@@ -25,8 +25,8 @@
 
 namespace altteul::kernels {
 
-inline constexpr size_t kGroupRows = 16;   ///< rows that rest and are computed together
-inline constexpr size_t kBlockCols = 32;   ///< columns that share one activation scale
+inline constexpr size_t kGroupRows = 16;  ///< rows that rest and are computed together
+inline constexpr size_t kBlockCols = 32;  ///< columns that share one activation scale
 
 enum class RestForm : uint8_t {
   kFileRows,  ///< [rows] of RowBytes(type, cols)
@@ -63,7 +63,7 @@ struct EmbedArgs {
   const int32_t* ids = nullptr;         ///< [n_rows], each below table->rows
   size_t n_rows = 0;
   float scale = 1.0f;
-  float* out = nullptr;                 ///< [n_rows, table->cols]
+  float* out = nullptr;  ///< [n_rows, table->cols]
 };
 
 /// Embedding for tables in host memory, on every instruction set. Threads share by rows.
@@ -74,12 +74,12 @@ void EmbedRows(const EmbedArgs& args, std::span<std::byte> scratch, int thread, 
 struct PreparedRows {
   size_t n_rows = 0;
   size_t cols = 0;
-  const float* f32 = nullptr;    ///< [n_rows, cols], always there
-  int8_t* q8 = nullptr;          ///< [n_rows, cols], round(x / scale) in [-127, 127]
-  float* q8_scale = nullptr;     ///< [n_rows, cols / 32], max |x| / 127 of 32 columns
-  int32_t* q8_sum16 = nullptr;   ///< [n_rows, cols / 16], sums of q8
-  float* q8_offset = nullptr;    ///< [n_rows, cols / 32], q8_scale * (sum of 32 q8)
-  uint16_t* bf16 = nullptr;      ///< [n_rows, cols]
+  const float* f32 = nullptr;   ///< [n_rows, cols], always there
+  int8_t* q8 = nullptr;         ///< [n_rows, cols], round(x / scale) in [-127, 127]
+  float* q8_scale = nullptr;    ///< [n_rows, cols / 32], max |x| / 127 of 32 columns
+  int32_t* q8_sum16 = nullptr;  ///< [n_rows, cols / 16], sums of q8
+  float* q8_offset = nullptr;   ///< [n_rows, cols / 32], q8_scale * (sum of 32 q8)
+  uint16_t* bf16 = nullptr;     ///< [n_rows, cols]
 };
 
 /// Which forms of PreparedRows a product needs.

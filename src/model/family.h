@@ -14,9 +14,9 @@
 namespace altteul::model {
 
 struct Family {
-  std::string_view gguf_architecture;                   ///< general.architecture
-  std::span<const std::string_view> hf_architectures;   ///< config.json "architectures"
-  std::span<const NamePair> hf_tensor_names;            ///< where they differ from the usual ones
+  std::string_view gguf_architecture;                  ///< general.architecture
+  std::span<const std::string_view> hf_architectures;  ///< config.json "architectures"
+  std::span<const NamePair> hf_tensor_names;           ///< where they differ from the usual ones
   /// Fills what FillCommon() did not. Every size has been read and checked before.
   Status (*fill)(const Checkpoint& file, ModelConfig& config);
 };
@@ -47,12 +47,13 @@ Result<double> RopeBase(const Checkpoint& file, std::string_view key, double fal
 /// Sets BlockPlan::window of the layers where local(layer) holds, from attention.sliding_window.
 Status FillWindows(const Checkpoint& file, const std::vector<bool>& local, ModelConfig& config);
 
-/// The layers that a folder's config.json calls local ("layer_types"), [n_layers]; empty when absent.
+/// The layers that a folder's config.json calls local ("layer_types"), [n_layers]; empty when
+/// absent.
 Result<std::vector<bool>> HfLocalLayers(const Checkpoint& file, size_t n_layers);
 
 /// The layers that look at a window only, [n_layers], as the file says it: a list of layers
-/// (layer_types, attention.sliding_window_pattern), or that every n-th layer is global; where it says
-/// nothing, every `usual_period`-th is.
+/// (layer_types, attention.sliding_window_pattern), or that every n-th layer is global; where it
+/// says nothing, every `usual_period`-th is.
 Result<std::vector<bool>> LocalLayers(const Checkpoint& file, size_t n_layers,
                                       uint64_t usual_period);
 

@@ -182,8 +182,7 @@ Result<std::unique_ptr<const Checkpoint>> OpenHfCheckpoint(const std::string& fo
   }
   ALT_ASSIGN_OR_RETURN(formats::SafetensorsModel weights,
                        formats::SafetensorsModel::OpenFolder(folder));
-  auto checkpoint =
-      std::make_unique<HfCheckpoint>(folder, std::move(config), std::move(weights));
+  auto checkpoint = std::make_unique<HfCheckpoint>(folder, std::move(config), std::move(weights));
   ALT_RETURN_IF_ERROR(checkpoint->Index());
   return std::unique_ptr<const Checkpoint>(std::move(checkpoint));
 }

@@ -14,10 +14,10 @@ Result<std::unique_ptr<const Model>> LoadModel(const std::string& path,
   ALT_ASSIGN_OR_RETURN(model->config, ReadConfig(*model->file));
   ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, model->file->ReadTokenizer());
   if (spec.tokens.size() > model->config.vocabulary) {
-    return Status(ErrorCode::kCorruptFile,
-                  path + ": the tokenizer has " + std::to_string(spec.tokens.size()) +
-                      " tokens, but the embedding only " +
-                      std::to_string(model->config.vocabulary) + " rows");
+    return Status(ErrorCode::kCorruptFile, path + ": the tokenizer has " +
+                                               std::to_string(spec.tokens.size()) +
+                                               " tokens, but the embedding only " +
+                                               std::to_string(model->config.vocabulary) + " rows");
   }
   auto tokenizer = text::MakeTokenizer(std::move(spec));
   if (!tokenizer.ok()) {

@@ -20,7 +20,7 @@ struct Model {
   ModelConfig config;
   Weights weights;
   std::unique_ptr<const text::Tokenizer> tokenizer;
-  std::string chat_template;               ///< empty: the model has none
+  std::string chat_template;  ///< empty: the model has none
 };
 
 /// Opens, checks and loads a GGUF file or a Hugging Face folder.

@@ -14,8 +14,9 @@ namespace {
 using nlohmann::json;
 
 Status Unsupported(const Checkpoint& file, const std::string& type) {
-  return Status(ErrorCode::kUnsupported, file.path() + ": rope scaling '" + type +
-                                             "' is not supported (linear, llama3 and longrope are)");
+  return Status(ErrorCode::kUnsupported,
+                file.path() + ": rope scaling '" + type +
+                    "' is not supported (linear, llama3 and longrope are)");
 }
 
 // Llama 3.1's rule: long wavelengths are stretched by `factor`, short ones kept, the band between
@@ -91,8 +92,7 @@ Status ScaleFromGguf(const Checkpoint& file, RopePlan& rope) {
 std::vector<double> PlainFrequencies(double base, size_t n_rotated) {
   std::vector<double> frequencies(n_rotated / 2);
   for (size_t i = 0; i < frequencies.size(); ++i) {
-    frequencies[i] =
-        std::pow(base, -2.0 * static_cast<double>(i) / static_cast<double>(n_rotated));
+    frequencies[i] = std::pow(base, -2.0 * static_cast<double>(i) / static_cast<double>(n_rotated));
   }
   return frequencies;
 }

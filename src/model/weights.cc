@@ -20,7 +20,6 @@ constexpr size_t kAlign = 64;
 
 size_t Aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
-
 // Collects what has to be loaded first, so that the arenas can be allocated once, then loads it.
 class Loader {
  public:
@@ -45,7 +44,8 @@ class Loader {
     if (!grouped) return Status();
     out->form = RestForm::kGroups16;
     out->panel = panel;
-    moves_.push_back({out, view.bytes.subspan(first_row * row_bytes, rows * row_bytes), arena_bytes_});
+    moves_.push_back(
+        {out, view.bytes.subspan(first_row * row_bytes, rows * row_bytes), arena_bytes_});
     arena_bytes_ += Aligned(GroupedBytes(view.type, rows, cols));
     return Status();
   }
@@ -56,7 +56,8 @@ class Loader {
 
   Status AddFusedLinear(const std::string& stem, size_t all_rows, size_t first_row, size_t rows,
                         size_t cols, Linear* out) {
-    ALT_RETURN_IF_ERROR(AddMatrix(stem + ".weight", all_rows, first_row, rows, cols, false, &out->w));
+    ALT_RETURN_IF_ERROR(
+        AddMatrix(stem + ".weight", all_rows, first_row, rows, cols, false, &out->w));
     if (file_.Find(stem + ".bias") == nullptr) return Status();
     return AddVector(stem + ".bias", all_rows, first_row, &out->bias);
   }
@@ -73,8 +74,7 @@ class Loader {
     ALT_ASSIGN_OR_RETURN(weights.small, Buffer::Allocate(small_bytes_, "the norms"));
     for (const Vector& vector : vectors_) {
       auto* values = reinterpret_cast<float*>(weights.small.mutable_bytes().data() + vector.offset);
-      kernels::FindCodec(vector.view.type)
-          ->decode(vector.view.bytes.data(), vector.n, values);
+      kernels::FindCodec(vector.view.type)->decode(vector.view.bytes.data(), vector.n, values);
       *vector.out = values + vector.first;
     }
     ALT_ASSIGN_OR_RETURN(weights.arena,
@@ -111,8 +111,8 @@ class Loader {
     Shape wanted;
     for (const uint64_t extent : shape) wanted.dims[wanted.n_dims++] = extent;
     if (view == nullptr) {
-      return Status(ErrorCode::kCorruptFile, file_.path() + ": tensor " + name + " " +
-                                                 wanted.ToString() + " is missing");
+      return Status(ErrorCode::kCorruptFile,
+                    file_.path() + ": tensor " + name + " " + wanted.ToString() + " is missing");
     }
     if (!(view->shape == wanted)) {
       return Status(ErrorCode::kCorruptFile, file_.path() + ": tensor " + name + " is " +
@@ -120,9 +120,9 @@ class Loader {
                                                  wanted.ToString());
     }
     if (kernels::FindCodec(view->type) == nullptr) {
-      return Status(ErrorCode::kUnsupported,
-                    file_.path() + ": tensor " + name + " has the type " +
-                        std::string(TraitsOf(view->type).name) + ", which holds no weights");
+      return Status(ErrorCode::kUnsupported, file_.path() + ": tensor " + name + " has the type " +
+                                                 std::string(TraitsOf(view->type).name) +
+                                                 ", which holds no weights");
     }
     used_.insert(name);
     return *view;
@@ -226,9 +226,8 @@ Result<Weights> LoadWeights(const Checkpoint& file, const ModelConfig& config,
   weights.blocks.resize(config.n_layers);
   Loader loader(file, options);
   weights.tied = file.Find("output.weight") == nullptr;
-  ALT_RETURN_IF_ERROR(loader.AddMatrix("token_embd.weight", config.vocabulary, 0,
-                                       config.vocabulary, config.hidden, !weights.tied,
-                                       &weights.embedding));
+  ALT_RETURN_IF_ERROR(loader.AddMatrix("token_embd.weight", config.vocabulary, 0, config.vocabulary,
+                                       config.hidden, !weights.tied, &weights.embedding));
   if (!weights.tied) {
     ALT_RETURN_IF_ERROR(
         loader.AddLinear("output", config.vocabulary, config.hidden, &weights.output));

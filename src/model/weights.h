@@ -1,8 +1,8 @@
 // A model's weights at rest, ready for kernels.
 //
 // Linear layers whose type has a fast kernel are reordered into 16-row groups at load (same bits,
-// same number of bytes), slice by slice, and the mapped pages behind them are given back. All others
-// stay in the mapping. Norms and biases are copied as f32: they are small.
+// same number of bytes), slice by slice, and the mapped pages behind them are given back. All
+// others stay in the mapping. Norms and biases are copied as f32: they are small.
 
 #pragma once
 
@@ -34,18 +34,18 @@ struct BlockWeights {
   const float* k_norm = nullptr;          ///< [head_dim]
   const float* ffn_norm = nullptr;        ///< [hidden]
   const float* ffn_post_norm = nullptr;   ///< [hidden]
-  Linear q;     ///< [n_heads * head_dim, hidden]
-  Linear k;     ///< [n_kv_heads * head_dim, hidden]
-  Linear v;     ///< [n_kv_heads * head_dim, hidden]
-  Linear o;     ///< [hidden, n_heads * head_dim]
-  Linear gate;  ///< [ffn, hidden]
-  Linear up;    ///< [ffn, hidden]
-  Linear down;  ///< [hidden, ffn]
+  Linear q;                               ///< [n_heads * head_dim, hidden]
+  Linear k;                               ///< [n_kv_heads * head_dim, hidden]
+  Linear v;                               ///< [n_kv_heads * head_dim, hidden]
+  Linear o;                               ///< [hidden, n_heads * head_dim]
+  Linear gate;                            ///< [ffn, hidden]
+  Linear up;                              ///< [ffn, hidden]
+  Linear down;                            ///< [hidden, ffn]
 };
 
 struct Weights {
-  WeightMatrix embedding;              ///< [vocabulary, hidden]
-  Linear output;                       ///< [vocabulary, hidden]; the embedding itself when tied
+  WeightMatrix embedding;  ///< [vocabulary, hidden]
+  Linear output;           ///< [vocabulary, hidden]; the embedding itself when tied
   bool tied = false;
   const float* output_norm = nullptr;  ///< [hidden]
   std::vector<BlockWeights> blocks;    ///< [n_layers]

@@ -1,4 +1,5 @@
-// A table for the terminal: columns as wide as their widest cell; a column of numbers stands to the right.
+// A table for the terminal: columns as wide as their widest cell; a column of numbers stands to the
+// right.
 
 #pragma once
 

@@ -21,8 +21,8 @@ constexpr uint64_t kSmallRequest = uint64_t{64} << 20;  // not worth asking the 
 Status OutOfMemory(uint64_t wanted, const std::string& purpose) {
   return Status(ErrorCode::kOutOfMemory,
                 purpose + " needs " + FormatBytes(wanted) + " (" + FormatCount(wanted) +
-                    " bytes), but this machine has " +
-                    FormatBytes(DetectMemory().available_bytes) + " of memory free");
+                    " bytes), but this machine has " + FormatBytes(DetectMemory().available_bytes) +
+                    " of memory free");
 }
 
 Status FileError(const std::string& path, const char* verb, int error) {

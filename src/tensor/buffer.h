@@ -56,7 +56,7 @@ class Buffer {
   Place place_;
   std::byte* data_ = nullptr;  // inside the mapping, aligned as promised
   size_t size_ = 0;
-  void* mapping_ = nullptr;    // what munmap() gets back
+  void* mapping_ = nullptr;  // what munmap() gets back
   size_t mapping_size_ = 0;
 };
 

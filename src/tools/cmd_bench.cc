@@ -55,7 +55,9 @@ struct ThreadResult {
 class BenchCommand : public Command {
  public:
   std::string_view name() const override { return "bench"; }
-  std::string_view summary() const override { return "tokens a second, beside the machine's limits"; }
+  std::string_view summary() const override {
+    return "tokens a second, beside the machine's limits";
+  }
 
   void AddOptions(CLI::App& app) override {
     app.add_option("model,-m,--model", model_, "GGUF file or Hugging Face folder");
@@ -65,7 +67,8 @@ class BenchCommand : public Command {
     app.add_option("-n,--n-gen", n_answer_, "tokens of an answer, 0: do not measure")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    app.add_option("-t,--threads", threads_, "threads, several separated by commas (default: one a core)")
+    app.add_option("-t,--threads", threads_,
+                   "threads, several separated by commas (default: one a core)")
         ->delimiter(',')
         ->allow_extra_args(false)
         ->check(CLI::Range(1, ThreadTeam::kMaxThreads));
@@ -74,7 +77,8 @@ class BenchCommand : public Command {
         ->capture_default_str();
     app.add_option("--synthetic", synthetic_,
                    "SHAPE:TYPE instead of a model: random weights. Shapes: " + SyntheticShapes());
-    app.add_option("--keep", keep_, "where to keep the synthetic model (default: removed afterwards)");
+    app.add_option("--keep", keep_,
+                   "where to keep the synthetic model (default: removed afterwards)");
     app.add_option("--ctk,--cache-type", kv_type_, "KV cache: f32, f16, q8_0 (-ctk)")
         ->capture_default_str();
     app.add_flag("--json", json_, "one JSON object");
@@ -99,14 +103,14 @@ class BenchCommand : public Command {
     if (synthetic_.empty()) return Measure(model_);
 
     const bool temporary = keep_.empty();
-    const std::string path =
-        temporary ? (std::filesystem::temp_directory_path() /
-                   ("altteul-synthetic-" + std::to_string(getpid()) + ".gguf"))
-                      .string()
-                  : keep_;
+    const std::string path = temporary
+                                 ? (std::filesystem::temp_directory_path() /
+                                    ("altteul-synthetic-" + std::to_string(getpid()) + ".gguf"))
+                                       .string()
+                                 : keep_;
     ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime({.threads = threads_.front()}));
-    ALT_RETURN_IF_ERROR(WriteSyntheticModel(synthetic_, path, *runtime->team,
-                                            TerminalProgress("writing tensor")));
+    ALT_RETURN_IF_ERROR(
+        WriteSyntheticModel(synthetic_, path, *runtime->team, TerminalProgress("writing tensor")));
     const Status measured = Measure(path);
     std::error_code ignored;
     if (temporary) std::filesystem::remove(path, ignored);
@@ -154,7 +158,8 @@ class BenchCommand : public Command {
     Series answer{.name = "tg" + std::to_string(n_answer_), .runs = {}};
     for (size_t run = 0; run <= repetitions_; ++run) {  // the first one warms up
       if (Interrupted()) return Status(ErrorCode::kCancelled, "the measurement was interrupted");
-      ALT_ASSIGN_OR_RETURN(const double pp, TimePass(*forward, cache, runtime, n_prompt_, kChunkRows));
+      ALT_ASSIGN_OR_RETURN(const double pp,
+                           TimePass(*forward, cache, runtime, n_prompt_, kChunkRows));
       ALT_ASSIGN_OR_RETURN(const double tg, TimePass(*forward, cache, runtime, n_answer_, 1));
       if (run == 0) continue;
       if (n_prompt_ != 0) prompt.runs.push_back(pp);
@@ -229,7 +234,8 @@ class BenchCommand : public Command {
       const double bound = result.bandwidth / static_cast<double>(weight_bytes);
       const kernels::Peaks& p = result.peaks.team;
       std::printf(
-          "%d threads: this machine reads %.1f GB/s, so %.0f tokens/s at most when answering; peaks "
+          "%d threads: this machine reads %.1f GB/s, so %.0f tokens/s at most when answering; "
+          "peaks "
           "int8 %.0f GOP/s, bf16 %.0f, f32 %.0f GFLOP/s\n",
           result.threads, result.bandwidth * 1e-9, bound, p.int8_ops_per_s * 1e-9,
           p.bf16_flops * 1e-9, p.f32_flops * 1e-9);

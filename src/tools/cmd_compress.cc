@@ -85,8 +85,8 @@ class CompressCommand : public Command {
     };
     std::map<std::pair<std::string, std::string>, Sum> kinds;
     for (const auto& tensor : report.tensors) {
-      const std::string change = std::string(TraitsOf(tensor.from).name) + " to " +
-                                 std::string(TraitsOf(tensor.to).name);
+      const std::string change =
+          std::string(TraitsOf(tensor.from).name) + " to " + std::string(TraitsOf(tensor.to).name);
       Sum& sum = kinds[{change, tensor.note}];
       ++sum.count;
       sum.from_bytes += tensor.from_bytes;

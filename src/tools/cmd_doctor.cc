@@ -81,7 +81,8 @@ class DoctorCommand : public Command {
     }
     std::printf("%s\n", table.ToString().c_str());
     if (facts["kernels"] == "reference") {
-      std::printf("Only the slow reference kernels run here: no AVX2, or ALTTEUL_ISA asks for them.\n");
+      std::printf(
+          "Only the slow reference kernels run here: no AVX2, or ALTTEUL_ISA asks for them.\n");
     }
     std::printf("A model of up to about %s can be run now (weights, with a fifth left over).\n",
                 FormatBytes(memory.available_bytes / 5 * 4).c_str());

@@ -139,8 +139,8 @@ Status WriteSyntheticModel(const std::string& what, const std::string& path, Thr
   }
   const auto type = DTypeFromName(colon == std::string::npos ? "" : what.substr(colon + 1));
   if (shape == nullptr || !type) {
-    return Status(ErrorCode::kInvalidArgument, "'" + what + "' is not of the form SHAPE:TYPE; shapes are " +
-                                                   SyntheticShapes());
+    return Status(ErrorCode::kInvalidArgument,
+                  "'" + what + "' is not of the form SHAPE:TYPE; shapes are " + SyntheticShapes());
   }
   const kernels::Codec* codec = kernels::FindCodec(*type);
   if (codec == nullptr || codec->encode == nullptr) {

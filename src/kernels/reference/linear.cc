@@ -1,8 +1,7 @@
 // The product that defines the answer: every weight decoded to f32, plain multiply and add.
 
-
-#include "base/check.h"
 #include "kernels/reference/linear.inl"
+#include "base/check.h"
 #include "kernels/reference/reference.h"
 
 namespace altteul::kernels {

@@ -35,7 +35,7 @@ void LinearPlain(const LinearArgs& args, std::span<std::byte> scratch, int threa
   const WeightMatrix& w = *args.w;
   ALT_CHECK(w.form == RestForm::kFileRows && scratch.size() >= LinearScratchBytes(w.cols));
   float* panel = reinterpret_cast<float*>(scratch.data());  // [cols, 16]
-  float* row_values = panel + w.cols * kGroupRows;           // [cols]
+  float* row_values = panel + w.cols * kGroupRows;          // [cols]
 
   const Share share = ShareOf(w.rows, kGroupRows, thread, n_threads);
   for (size_t row = share.begin; row < share.end; row += kGroupRows) {

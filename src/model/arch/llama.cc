@@ -1,5 +1,5 @@
-// Llama 2 and 3 (Touvron et al., arXiv 2307.09288; Dubey et al., arXiv 2407.21783) and what has their
-// shape: Mistral, SmolLM2, and many others that say "llama".
+// Llama 2 and 3 (Touvron et al., arXiv 2307.09288; Dubey et al., arXiv 2407.21783) and what has
+// their shape: Mistral, SmolLM2, and many others that say "llama".
 
 #include <array>
 
@@ -20,9 +20,7 @@ Status Fill(const Checkpoint& file, ModelConfig& config) {
 }  // namespace
 
 extern const Family kLlama;
-const Family kLlama = {.gguf_architecture = "llama",
-                       .hf_architectures = kHf,
-                       .hf_tensor_names = {},
-                       .fill = Fill};
+const Family kLlama = {
+    .gguf_architecture = "llama", .hf_architectures = kHf, .hf_tensor_names = {}, .fill = Fill};
 
 }  // namespace altteul::model

@@ -18,9 +18,7 @@ Status Fill(const Checkpoint& file, ModelConfig& config) {
 }  // namespace
 
 extern const Family kQwen2;
-const Family kQwen2 = {.gguf_architecture = "qwen2",
-                       .hf_architectures = kHf,
-                       .hf_tensor_names = {},
-                       .fill = Fill};
+const Family kQwen2 = {
+    .gguf_architecture = "qwen2", .hf_architectures = kHf, .hf_tensor_names = {}, .fill = Fill};
 
 }  // namespace altteul::model

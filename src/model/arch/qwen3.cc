@@ -19,9 +19,7 @@ Status Fill(const Checkpoint& file, ModelConfig& config) {
 }  // namespace
 
 extern const Family kQwen3;
-const Family kQwen3 = {.gguf_architecture = "qwen3",
-                       .hf_architectures = kHf,
-                       .hf_tensor_names = {},
-                       .fill = Fill};
+const Family kQwen3 = {
+    .gguf_architecture = "qwen3", .hf_architectures = kHf, .hf_tensor_names = {}, .fill = Fill};
 
 }  // namespace altteul::model
