@@ -20,7 +20,8 @@ std::string_view KvTypeName(KvType type) {
 
 size_t AttentionScratchBytes(size_t head_dim) {
   const size_t fast = PlanScratch(head_dim).n_floats * sizeof(float) + 64;  // 64 to align it
-  const size_t reference = 2 * head_dim * sizeof(double) + sizeof(double);
+  const size_t reference =                                                  // AttendScratch<double>
+      sizeof(double) + head_dim * (2 * sizeof(double) + (16 + 1) * sizeof(float));
   return std::max(fast, reference);
 }
 

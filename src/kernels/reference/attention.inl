@@ -15,6 +15,7 @@
 #include "base/thread_team.h"
 #include "kernels/attention.h"
 #include "kernels/codecs/half.h"
+#include "kernels/reference/dot_panel.inl"
 
 namespace altteul::kernels {
 
@@ -36,6 +37,7 @@ inline KvPlace ValuePlace(const KvLayout& layout, size_t head, size_t position, 
   return {row * layout.head_dim + d, row * (layout.head_dim / 32) + d / 32};
 }
 
+/// One element of the cache; the scale is used by q8_0 alone.
 inline float ReadKv(const std::byte* elements, const std::byte* scales, KvType type,
                     KvPlace place) {
   if (type == KvType::kF32) {
@@ -54,21 +56,60 @@ inline float ReadKv(const std::byte* elements, const std::byte* scales, KvType t
   return static_cast<float>(code) * F16ToF32(half);
 }
 
-inline float ReadKey(const SequenceRows& rows, size_t head, size_t position, size_t d) {
-  return ReadKv(rows.cache + rows.layout.k_offset(), rows.cache + rows.layout.k_scale_offset(),
-                rows.layout.type, KeyPlace(rows.layout, head, position, d));
+/// 16 elements side by side to out [16], as ReadKv() would give them.
+/// @param scale_step  1 where each element has its own scale, 0 where all share one
+inline void ReadKv16(const std::byte* elements, const std::byte* scales, KvType type, KvPlace place,
+                     size_t scale_step, float* out) {
+  if (type == KvType::kF16) {  // the usual case, in a form that compilers vectorise
+    uint16_t halves[16];
+    std::memcpy(halves, elements + place.element * sizeof(uint16_t), sizeof(halves));
+    for (size_t i = 0; i < 16; ++i) out[i] = F16ToF32(halves[i]);
+    return;
+  }
+  for (size_t i = 0; i < 16; ++i) {
+    out[i] = ReadKv(elements, scales, type, {place.element + i, place.scale + i * scale_step});
+  }
 }
 
-inline float ReadValue(const SequenceRows& rows, size_t head, size_t position, size_t d) {
-  return ReadKv(rows.cache + rows.layout.v_offset(), rows.cache + rows.layout.v_scale_offset(),
-                rows.layout.type, ValuePlace(rows.layout, head, position, d));
+/// The keys at [position, position + 16) of one head to panel [head_dim][16]; position is a
+/// multiple of 16. Slots not yet written hold anything.
+inline void ReadKeys16(const SequenceRows& rows, size_t head, size_t position, float* panel) {
+  const KvLayout& layout = rows.layout;
+  for (size_t d = 0; d < layout.head_dim; ++d) {
+    ReadKv16(rows.cache + layout.k_offset(), rows.cache + layout.k_scale_offset(), layout.type,
+             KeyPlace(layout, head, position, d), 1, panel + d * kPanelRows);
+  }
 }
 
-/// One query row: q, out [head_dim]; segment, total [head_dim] are scratch. The rule is in
-/// attention.h, the names are the same.
+/// The value at a position of one head to row [head_dim].
+inline void ReadValue(const SequenceRows& rows, size_t head, size_t position, float* row) {
+  const KvLayout& layout = rows.layout;
+  const std::byte* elements = rows.cache + layout.v_offset();
+  const std::byte* scales = rows.cache + layout.v_scale_offset();
+  size_t d = 0;
+  for (; d + 16 <= layout.head_dim; d += 16) {
+    ReadKv16(elements, scales, layout.type, ValuePlace(layout, head, position, d), 0, row + d);
+  }
+  for (; d < layout.head_dim; ++d) {
+    row[d] = ReadKv(elements, scales, layout.type, ValuePlace(layout, head, position, d));
+  }
+}
+
+/// What one query row needs beside its input and output.
+template <typename Scalar>
+struct AttendScratch {
+  Scalar* segment;  ///< [head_dim]
+  Scalar* total;    ///< [head_dim]
+  float* keys;      ///< [head_dim][16]
+  float* value;     ///< [head_dim]
+};
+
+/// One query row: q, out [head_dim]. The rule is in attention.h, the names are the same.
 template <typename Scalar>
 void AttendRow(const AttentionArgs& args, const SequenceRows& rows, size_t kv_head, size_t position,
-               const float* q, Scalar* segment, Scalar* total, float* out) {
+               const float* q, const AttendScratch<Scalar>& scratch, float* out) {
+  Scalar* segment = scratch.segment;
+  Scalar* total = scratch.total;
   constexpr Scalar kMinusInfinity = -std::numeric_limits<Scalar>::infinity();
   const size_t head_dim = rows.layout.head_dim;
   const size_t first = args.window == 0 || position < args.window ? 0 : position - args.window + 1;
@@ -88,28 +129,29 @@ void AttendRow(const AttentionArgs& args, const SequenceRows& rows, size_t kv_he
       if (from >= to) continue;
 
       Scalar s[kKeyTile];
+      for (size_t key = from / kPanelRows * kPanelRows; key < to; key += kPanelRows) {
+        ReadKeys16(rows, kv_head, key, scratch.keys);
+        DotPanel16(scratch.keys, q, head_dim, s + (key - tile));
+      }
       Scalar new_max = m;
       for (size_t key = from; key < to; ++key) {
-        Scalar dot = 0;
-        for (size_t d = 0; d < head_dim; ++d) {
-          dot += static_cast<Scalar>(q[d]) * static_cast<Scalar>(ReadKey(rows, kv_head, key, d));
-        }
-        Scalar score = static_cast<Scalar>(args.scale) * dot;
+        Scalar& score = s[key - tile];
+        score *= static_cast<Scalar>(args.scale);
         if (args.softcap > 0.0f) {
           const Scalar cap = args.softcap;
           score = cap * std::tanh(score / cap);
         }
-        s[key - from] = score;
         new_max = std::max(new_max, score);
       }
       const Scalar correction = std::exp(m - new_max);
       l *= correction;
       for (size_t d = 0; d < head_dim; ++d) segment[d] *= correction;
       for (size_t key = from; key < to; ++key) {
-        const Scalar p = std::exp(s[key - from] - new_max);
+        const Scalar p = std::exp(s[key - tile] - new_max);
         l += p;
+        ReadValue(rows, kv_head, key, scratch.value);
         for (size_t d = 0; d < head_dim; ++d) {
-          segment[d] += p * static_cast<Scalar>(ReadValue(rows, kv_head, key, d));
+          segment[d] += p * static_cast<Scalar>(scratch.value[d]);
         }
       }
       m = new_max;
@@ -132,16 +174,21 @@ void AttendPlain(const AttentionArgs& args, std::span<std::byte> scratch, int th
     const size_t head_dim = rows.layout.head_dim;
     ALT_CHECK(scratch.size() >= AttentionScratchBytes(head_dim));
     const auto address = reinterpret_cast<uintptr_t>(scratch.data());
-    auto* segment = reinterpret_cast<Scalar*>((address + alignof(Scalar) - 1) / alignof(Scalar) *
+    auto* scalars = reinterpret_cast<Scalar*>((address + alignof(Scalar) - 1) / alignof(Scalar) *
                                               alignof(Scalar));
+    auto* floats = reinterpret_cast<float*>(scalars + 2 * head_dim);
+    const AttendScratch<Scalar> parts = {.segment = scalars,
+                                         .total = scalars + head_dim,
+                                         .keys = floats,
+                                         .value = floats + head_dim * kPanelRows};
     const size_t group = args.n_heads / rows.layout.n_kv_heads;
     const Share share = ShareOf(rows.n_rows * args.n_heads, 1, thread, n_threads);
     for (size_t at = share.begin; at < share.end; ++at) {
       const size_t row = at / args.n_heads;
       const size_t head = at % args.n_heads;
       const size_t offset = ((rows.first_row + row) * args.n_heads + head) * head_dim;
-      AttendRow(args, rows, head / group, rows.first_position + row, args.q + offset, segment,
-                segment + head_dim, args.out + offset);
+      AttendRow(args, rows, head / group, rows.first_position + row, args.q + offset, parts,
+                args.out + offset);
     }
   }
 }

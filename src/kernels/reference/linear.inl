@@ -4,13 +4,13 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
 #include <span>
 
 #include "base/check.h"
 #include "base/thread_team.h"
 #include "kernels/codecs/codec.h"
 #include "kernels/linear.h"
+#include "kernels/reference/dot_panel.inl"
 
 namespace altteul::kernels {
 
@@ -43,13 +43,8 @@ void LinearPlain(const LinearArgs& args, std::span<std::byte> scratch, int threa
     const size_t n_rows = std::min(kGroupRows, w.rows - row);
     for (size_t token = 0; token < args.x->n_rows; ++token) {
       const float* x = args.x->f32 + token * w.cols;
-      Scalar sums[kGroupRows] = {};
-      for (size_t c = 0; c < w.cols; ++c) {
-        const Scalar xc = x[c];
-        for (size_t r = 0; r < kGroupRows; ++r) {
-          sums[r] += static_cast<Scalar>(panel[c * kGroupRows + r]) * xc;
-        }
-      }
+      Scalar sums[kGroupRows];
+      DotPanel16(panel, x, w.cols, sums);
       float* out = args.out + token * args.out_stride + row;
       for (size_t r = 0; r < n_rows; ++r) {
         float y = static_cast<float>(sums[r]);
