@@ -1,9 +1,10 @@
 // The linear layers of one instruction set, written on the names of simd_*.h: include one of these
 // first. The arithmetic is the one of kernels/linear.h, for 1 token as for 512.
 //
-// The unit of work is one group of 16 rows times up to kMaxTokens tokens in registers. With few
-// tokens the codes are unpacked on the way (one pass over the tiles, a single stream); with more,
-// each group is unpacked once into a panel that stays in cache, and all tokens sweep over it.
+// Few tokens: one group of 16 rows times up to kMaxTokensP8 tokens in registers, the codes unpacked
+// on the way (one pass over the tiles, a single stream). More: kPanelGroups groups are unpacked
+// into panels that stay in cache, and all tokens sweep over them in register tiles of several
+// groups times some tokens, so that one activation serves several multiplications.
 
 #pragma once
 
@@ -30,25 +31,27 @@ constexpr size_t kMaxFusedTiles = 4;
 // How far ahead of the work memory is asked for: some 100 ns of reading at 25 GB/s.
 constexpr size_t kPrefetchBytes = 2304;
 
-/// Sums of n tokens (y [n, 16]) -> out: bias, addition, and only the rows that exist. Not inlined:
-/// it runs once a register tile, and there are some hundred kinds of those.
-ALT_SIMD_NOINLINE void StoreTile(const LinearSlice& s, size_t row, size_t token, size_t n,
-                                 const float* y) {
-  const float* bias = s.bias == nullptr ? nullptr : s.bias + row;
+/// One token's sums of a group -> out, where some of its rows do not exist.
+ALT_SIMD_NOINLINE void StorePartialGroup(const LinearSlice& s, size_t row, size_t token,
+                                         const float* y) {
   float* out = s.out + token * s.out_stride + row;
-  for (size_t t = 0; t < n; ++t, out += s.out_stride, y += kRows) {
-    if (row + kRows <= s.n_rows) {
-      F32x16 values = LoadF32(y);
-      if (bias != nullptr) values = Add(values, LoadF32(bias));
-      if (s.add_to_out) values = Add(LoadF32(out), values);
-      StoreF32(values, out);
-      continue;
-    }
-    for (size_t r = 0; row + r < s.n_rows; ++r) {
-      const float value = bias == nullptr ? y[r] : y[r] + bias[r];
-      out[r] = s.add_to_out ? out[r] + value : value;
-    }
+  for (size_t r = 0; row + r < s.n_rows; ++r) {
+    const float value = s.bias == nullptr ? y[r] : y[r] + s.bias[row + r];
+    out[r] = s.add_to_out ? out[r] + value : value;
   }
+}
+
+/// One token's sums of the group at `row` -> out: bias, addition, and only the rows that exist.
+ALT_SIMD_INLINE void StoreGroup(const LinearSlice& s, size_t row, size_t token, F32x16 sums) {
+  if (__builtin_expect(row + kRows > s.n_rows, 0)) {
+    float y[kRows];
+    StoreF32(sums, y);
+    return StorePartialGroup(s, row, token, y);
+  }
+  float* out = s.out + token * s.out_stride + row;
+  if (s.bias != nullptr) sums = Add(sums, LoadF32(s.bias + row));
+  if (s.add_to_out) sums = Add(LoadF32(out), sums);
+  StoreF32(sums, out);
 }
 
 // ---- P8 ----
@@ -74,7 +77,6 @@ struct RestingBlock {
   const F32x16* scales;
   const F32x16* mins;
 
-  static constexpr int QuadAt(int step) { return U::QuadAt(step); }
   ALT_SIMD_INLINE Bytes64 Quad(int quad) const { return U::Quad(tile, block, quad); }
   ALT_SIMD_INLINE F32x16 Scale(size_t i) const {
     return Entry(scales, static_cast<size_t>(block) * kSumsPerBlock<U> + i);
@@ -90,23 +92,10 @@ struct RestingBlock {
   }
 };
 
-/// A block of an unpacked group: codes [block][8][row][4], scales [block][row], mins [block][row].
-template <class U>
-struct PanelBlock {
-  const uint8_t* codes;
-  const float* scales;
-  const float* mins;
-
-  static constexpr int QuadAt(int step) { return step; }
-  ALT_SIMD_INLINE Bytes64 Quad(int quad) const { return LoadBytes(codes + 64 * quad); }
-  ALT_SIMD_INLINE F32x16 Scale(size_t i) const { return LoadF32(scales + i * kRows); }
-  ALT_SIMD_INLINE F32x16 Min() const { return LoadF32(mins); }
-};
-
 /// The columns of one block that share a scale, times the rows of one register.
 /// @param part  which of the block's scales
-template <class U, int kTokens, int kRegister, class Block>
-ALT_SIMD_INLINE void AddPart(const Block& w, const TileTokens& x, size_t block, int part,
+template <class U, int kTokens, int kRegister>
+ALT_SIMD_INLINE void AddPart(const RestingBlock<U>& w, const TileTokens& x, size_t block, int part,
                              F32x16* sums) {
   constexpr int kParts = kSumsPerBlock<U>;
   constexpr int kSteps = 8 / kParts;
@@ -124,7 +113,7 @@ ALT_SIMD_INLINE void AddPart(const Block& w, const TileTokens& x, size_t block, 
     for (int t = 0; t < kTokens; ++t) dot[t] = StartDot(isum[t]);
 #pragma GCC unroll 8
     for (int step = 0; step < kRun; ++step) {
-      const int quad = Block::QuadAt(part * kSteps + run + step);
+      const int quad = U::QuadAt(part * kSteps + run + step);
       const RowBytes4 codes = RegisterOf<kRegister>(w.Quad(quad));
       const int8_t* a = x.q8 + block * 32 + static_cast<size_t>(quad) * 4;
 #pragma GCC unroll 16
@@ -145,9 +134,9 @@ ALT_SIMD_INLINE void AddPart(const Block& w, const TileTokens& x, size_t block, 
 }
 
 /// One block of 32 columns: sums[t] += scale * isum, min_sums[t] += min * offset.
-template <class U, int kTokens, class Block>
-ALT_SIMD_INLINE void AddBlock(const Block& w, const TileTokens& x, size_t block, F32x16* sums,
-                              F32x16* min_sums) {
+template <class U, int kTokens>
+ALT_SIMD_INLINE void AddBlock(const RestingBlock<U>& w, const TileTokens& x, size_t block,
+                              F32x16* sums, F32x16* min_sums) {
 #pragma GCC unroll 2
   for (int part = 0; part < static_cast<int>(kSumsPerBlock<U>); ++part) {
     AddPart<U, kTokens, 0>(w, x, block, part, sums);
@@ -168,47 +157,46 @@ ALT_SIMD_INLINE void AddBlock(const Block& w, const TileTokens& x, size_t block,
   }
 }
 
-// Groups that are unpacked together: their outputs of a token fill whole cache lines, however the
-// rows of the output lie, and the activations are fetched half as often.
-constexpr size_t kPanelGroups = 2;
-
-/// One unpacked group.
+/// Unpacked groups, block by block beside each other, so that one pointer walks through all.
 struct P8Panel {
-  uint8_t* codes;  // [cols / 32][8][16][4]
-  float* scales;   // [cols / kScaleCols][16]
-  float* mins;     // [cols / 32][16]
+  uint8_t* codes;   // [cols / 32][kPanelGroups][8][16][4]
+  float* scales;    // [cols / 32][kPanelGroups][32 / kScaleCols][16]
+  float* mins;      // [cols / 32][kPanelGroups][16]
+  size_t n_blocks;  // cols / 32
 };
 
 /// Where a P8 product keeps things in the slice's scratch.
 template <class U>
 struct P8Scratch {
-  P8Panel panels[kPanelGroups];
+  P8Panel panel;
   int32_t* first_sums;  // [kMaxTokensP8][cols / kScaleCols]
 
   explicit P8Scratch(const LinearSlice& s) {
-    uint8_t* next = s.scratch;
-    for (P8Panel& panel : panels) {
-      panel.codes = next;
-      panel.scales = reinterpret_cast<float*>(panel.codes + s.cols * kRows);
-      panel.mins = panel.scales + s.cols / U::kScaleCols * kRows;
-      const size_t n_mins = U::kHasMin ? s.cols / 32 * kRows : 0;
-      next = reinterpret_cast<uint8_t*>(panel.mins + n_mins);
-    }
-    first_sums = reinterpret_cast<int32_t*>(next);
+    panel.n_blocks = s.cols / 32;
+    panel.codes = s.scratch;
+    panel.scales = reinterpret_cast<float*>(panel.codes + kPanelGroups * s.cols * kRows);
+    panel.mins = panel.scales + kPanelGroups * (s.cols / U::kScaleCols) * kRows;
+    const size_t n_mins = U::kHasMin ? kPanelGroups * panel.n_blocks * kRows : 0;
+    first_sums = reinterpret_cast<int32_t*>(panel.mins + n_mins);
   }
 };
 
-/// The integer sums start at -kBias * (sum of the activations), so that the bias costs nothing.
-template <class U>
-void FillFirstSums(const int32_t* sum16, size_t n_sums16, int32_t* first_sums) {
-  if constexpr (U::kBias == 0) return;
-  if constexpr (U::kScaleCols == 16) {
-    for (size_t i = 0; i < n_sums16; ++i) first_sums[i] = -U::kBias * sum16[i];
-  } else {
-    for (size_t i = 0; i < n_sums16 / 2; ++i) {
-      first_sums[i] = -U::kBias * (sum16[2 * i] + sum16[2 * i + 1]);
-    }
+/// The integer sums start at -bias * (sum of the activations), so that the bias costs nothing.
+/// @param sum16  [n_sums * kSum16s] sums of 16 activations each
+template <int kSum16s>
+void FillFirstSums(int bias, const int32_t* sum16, size_t n_sums, int32_t* first_sums) {
+  for (size_t i = 0; i < n_sums; ++i) {
+    const int32_t sum = kSum16s == 1 ? sum16[i] : sum16[2 * i] + sum16[2 * i + 1];
+    first_sums[i] = -bias * sum;
   }
+}
+
+/// first_sums of the tokens [token, token + n), for sums over kScaleCols columns.
+template <int kScaleCols>
+ALT_SIMD_INLINE void FillFirstSumsOf(const LinearSlice& s, int bias, size_t token, size_t n,
+                                     int32_t* first_sums) {
+  FillFirstSums<kScaleCols / 16>(bias, s.q8_sum16 + token * (s.cols / 16),
+                                 n * (s.cols / kScaleCols), first_sums);
 }
 
 ALT_SIMD_INLINE TileTokens TileTokensAt(const LinearSlice& s, size_t token,
@@ -225,12 +213,11 @@ ALT_SIMD_INLINE TileTokens TileTokensAt(const LinearSlice& s, size_t token,
 template <class U, int kTokens>
 ALT_SIMD_INLINE void StoreSums(const LinearSlice& s, size_t row, size_t token, const F32x16* sums,
                                const F32x16* min_sums) {
-  float y[kTokens * kRows];
 #pragma GCC unroll 16
   for (int t = 0; t < kTokens; ++t) {
-    StoreF32(U::kHasMin ? Add(sums[t], min_sums[t]) : sums[t], y + static_cast<size_t>(t) * kRows);
+    StoreGroup(s, row, token + static_cast<size_t>(t),
+               U::kHasMin ? Add(sums[t], min_sums[t]) : sums[t]);
   }
-  StoreTile(s, row, token, kTokens, y);
 }
 
 /// Asks for one block's share of what lies ahead. Block by block, because a processor follows only
@@ -273,49 +260,173 @@ struct FusedProduct {
   }
 };
 
-/// One group of 16 rows into a panel.
+/// One group of 16 rows into place `group` of a panel.
 template <class U>
-void UnpackGroup(const uint8_t* tile, size_t cols, const P8Panel& panel) {
+void UnpackGroup(const uint8_t* tile, size_t group, const P8Panel& panel) {
   constexpr size_t kBlocks = U::kTileCols / 32;
   constexpr size_t kScales = kBlocks * kSumsPerBlock<U>;
-  for (size_t t = 0; t < cols / U::kTileCols; ++t, tile += U::kTileBytes) {
+  size_t at = group;  // (block, group) in the panel
+  for (size_t t = 0; t < panel.n_blocks / kBlocks; ++t, tile += U::kTileBytes) {
     F32x16 scales[kScales], mins[kBlocks];
     U::Scales(tile, scales, mins);
-    for (size_t i = 0; i < kScales; ++i) {
-      StoreF32(scales[i], panel.scales + (t * kScales + i) * kRows);
+#pragma GCC unroll 8
+    for (size_t b = 0; b < kBlocks; ++b) {
+      const size_t place = (at + b * kPanelGroups) * kRows;
+#pragma GCC unroll 2
+      for (size_t i = 0; i < kSumsPerBlock<U>; ++i) {
+        StoreF32(scales[b * kSumsPerBlock<U> + i],
+                 panel.scales + place * kSumsPerBlock<U> + i * kRows);
+      }
+      if constexpr (U::kHasMin) StoreF32(mins[b], panel.mins + place);
     }
 #pragma GCC unroll 1
-    for (size_t b = 0; b < kBlocks; ++b) {
-      const size_t block = t * kBlocks + b;
+    for (size_t b = 0; b < kBlocks; ++b, at += kPanelGroups) {
       PrefetchShare<U>(tile, b);
-      if constexpr (U::kHasMin) StoreF32(mins[b], panel.mins + block * kRows);
 #pragma GCC unroll 8
       for (int step = 0; step < 8; ++step) {
         const int quad = U::QuadAt(step);
         StoreBytes(U::Quad(tile, static_cast<int>(b), quad),
-                   panel.codes + block * kCodeBytes + 64 * static_cast<size_t>(quad));
+                   panel.codes + at * kCodeBytes + 64 * static_cast<size_t>(quad));
       }
     }
   }
 }
 
-/// kTokens tokens from `token` on times one unpacked group.
+/// What a panel still says of its type. Types that agree in it share the code below.
+template <int sums_per_block, bool has_bias, bool has_min, int max_code>
+struct PanelKindP8 {
+  static constexpr int kSumsPerBlock = sums_per_block;
+  static constexpr bool kHasBias = has_bias;
+  static constexpr bool kHasMin = has_min;
+  static constexpr int kMaxCode = max_code;
+};
 template <class U>
+using PanelKindOf = PanelKindP8<static_cast<int>(kSumsPerBlock<U>), U::kBias != 0, U::kHasMin,
+                                kCodeClass<U::kMaxCode>>;
+
+/// The columns of a block that share a scale, kGroups groups from the panel's first times kTokens
+/// tokens, the rows of one register: sums[group][token].
+template <class K, int kGroups, int kTokens, int kRegister>
+ALT_SIMD_INLINE void AddPanelPart(const P8Panel& panel, const TileTokens& x, size_t block, int part,
+                                  F32x16 (*sums)[kTokens]) {
+  constexpr int kParts = K::kSumsPerBlock;
+  constexpr int kSteps = 8 / kParts;
+  constexpr int kRun = kStepsPerSum<K::kMaxCode> < kSteps ? kStepsPerSum<K::kMaxCode> : kSteps;
+  RowI32 isum[kGroups][kTokens];
+#pragma GCC unroll 16
+  for (int t = 0; t < kTokens; ++t) {
+    const size_t at = (static_cast<size_t>(t) * x.n_blocks + block) * kParts;
+    const RowI32 first = SetRowI32(K::kHasBias ? x.first_sums[at + static_cast<size_t>(part)] : 0);
+#pragma GCC unroll 4
+    for (int g = 0; g < kGroups; ++g) isum[g][t] = first;
+  }
+  const uint8_t* codes = panel.codes + block * (kPanelGroups * kCodeBytes);
+#pragma GCC unroll 8
+  for (int run = 0; run < kSteps; run += kRun) {
+    DotSum dot[kGroups][kTokens];
+#pragma GCC unroll 4
+    for (int g = 0; g < kGroups; ++g) {
+#pragma GCC unroll 16
+      for (int t = 0; t < kTokens; ++t) dot[g][t] = StartDot(isum[g][t]);
+    }
+#pragma GCC unroll 8
+    for (int step = 0; step < kRun; ++step) {
+      const size_t quad = static_cast<size_t>(part * kSteps + run + step);
+      RowBytes4 w[kGroups];
+#pragma GCC unroll 4
+      for (int g = 0; g < kGroups; ++g) {
+        w[g] = LoadRegister<kRegister>(codes + static_cast<size_t>(g) * kCodeBytes + 64 * quad);
+      }
+      const int8_t* a = x.q8 + block * 32 + quad * 4;
+#pragma GCC unroll 16
+      for (int t = 0; t < kTokens; ++t) {
+        const RowBytes4 activations = Broadcast4(a + static_cast<size_t>(t) * x.cols);
+#pragma GCC unroll 4
+        for (int g = 0; g < kGroups; ++g) {
+          dot[g][t] = DotStep<K::kMaxCode>(dot[g][t], w[g], activations);
+        }
+      }
+    }
+#pragma GCC unroll 4
+    for (int g = 0; g < kGroups; ++g) {
+#pragma GCC unroll 16
+      for (int t = 0; t < kTokens; ++t) isum[g][t] = FinishDot(isum[g][t], dot[g][t]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int g = 0; g < kGroups; ++g) {
+    const size_t at = (block * kPanelGroups + static_cast<size_t>(g)) * kParts;
+    const F32x16 scale = LoadF32(panel.scales + (at + static_cast<size_t>(part)) * kRows);
+#pragma GCC unroll 16
+    for (int t = 0; t < kTokens; ++t) {
+      AddScaled<kRegister>(isum[g][t], scale, x.scale[static_cast<size_t>(t) * x.n_blocks + block],
+                           &sums[g][t]);
+    }
+  }
+}
+
+/// sums += the chains of the minimums, which need no integers and so have a loop of their own.
+template <int kGroups, int kTokens>
+ALT_SIMD_INLINE void AddPanelMins(const P8Panel& panel, const TileTokens& x,
+                                  F32x16 (*sums)[kTokens]) {
+  F32x16 min_sums[kGroups][kTokens];
+#pragma GCC unroll 4
+  for (int g = 0; g < kGroups; ++g) {
+#pragma GCC unroll 16
+    for (int t = 0; t < kTokens; ++t) min_sums[g][t] = ZeroF32();
+  }
+  for (size_t block = 0; block < x.n_blocks; ++block) {
+    F32x16 min[kGroups];
+#pragma GCC unroll 4
+    for (int g = 0; g < kGroups; ++g) {
+      min[g] = LoadF32(panel.mins + (block * kPanelGroups + static_cast<size_t>(g)) * kRows);
+    }
+#pragma GCC unroll 16
+    for (int t = 0; t < kTokens; ++t) {
+      const F32x16 offset = SetF32(x.offset[static_cast<size_t>(t) * x.n_blocks + block]);
+#pragma GCC unroll 4
+      for (int g = 0; g < kGroups; ++g) min_sums[g][t] = Fma(min[g], offset, min_sums[g][t]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int g = 0; g < kGroups; ++g) {
+#pragma GCC unroll 16
+    for (int t = 0; t < kTokens; ++t) sums[g][t] = Add(sums[g][t], min_sums[g][t]);
+  }
+}
+
+/// kTokens tokens from `token` on times kGroups unpacked groups, whose first row is `row`.
+template <class K, int kGroups>
 struct PanelProduct {
   template <int kTokens>
   static void Run(const LinearSlice& s, size_t row, size_t token, const P8Panel& panel,
                   const int32_t* first_sums) {
     const TileTokens x = TileTokensAt(s, token, first_sums);
-    F32x16 sums[kTokens], min_sums[kTokens];
+    F32x16 sums[kGroups][kTokens];
+#pragma GCC unroll 4
+    for (int g = 0; g < kGroups; ++g) {
 #pragma GCC unroll 16
-    for (int t = 0; t < kTokens; ++t) sums[t] = min_sums[t] = ZeroF32();
-    for (size_t block = 0; block < x.n_blocks; ++block) {
-      const PanelBlock<U> w{panel.codes + block * kCodeBytes,
-                            panel.scales + block * kSumsPerBlock<U> * kRows,
-                            panel.mins + block * kRows};
-      AddBlock<U, kTokens>(w, x, block, sums, min_sums);
+      for (int t = 0; t < kTokens; ++t) sums[g][t] = ZeroF32();
     }
-    StoreSums<U, kTokens>(s, row, token, sums, min_sums);
+    for (size_t block = 0; block < x.n_blocks; ++block) {
+#pragma GCC unroll 2
+      for (int part = 0; part < K::kSumsPerBlock; ++part) {
+        AddPanelPart<K, kGroups, kTokens, 0>(panel, x, block, part, sums);
+        if constexpr (kRegisters == 2) {
+          asm volatile("" ::: "memory");  // see AddBlock
+          AddPanelPart<K, kGroups, kTokens, 1>(panel, x, block, part, sums);
+        }
+      }
+    }
+    if constexpr (K::kHasMin) AddPanelMins<kGroups, kTokens>(panel, x, sums);
+#pragma GCC unroll 16
+    for (int t = 0; t < kTokens; ++t) {
+#pragma GCC unroll 4
+      for (int g = 0; g < kGroups; ++g) {
+        StoreGroup(s, row + static_cast<size_t>(g) * kRows, token + static_cast<size_t>(t),
+                   sums[g][t]);
+      }
+    }
   }
 };
 
@@ -337,11 +448,27 @@ ALT_SIMD_INLINE size_t NextTile(size_t left, size_t max) {
 /// Few tokens: each tile of them takes rows [row, end_row) straight from rest.
 template <class U>
 void MultiplyFused(const LinearSlice& s, size_t row, size_t end_row, int32_t* first_sums) {
-  const size_t n_sums16 = s.cols / 16;
   for (size_t token = 0; token < s.n_tokens;) {
     const size_t n = NextTile(s.n_tokens - token, kMaxTokensP8);
-    FillFirstSums<U>(s.q8_sum16 + token * n_sums16, n * n_sums16, first_sums);
+    if constexpr (U::kBias != 0) {
+      FillFirstSumsOf<U::kScaleCols>(s, U::kBias, token, n, first_sums);
+    }
     RunTokens<FusedProduct<U>, kMaxTokensP8>(n, s, row, end_row, token, first_sums);
+    token += n;
+  }
+}
+
+/// All tokens times kGroups unpacked groups, whose first row is `row`.
+template <class K, int kGroups>
+ALT_SIMD_NOINLINE void SweepPanel(const LinearSlice& s, size_t row, const P8Panel& panel, int bias,
+                                  int32_t* first_sums) {
+  constexpr int kTokens = PanelTileTokens(kGroups);
+  for (size_t token = 0; token < s.n_tokens;) {
+    const size_t n = NextTile(s.n_tokens - token, kTokens);
+    if constexpr (K::kHasBias) {
+      FillFirstSumsOf<32 / K::kSumsPerBlock>(s, bias, token, n, first_sums);
+    }
+    RunTokens<PanelProduct<K, kGroups>, kTokens>(n, s, row, token, panel, first_sums);
     token += n;
   }
 }
@@ -350,21 +477,22 @@ void MultiplyFused(const LinearSlice& s, size_t row, size_t end_row, int32_t* fi
 /// @pre at most kPanelGroups groups
 template <class U>
 void MultiplyPanels(const LinearSlice& s, size_t row, size_t end_row, const P8Scratch<U>& scratch) {
+  using K = PanelKindOf<U>;
+  const P8Panel& panel = scratch.panel;
+  const auto sweep = [&]<int kGroups>() {
+    SweepPanel<K, kGroups>(s, row, panel, U::kBias, scratch.first_sums);
+  };
   const size_t group_bytes = s.cols / U::kTileCols * U::kTileBytes;
   const size_t n_groups = (end_row - row + kRows - 1) / kRows;
   for (size_t g = 0; g < n_groups; ++g) {
-    UnpackGroup<U>(s.weights + (row / kRows + g) * group_bytes, s.cols, scratch.panels[g]);
+    UnpackGroup<U>(s.weights + (row / kRows + g) * group_bytes, g, panel);
   }
-  const size_t n_sums16 = s.cols / 16;
-  for (size_t token = 0; token < s.n_tokens;) {
-    const size_t n = NextTile(s.n_tokens - token, kMaxTokensP8);
-    FillFirstSums<U>(s.q8_sum16 + token * n_sums16, n * n_sums16, scratch.first_sums);
-    for (size_t g = 0; g < n_groups; ++g) {
-      RunTokens<PanelProduct<U>, kMaxTokensP8>(n, s, row + g * kRows, token, scratch.panels[g],
-                                               scratch.first_sums);
-    }
-    token += n;
+  static_assert(kPanelGroups <= 3);
+  if (n_groups == kPanelGroups) return sweep.template operator()<kPanelGroups>();
+  if constexpr (kPanelGroups > 2) {
+    if (n_groups == 2) return sweep.template operator()<2>();
   }
+  if constexpr (kPanelGroups > 1) sweep.template operator()<1>();
 }
 
 template <class U>
@@ -418,10 +546,8 @@ struct FloatProduct {
       Prefetch(group + kPrefetchBytes);
       Loader::template Step<kTokens>(group, x + col, s.cols, sums);
     }
-    float y[kTokens * kRows];
 #pragma GCC unroll 16
-    for (int t = 0; t < kTokens; ++t) StoreF32(sums[t], y + static_cast<size_t>(t) * kRows);
-    StoreTile(s, row, token, kTokens, y);
+    for (int t = 0; t < kTokens; ++t) StoreGroup(s, row, token + static_cast<size_t>(t), sums[t]);
   }
 };
 

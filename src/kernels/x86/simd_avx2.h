@@ -27,6 +27,10 @@ struct Bytes64 {
 // Tokens that share one pass over the weights: for 8 rows at a time 4 integer sums, the codes, one
 // activation and one product, beside 4 x 2 sums in f32.
 constexpr int kMaxTokensP8 = 4;
+// Groups of 16 rows that are unpacked and multiplied together, and the tokens of their register
+// tile.
+constexpr size_t kPanelGroups = 1;
+constexpr int PanelTileTokens(int /*groups*/) { return kMaxTokensP8; }
 constexpr int kMaxTokensFloat = 6;
 
 // ---- f32 ----
@@ -186,6 +190,13 @@ constexpr int kStepsPerSum = kMaxCode <= 15   ? 8
                              : kMaxCode <= 63 ? 2
                                               : 1;
 
+/// The largest code that is multiplied in the same way.
+template <int kMaxCode>
+constexpr int kCodeClass = kMaxCode <= 15   ? 15
+                           : kMaxCode <= 31 ? 31
+                           : kMaxCode <= 63 ? 63
+                                            : 255;
+
 // What follows works on one register's rows: 0..7 or 8..15.
 constexpr int kRegisters = 2;  // of 16 rows
 
@@ -207,6 +218,10 @@ ALT_SIMD_INLINE RowBytes4 Broadcast4(const int8_t* p) {
 template <int kRegister>
 ALT_SIMD_INLINE RowBytes4 RegisterOf(Bytes64 a) {
   return {kRegister == 0 ? a.lo : a.hi};
+}
+template <int kRegister>
+ALT_SIMD_INLINE RowBytes4 LoadRegister(const uint8_t* p) {
+  return {Load32Bytes(p + 32 * kRegister)};
 }
 ALT_SIMD_INLINE RowI32 SetRowI32(int32_t x) { return {_mm256_set1_epi32(x)}; }
 ALT_SIMD_INLINE DotSum StartDot(RowI32 /*sum*/) { return {_mm256_setzero_si256()}; }

@@ -29,6 +29,11 @@ struct Bytes64 {
 // Tokens that share one pass over the weights: 8 sums in integers, 8 in f32 and 8 of the minimums
 // leave 8 of the 32 registers for weights and scales.
 constexpr int kMaxTokensP8 = 8;
+// Groups of 16 rows that are unpacked and multiplied together, and the tokens of their register
+// tile: 12 sums in integers and 12 in f32 leave 8 registers for weights and activations. 3 x 4
+// reads 7 times from memory for 12 products, 1 x 8 reads 9 times for 8.
+constexpr size_t kPanelGroups = 3;
+constexpr int PanelTileTokens(int groups) { return groups == 3 ? 4 : groups == 2 ? 6 : 8; }
 constexpr int kMaxTokensFloat = 12;
 
 // ---- f32 ----
@@ -120,6 +125,9 @@ ALT_SIMD_INLINE Bytes64 FromSigned(Bytes64 a) {
 /// Steps whose products may be summed before they must go to the i32 sum. Here they go at once.
 template <int kMaxCode>
 constexpr int kStepsPerSum = 8;
+/// The largest code that is multiplied in the same way.
+template <int kMaxCode>
+constexpr int kCodeClass = 255;
 
 // What follows works on one register's rows: here on all 16, in simd_avx2.h on 8.
 constexpr int kRegisters = 1;  // of 16 rows
@@ -142,6 +150,10 @@ ALT_SIMD_INLINE RowBytes4 Broadcast4(const int8_t* p) {
 template <int kRegister>
 ALT_SIMD_INLINE RowBytes4 RegisterOf(Bytes64 a) {
   return {a.v};
+}
+template <int kRegister>
+ALT_SIMD_INLINE RowBytes4 LoadRegister(const uint8_t* p) {
+  return {_mm512_loadu_si512(p)};
 }
 ALT_SIMD_INLINE RowI32 SetRowI32(int32_t x) { return {_mm512_set1_epi32(x)}; }
 ALT_SIMD_INLINE DotSum StartDot(RowI32 sum) { return {sum.v}; }
