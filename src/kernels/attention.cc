@@ -12,6 +12,8 @@ std::string_view KvTypeName(KvType type) {
       return "f32";
     case KvType::kF16:
       return "f16";
+    case KvType::kBF16:
+      return "bf16";
     case KvType::kQ8_0:
       return "q8_0";
   }

@@ -11,6 +11,9 @@
 //            l = l * c + sum_k p[k]  (over the tile, defined per ISA);  o = o * c, then
 //            o[d] = fma(p[k], V[k][d], o[d]) for k ascending;  m = m'
 //   merge:   the same rule with whole segments;  out = o / l
+// An instruction set with products of bf16 pairs (AVX-512) rounds q, K, p and V to bf16 unless the
+// cache is f32, and takes pairs of d and pairs of keys (2j, 2j + 1) in one step of the same chains;
+// a key of a pair that the query does not see counts as absent.
 // Only keys in [max(0, i - window + 1), i] exist for the query at position i; a tile or segment
 // without any is skipped.
 
@@ -26,7 +29,7 @@ namespace altteul::kernels {
 inline constexpr size_t kKeyTile = 64;      ///< keys of one softmax step
 inline constexpr size_t kKeySegment = 512;  ///< keys merged as one; a multiple of kKeyTile
 
-enum class KvType : uint8_t { kF32, kF16, kQ8_0 };
+enum class KvType : uint8_t { kF32, kF16, kBF16, kQ8_0 };
 
 std::string_view KvTypeName(KvType type);  ///< "f16", as -ctk takes it
 
@@ -50,7 +53,7 @@ struct KvLayout {
   size_t total_bytes() const { return k_scale_offset() + 2 * scale_bytes(); }
 
   size_t elements() const { return n_kv_heads * capacity * head_dim; }  ///< of K, and again of V
-  size_t element_bytes() const { return type == KvType::kF32 ? 4 : type == KvType::kF16 ? 2 : 1; }
+  size_t element_bytes() const { return type == KvType::kF32 ? 4 : type == KvType::kQ8_0 ? 1 : 2; }
   size_t scale_bytes() const { return type == KvType::kQ8_0 ? elements() / 32 * 2 : 0; }
 };
 

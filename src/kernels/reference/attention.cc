@@ -23,6 +23,8 @@ void WriteRow(const KvLayout& layout, const float* x, std::byte* elements, std::
       std::memcpy(elements + at.element * sizeof(float), x + d, sizeof(float));
     } else if (layout.type == KvType::kF16) {
       WriteHalf(elements, at.element, F32ToF16(x[d]));
+    } else if (layout.type == KvType::kBF16) {
+      WriteHalf(elements, at.element, F32ToBf16(x[d]));
     } else {
       if (d % 32 == 0) {
         float largest = 0.0f;

@@ -46,9 +46,9 @@ inline float ReadKv(const std::byte* elements, const std::byte* scales, KvType t
     return value;
   }
   uint16_t half;
-  if (type == KvType::kF16) {
+  if (type == KvType::kF16 || type == KvType::kBF16) {
     std::memcpy(&half, elements + place.element * sizeof(half), sizeof(half));
-    return F16ToF32(half);
+    return type == KvType::kF16 ? F16ToF32(half) : Bf16ToF32(half);
   }
   int8_t code;
   std::memcpy(&code, elements + place.element, sizeof(code));

@@ -1,9 +1,9 @@
 // The attention kernel. Include after float_avx512.h or float_avx2.h.
 //
 // A block is up to 48 rows (a token's query head each) of one kv head. Block by block, tile by
-// tile, 64 keys and values are decoded to f32 once and then serve six rows at a time: scores and
-// weighted values are the same small product, sums in registers, one load of a key vector for six
-// rows.
+// tile, 64 keys and values are decoded to cells (kv_cache.inl) once and then serve six rows at a
+// time: scores and weighted values are the same small product, sums in registers, one load of a key
+// vector for six rows.
 //
 // Which rows share a register tile must not show in the result. A score is a lane of its own, so
 // extra keys do no harm; but a value of a key that a row does not see is never multiplied, not even
@@ -20,12 +20,12 @@ namespace {
 
 // --- the product -------------------------------------------------------------------------------
 
-/// c[r][j] = sum_i a[r][i] b[i][j], i ascending in one chain of fused multiply-adds per sum.
-/// Columns come in groups of 16; group g of row i of b lies at b + i * b_stride + g * group_stride.
+/// c[r][j] = sum_i a[r][i] b[i][j] over cells, i ascending in one chain of steps per sum. Columns
+/// come in groups of 16; group g of row i of b lies at b + i * b_stride + g * group_stride.
 struct Product {
-  const float* a;  // [n_rows][n]
+  const float* a;  // [n_rows][n] cells
   size_t a_stride;
-  const float* b;  // [n][n_groups * 16]
+  const float* b;  // [n][n_groups * 16] cells
   size_t b_stride;
   size_t group_stride;
   size_t n;
@@ -33,7 +33,7 @@ struct Product {
   size_t c_stride;
 };
 
-template <size_t kRows, size_t kGroups, bool kAccumulate>
+template <class Cells, size_t kRows, size_t kGroups, bool kAccumulate>
 [[gnu::noinline]] void MultiplyPass(const Product& product) {
   constexpr size_t kVecs = kGroups * 16 / kLanes;
   constexpr size_t kVecsPerGroup = 16 / kLanes;
@@ -63,7 +63,7 @@ template <size_t kRows, size_t kGroups, bool kAccumulate>
     for (size_t r = 0; r < kRows; ++r) {
       const Vec factor = Set1(a[r * a_stride + i]);
 #pragma GCC unroll 8
-      for (size_t v = 0; v < kVecs; ++v) sums[r][v] = Fma(factor, columns[v], sums[r][v]);
+      for (size_t v = 0; v < kVecs; ++v) sums[r][v] = Cells::Step(factor, columns[v], sums[r][v]);
     }
     b += b_stride;
   }
@@ -75,13 +75,13 @@ template <size_t kRows, size_t kGroups, bool kAccumulate>
 }
 
 /// As many groups as fit in registers at a time.
-template <size_t kRows, bool kAccumulate>
+template <class Cells, size_t kRows, bool kAccumulate>
 void MultiplyRows(Product product, size_t n_groups) {
   size_t group = 0;
   const auto pass = [&]<size_t kGroups>() {
     if constexpr (kGroups <= kWidestPass) {
       for (; group + kGroups <= n_groups; group += kGroups) {
-        MultiplyPass<kRows, kGroups, kAccumulate>(product);
+        MultiplyPass<Cells, kRows, kGroups, kAccumulate>(product);
         product.b += kGroups * product.group_stride;
         product.c += kGroups * 16;
       }
@@ -92,22 +92,22 @@ void MultiplyRows(Product product, size_t n_groups) {
   pass.template operator()<1>();
 }
 
-template <bool kAccumulate>
+template <class Cells, bool kAccumulate>
 void Multiply(const Product& product, size_t n_rows, size_t n_groups) {
   static_assert(kRowTile == 6);
   switch (n_rows) {
     case 1:
-      return MultiplyRows<1, kAccumulate>(product, n_groups);
+      return MultiplyRows<Cells, 1, kAccumulate>(product, n_groups);
     case 2:
-      return MultiplyRows<2, kAccumulate>(product, n_groups);
+      return MultiplyRows<Cells, 2, kAccumulate>(product, n_groups);
     case 3:
-      return MultiplyRows<3, kAccumulate>(product, n_groups);
+      return MultiplyRows<Cells, 3, kAccumulate>(product, n_groups);
     case 4:
-      return MultiplyRows<4, kAccumulate>(product, n_groups);
+      return MultiplyRows<Cells, 4, kAccumulate>(product, n_groups);
     case 5:
-      return MultiplyRows<5, kAccumulate>(product, n_groups);
+      return MultiplyRows<Cells, 5, kAccumulate>(product, n_groups);
     default:
-      return MultiplyRows<6, kAccumulate>(product, n_groups);
+      return MultiplyRows<Cells, 6, kAccumulate>(product, n_groups);
   }
 }
 
@@ -127,11 +127,11 @@ struct Block {
   size_t window;
   float scale;
   float softcap;
-  size_t padded;  // see ScratchPlan, as the rest
-  float* keys;
-  float* values;
-  float* queries;
-  float* weights;
+  size_t padded;   // see ScratchPlan, as the rest
+  float* keys;     // cells
+  float* values;   // cells
+  float* queries;  // cells
+  float* weights;  // scores, then cells
   float* segment;
   float* total;
   float* segment_max;
@@ -156,8 +156,9 @@ inline KeyRange SeenBy(const Block& block, size_t row, size_t last_row, size_t s
   return {from, to > from ? to : from};
 }
 
-/// One step of the online softmax: scores [64] -> exp(score - max) in place, 0 outside `seen`.
-/// Returns exp(old max - new max), by which all earlier sums must be multiplied.
+/// One step of the online softmax: scores [64] -> cells of exp(score - max) in place, 0 outside
+/// `seen`. Returns exp(old max - new max), by which all earlier sums must be multiplied.
+template <class Cells>
 inline float SoftmaxStep(const Block& block, KeyRange seen, float* scores, float* max, float* sum) {
   constexpr size_t kVecs = kKeyTile / kLanes;
   const uint64_t upto = seen.last == 64 ? ~uint64_t{0} : (uint64_t{1} << seen.last) - 1;
@@ -178,8 +179,15 @@ inline float SoftmaxStep(const Block& block, KeyRange seen, float* scores, float
   const Vec new_max = Max(old_max, MaxOfLanes(largest));
   const Vec correction = Exp(Sub(old_max, new_max));
   for (size_t v = 0; v < kVecs; ++v) {
-    s[v] = Exp(Sub(s[v], new_max));
-    Store(scores + v * kLanes, s[v]);
+    s[v] = Select(static_cast<uint32_t>(lanes >> (v * kLanes)), Cells::Exp(Sub(s[v], new_max)),
+                  Zero());
+  }
+  if constexpr (Cells::kValues == 1) {
+    for (size_t v = 0; v < kVecs; ++v) Store(scores + v * kLanes, s[v]);
+  } else {
+    for (size_t v = 0; v < kVecs; v += 2) {
+      Store(scores + v / 2 * kLanes, Cells::PackNeighbours(s[v], s[v + 1]));
+    }
   }
   // Neighbours first: (0 + 1) + (2 + 3) for four vectors.
   for (size_t n = kVecs; n > 1; n /= 2) {
@@ -195,38 +203,68 @@ inline void ScaleRow(float* row, size_t padded, float factor) {
   for (size_t d = 0; d < padded; d += kLanes) Store(row + d, Mul(Load(row + d), Set1(factor)));
 }
 
-/// o[d] = fma(p[k], V[k][d], o[d]) for the keys of `seen`, rows [row, row + n_rows).
+/// The cell that holds key `key`, of which the row sees only this one of its two.
+template <class Cells>
+inline void AddHalfCell(const Block& block, const float* values, size_t row, const float* weights,
+                        size_t key) {
+  const size_t cell = key / 2;
+  const Vec weight = Set1(weights[cell]);
+  float* out = block.segment + row * block.padded;
+  for (size_t d = 0; d < block.padded; d += kLanes) {
+    const Vec both = Load(values + cell * block.padded + d);
+    const Vec one = key % 2 == 0 ? Cells::KeepFirst(both) : Cells::KeepSecond(both);
+    Store(out + d, Cells::Step(weight, one, Load(out + d)));
+  }
+}
+
+/// o[d] += p[k] V[k][d] for the keys of `seen`, rows [row, row + n_rows), cells ascending.
+/// @param weights  cells [n_rows][kKeyTile]
+/// @pre more than one row: `seen` is made of whole cells
+template <class Cells>
 inline void AddValues(const Block& block, const float* values, size_t row, size_t n_rows,
                       const float* weights, KeyRange seen) {
+  constexpr size_t n = Cells::kValues;
   if (seen.first >= seen.last) return;
-  Multiply<true>({.a = weights + seen.first,
-                  .a_stride = kKeyTile,
-                  .b = values + seen.first * block.padded,
-                  .b_stride = block.padded,
-                  .group_stride = 16,
-                  .n = seen.last - seen.first,
-                  .c = block.segment + row * block.padded,
-                  .c_stride = block.padded},
-                 n_rows, block.padded / 16);
+  if constexpr (n == 2) {
+    if (seen.first % n != 0) AddHalfCell<Cells>(block, values, row, weights, seen.first);
+  }
+  const size_t first = (seen.first + n - 1) / n;
+  const size_t last = seen.last / n;
+  if (first < last) {
+    Multiply<Cells, true>({.a = weights + first,
+                           .a_stride = kKeyTile,
+                           .b = values + first * block.padded,
+                           .b_stride = block.padded,
+                           .group_stride = 16,
+                           .n = last - first,
+                           .c = block.segment + row * block.padded,
+                           .c_stride = block.padded},
+                          n_rows, block.padded / 16);
+  }
+  if constexpr (n == 2) {
+    if (seen.last % n != 0) AddHalfCell<Cells>(block, values, row, weights, seen.last - 1);
+  }
 }
 
 /// Rows [row, row + n_rows), at most kRowTile, over the tile at `start`.
+template <class Cells>
 inline void AttendRows(const Block& block, const float* keys, const float* values, size_t row,
                        size_t n_rows, size_t start) {
+  constexpr size_t n = Cells::kValues;
   const KeyRange any = SeenBy(block, row, row + n_rows - 1, start, kKeyTile);
   if (any.first >= any.last) return;
   const size_t first_group = any.first / 16;
   const size_t last_group = (any.last + 15) / 16;
-  const size_t head_dim = block.head.head_dim;
-  Multiply<false>({.a = block.queries + row * block.padded,
-                   .a_stride = block.padded,
-                   .b = keys + first_group * head_dim * 16,
-                   .b_stride = 16,
-                   .group_stride = head_dim * 16,
-                   .n = head_dim,
-                   .c = block.weights + first_group * 16,
-                   .c_stride = kKeyTile},
-                  n_rows, last_group - first_group);
+  const size_t n_cells = (block.head.head_dim + n - 1) / n;
+  Multiply<Cells, false>({.a = block.queries + row * block.padded,
+                          .a_stride = block.padded,
+                          .b = keys + first_group * n_cells * 16,
+                          .b_stride = 16,
+                          .group_stride = n_cells * 16,
+                          .n = n_cells,
+                          .c = block.weights + first_group * 16,
+                          .c_stride = kKeyTile},
+                         n_rows, last_group - first_group);
 
   KeyRange seen[kRowTile];
   KeyRange all = any;  // what every row sees
@@ -235,38 +273,40 @@ inline void AttendRows(const Block& block, const float* keys, const float* value
     if (seen[r].first > all.first) all.first = seen[r].first;
     if (seen[r].last < all.last) all.last = seen[r].last;
     if (seen[r].first >= seen[r].last) continue;
-    const float correction = SoftmaxStep(block, seen[r], block.weights + r * kKeyTile,
-                                         block.segment_max + row + r, block.segment_sum + row + r);
+    const float correction =
+        SoftmaxStep<Cells>(block, seen[r], block.weights + r * kKeyTile,
+                           block.segment_max + row + r, block.segment_sum + row + r);
     ScaleRow(block.segment + (row + r) * block.padded, block.padded, correction);
   }
+  all.first = (all.first + n - 1) / n * n;
+  all.last = all.last / n * n;
 
+  const auto add_one = [&](size_t r, KeyRange range) {
+    AddValues<Cells>(block, values, row + r, 1, block.weights + r * kKeyTile, range);
+  };
   if (all.first >= all.last) {
-    for (size_t r = 0; r < n_rows; ++r) {
-      AddValues(block, values, row + r, 1, block.weights + r * kKeyTile, seen[r]);
-    }
+    for (size_t r = 0; r < n_rows; ++r) add_one(r, seen[r]);
     return;
   }
-  for (size_t r = 0; r < n_rows; ++r) {
-    AddValues(block, values, row + r, 1, block.weights + r * kKeyTile, {seen[r].first, all.first});
-  }
-  AddValues(block, values, row, n_rows, block.weights, all);
-  for (size_t r = 0; r < n_rows; ++r) {
-    AddValues(block, values, row + r, 1, block.weights + r * kKeyTile, {all.last, seen[r].last});
-  }
+  for (size_t r = 0; r < n_rows; ++r) add_one(r, {seen[r].first, all.first});
+  AddValues<Cells>(block, values, row, n_rows, block.weights, all);
+  for (size_t r = 0; r < n_rows; ++r) add_one(r, {all.last, seen[r].last});
 }
 
 /// All rows of the block over the tile at `start`.
+template <class Cells>
 inline void AttendTile(const Block& block, size_t start) {
   const KeyRange any = SeenBy(block, 0, block.n_rows - 1, start, kKeyTile);
   const size_t slot = start % block.head.capacity;
-  const float* keys = ReadKeys(block.head, slot, any.first / 16, (any.last + 15) / 16, block.keys);
+  const float* keys =
+      ReadKeys<Cells>(block.head, slot, any.first / 16, (any.last + 15) / 16, block.keys);
   const float* values =
-      ReadValues(block.head, slot, any.first, any.last, block.padded, block.values);
+      ReadValues<Cells>(block.head, slot, any.first, any.last, block.padded, block.values);
 
   const size_t n_tiles = (block.n_rows + kRowTile - 1) / kRowTile;
   for (size_t tile = 0; tile < n_tiles; ++tile) {  // even shares: 8 rows are 4 + 4
     const size_t row = block.n_rows * tile / n_tiles;
-    AttendRows(block, keys, values, row, block.n_rows * (tile + 1) / n_tiles - row, start);
+    AttendRows<Cells>(block, keys, values, row, block.n_rows * (tile + 1) / n_tiles - row, start);
   }
 }
 
@@ -297,6 +337,7 @@ inline void MergeSegment(const Block& block, size_t row) {
 }
 
 /// Fills total and total_sum of every row of the block.
+template <class Cells>
 inline void AttendBlock(const Block& block) {
   ClearSums(block, block.total, block.total_max, block.total_sum);
   const size_t first = FirstKey(block, block.position[0]);
@@ -304,7 +345,7 @@ inline void AttendBlock(const Block& block) {
   for (size_t segment = first / kKeySegment * kKeySegment; segment < end; segment += kKeySegment) {
     ClearSums(block, block.segment, block.segment_max, block.segment_sum);
     for (size_t tile = segment; tile < segment + kKeySegment && tile < end; tile += kKeyTile) {
-      if (tile + kKeyTile > first) AttendTile(block, tile);
+      if (tile + kKeyTile > first) AttendTile<Cells>(block, tile);
     }
     for (size_t row = 0; row < block.n_rows; ++row) {
       const KeyRange seen = SeenBy(block, row, row, segment, kKeySegment);
@@ -324,12 +365,29 @@ struct Work {
   size_t n_heads;
 };
 
+/// Each row of n floats as cells, zeros behind.
+template <class Cells>
+inline void ReadQuery(const float* q, size_t n, float* cells) {
+  const auto load = [&](size_t d) {
+    return d + kLanes <= n ? Load(q + d) : d < n ? LoadPart(q + d, n - d) : Zero();
+  };
+  if constexpr (Cells::kValues == 1) {
+    for (size_t d = 0; d < n; d += kLanes) Store(cells + d, load(d));
+  } else {
+    for (size_t d = 0; d < n; d += 2 * kLanes) {
+      Store(cells + d / 2, Cells::PackNeighbours(load(d), load(d + kLanes)));
+    }
+  }
+}
+
+template <class Cells>
 inline void ReadQueries(const AttentionArgs& args, const Work& work, const Block& block) {
   const size_t n = block.head.head_dim;
   for (size_t row = 0; row < block.n_rows; ++row) {
     const size_t token = work.rows->first_row + work.token + row / work.n_heads;
     const size_t head = work.head + row % work.n_heads;
-    CopyF32(args.q + (token * args.n_heads + head) * n, n, block.queries + row * block.padded);
+    ReadQuery<Cells>(args.q + (token * args.n_heads + head) * n, n,
+                     block.queries + row * block.padded);
   }
 }
 
@@ -372,8 +430,13 @@ inline void RunWork(const AttentionArgs& args, const Work& work, float* scratch)
   for (size_t row = 0; row < block.n_rows; ++row) {
     block.position[row] = work.rows->first_position + work.token + row / work.n_heads;
   }
-  ReadQueries(args, work, block);
-  AttendBlock(block);
+  if (layout.type == KvType::kF32) {
+    ReadQueries<F32Cells>(args, work, block);
+    AttendBlock<F32Cells>(block);
+  } else {
+    ReadQueries<FastCells>(args, work, block);
+    AttendBlock<FastCells>(block);
+  }
   WriteOutputs(args, work, block);
 }
 

@@ -31,15 +31,21 @@ void PrintTo(const Case& c, std::ostream* out) {
        << c.window << ", softcap " << c.softcap;
 }
 
+/// Normal values that bf16 holds exactly: a kernel that multiplies bf16 need not round them, and
+/// its errors can be bounded closely.
+std::vector<float> Bf16Values(size_t n, const std::string& purpose) {
+  std::vector<float> values = NormalValues(n, purpose.c_str());
+  for (float& value : values) value = Bf16ToF32(F32ToBf16(value));
+  return values;
+}
+
 /// One sequence: its inputs, and its cache, which starts full of NaN (f32, f16 and scales alike).
 struct Sequence {
   Sequence(const Case& c, const char* purpose)
       : layout{c.type, c.n_kv_heads, c.head_dim, c.capacity},
-        q(NormalValues(c.n_tokens * c.n_heads * c.head_dim, purpose)),
-        k(NormalValues(c.n_tokens * c.n_kv_heads * c.head_dim,
-                       (std::string(purpose) + " k").c_str())),
-        v(NormalValues(c.n_tokens * c.n_kv_heads * c.head_dim,
-                       (std::string(purpose) + " v").c_str())),
+        q(Bf16Values(c.n_tokens * c.n_heads * c.head_dim, purpose)),
+        k(Bf16Values(c.n_tokens * c.n_kv_heads * c.head_dim, std::string(purpose) + " k")),
+        v(Bf16Values(c.n_tokens * c.n_kv_heads * c.head_dim, std::string(purpose) + " v")),
         cache(layout.total_bytes(), std::byte{0xFF}) {}
 
   KvLayout layout;
@@ -112,29 +118,40 @@ double LargestNorm(const std::vector<float>& rows, size_t width) {
   return std::sqrt(largest);
 }
 
-/// What f32 rounding (u = 2^-24 a step) can do to an output, to first order.
-double Tolerance(const Case& c, const Sequence& s) {
+/// Whether a cache that is not f32 is multiplied in bf16 (attention.h).
+bool MultipliesBf16(const Case& c, const IsaUnderTest& isa) {
+  return isa.name == "avx512" && c.type != KvType::kF32;
+}
+
+/// What rounding can do to an output, to first order: f32 (u = 2^-24 a step), and bf16 for weights
+/// and for what q8_0 codes decode to.
+double Tolerance(const Case& c, const IsaUnderTest& isa, const Sequence& s) {
   const double u = 0x1p-24;
+  const bool is_bf16 = MultipliesBf16(c, isa);
+  const double weight_rounding = is_bf16 ? 0x1p-9 + 4e-6 : 0.0;
+  const double cache_rounding = is_bf16 && c.type == KvType::kQ8_0 ? 0x1p-9 : 0.0;
   // A score is a chain of head_dim steps over products of at most |q||k| in sum, then scaled; both
   // norms may grow by 1 % in the cache's type.
   const double largest_score = 1.02 * LargestNorm(s.q, c.head_dim) * LargestNorm(s.k, c.head_dim) /
                                std::sqrt(static_cast<double>(c.head_dim));
-  double score_error = (static_cast<double>(c.head_dim) + 2.0) * u * largest_score;
+  double score_error =
+      ((static_cast<double>(c.head_dim) + 2.0) * u + cache_rounding) * largest_score;
   // softcap: slope at most 1; a division, tanh within 4 units in the last place, a product.
   if (c.softcap > 0.0f) score_error += 12.0 * u * c.softcap;
   // A weight errs by the scores' error and its maximum's, the subtraction's and exp's rounding.
-  const double weight_error = 2.0 * score_error + 2.0 * u * largest_score + 8.0 * u;
+  const double weight_error =
+      2.0 * score_error + 2.0 * u * largest_score + 8.0 * u + weight_rounding;
   // Then chains over the keys for sums and values, and 64-key and 512-key corrections.
   const double seen = static_cast<double>(c.window == 0 ? c.n_tokens : c.window);
   const double chain = (seen + 6.0 * (seen / 64.0 + 2.0) + 4.0) * u;
   double largest_value = 0.0;
   for (const float value : s.v) largest_value = std::max(largest_value, std::fabs(double{value}));
-  return 2.0 * (weight_error + chain) * 1.02 * largest_value;
+  return (2.0 * (weight_error + chain) + cache_rounding) * 1.02 * largest_value;
 }
 
 std::vector<Case> Cases() {
   std::vector<Case> cases;
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8_0}) {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kQ8_0}) {
     for (const size_t head_dim : {16, 20, 24, 32, 64, 80, 96, 128, 256}) {
       if (type == KvType::kQ8_0 && head_dim % 32 != 0) continue;
       cases.push_back({.type = type, .head_dim = head_dim, .n_tokens = 70});
@@ -166,9 +183,9 @@ TEST_P(AttentionTest, AgreesWithTheOracle) {
   const Plan plan{.chunk = 90};
   const auto isas = IsasUnderTest();
   const auto expected = AttendAll(c, isas[0], AttendPlain<double>, plan, sequence);
-  const double limit = Tolerance(c, sequence);
   for (const IsaUnderTest& isa : isas) {
     if (isa.name == "reference" && c.n_tokens > 300) continue;  // slow
+    const double limit = Tolerance(c, isa, sequence);
     const auto out = AttendAll(c, isa, plan, sequence);
     for (size_t i = 0; i < out.size(); ++i) {
       ASSERT_NEAR(out[i], expected[i], limit)
@@ -198,7 +215,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, AttentionTest, ::testing::ValuesIn(Cases()));
 
 // Without a window and within capacity a prompt may come as one chunk.
 TEST(AttentionChunkTest, OneChunkOf100EqualsHundredOfOne) {
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8_0}) {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kQ8_0}) {
     const Case c{.type = type};
     const Sequence sequence(c, "one chunk");
     for (const IsaUnderTest& isa : IsasUnderTest()) {
@@ -265,7 +282,7 @@ TEST(AttentionNanTest, LaterTokensOfTheChunkDoNotLeakIntoEarlierRows) {
 }
 
 TEST(StoreKvTest, StoresTheSameBytesAsTheReferenceAndNothingElse) {
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8_0}) {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kQ8_0}) {
     for (const size_t head_dim : {32, 96, 20}) {
       if (type == KvType::kQ8_0 && head_dim % 32 != 0) continue;
       const Case c{.type = type, .head_dim = head_dim, .n_tokens = 40};

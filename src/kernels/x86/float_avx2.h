@@ -14,6 +14,9 @@ namespace {
 using Vec = __m256;
 
 constexpr size_t kLanes = 8;
+struct F32Cells;
+using FastCells = F32Cells;  ///< what attention multiplies in, see kv_cache.inl
+
 constexpr size_t kWidestPass = 1;  ///< groups of 16 sums that 16 registers hold for six rows
 
 inline Vec Zero() { return _mm256_setzero_ps(); }
@@ -67,6 +70,10 @@ inline void StoreF16(uint16_t* p, Vec a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                    _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
+inline Vec LoadBf16(const uint16_t* p) {
+  const __m256i bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 16));
+}
 inline Vec LoadS8(const int8_t* p) {
   const __m128i codes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(codes));
@@ -107,6 +114,14 @@ inline Vec SumOfLanes(Vec a) {
 inline float F16ScalarToF32(uint16_t half) { return _cvtsh_ss(half); }
 inline uint16_t F32ScalarToF16(float x) {
   return static_cast<uint16_t>(_cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
+/// The rounding of kernels/codecs/half.h.
+inline uint16_t F32ScalarToBf16(float x) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &x, sizeof bits);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40u);
+  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 
 }  // namespace

@@ -70,6 +70,11 @@ inline void StoreF16(uint16_t* p, Vec a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
                       _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
+inline Vec LoadBf16(const uint16_t* p) {
+  const __m512i bits =
+      _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(bits, 16));
+}
 inline Vec LoadS8(const int8_t* p) {
   const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes));
@@ -113,9 +118,69 @@ inline Vec SumOfLanes(Vec a) {
   return _mm512_add_ps(a, _mm512_permute_ps(a, 0xB1));
 }
 
+/// Two bf16 in the place of one float, the first in the lower half. See kv_cache.inl.
+struct Bf16Cells {
+  static constexpr size_t kValues = 2;
+
+  static Vec Step(Vec a, Vec b, Vec sum) {
+    return _mm512_dpbf16_ps(sum, AsPairs(_mm512_castps_si512(a)), AsPairs(_mm512_castps_si512(b)));
+  }
+  /// (first_0, second_0), (first_1, second_1), ... rounded to nearest even.
+  static Vec Pack(Vec first, Vec second) {
+    alignas(64) static constexpr uint16_t kPlaces[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
+                                                         21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
+                                                         11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    return _mm512_castsi512_ps(
+        _mm512_permutexvar_epi16(_mm512_load_si512(kPlaces), InOrder(first, second)));
+  }
+  /// (a_0, a_1), (a_2, a_3), ..., (b_14, b_15).
+  static Vec PackNeighbours(Vec a, Vec b) { return _mm512_castsi512_ps(InOrder(a, b)); }
+  static Vec KeepFirst(Vec cells) { return And(cells, 0x0000ffff); }
+  static Vec KeepSecond(Vec cells) { return And(cells, static_cast<int32_t>(0xffff0000)); }
+
+  /// e^x for x <= 0 within 4e-6 of its value: a weight is rounded to bf16 (4e-3) afterwards.
+  /// The fit of 2^f is our own (relative minimax, degree 4). NaN for NaN.
+  static Vec Exp(Vec x) {
+    const Vec t = Mul(Max(Set1(-88.0f), x), Set1(0x1.715476p+0f));
+    const Vec f = Sub(t, _mm512_roundscale_ps(t, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
+    Vec p = Set1(0x1.bb7cd4p-7f);
+    p = Fma(p, f, Set1(0x1.aa13f2p-5f));
+    p = Fma(p, f, Set1(0x1.ee798ap-3f));
+    p = Fma(p, f, Set1(0x1.62d166p-1f));
+    p = Fma(p, f, Set1(0x1.00002cp+0f));
+    return _mm512_scalef_ps(p, t);  // by the integer below t
+  }
+
+ private:
+  static __m512bh AsPairs(__m512i bits) {
+    __m512bh pairs;
+    __builtin_memcpy(&pairs, &bits, sizeof bits);
+    return pairs;
+  }
+  static __m512i InOrder(Vec low, Vec high) {
+    const __m512bh pairs = _mm512_cvtne2ps_pbh(high, low);
+    __m512i bits;
+    __builtin_memcpy(&bits, &pairs, sizeof bits);
+    return bits;
+  }
+  static Vec And(Vec cells, int32_t mask) {
+    return _mm512_castsi512_ps(
+        _mm512_and_si512(_mm512_castps_si512(cells), _mm512_set1_epi32(mask)));
+  }
+};
+using FastCells = Bf16Cells;  ///< what attention multiplies in
+
 inline float F16ScalarToF32(uint16_t half) { return _cvtsh_ss(half); }
 inline uint16_t F32ScalarToF16(float x) {
   return static_cast<uint16_t>(_cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
+/// The rounding of kernels/codecs/half.h.
+inline uint16_t F32ScalarToBf16(float x) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &x, sizeof bits);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40u);
+  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 
 }  // namespace

@@ -1,10 +1,25 @@
-// Writing rows into the key-value cache and reading tiles of it back as f32. Include after
-// float_avx512.h or float_avx2.h. Layout and types: attention.h.
+// Writing rows into the key-value cache and reading tiles of it back. Include after float_avx512.h
+// or float_avx2.h. Layout and types: attention.h.
+//
+// A tile is read as *cells*, places of one float that hold what one step of a product multiplies:
+// one f32 (F32Cells), or two bf16 (Bf16Cells of float_avx512.h) that belong to neighbours in the
+// direction that is summed. Names of a cell type:
+//   kValues                    values in a cell
+//   Step(a, b, sum)            sum + the products of a's and b's values
+//   Pack(x, y)                 cells (x_i, y_i);  PackNeighbours(x, y): (x_0, x_1), ..., then of y
+//   KeepFirst/KeepSecond(c)    the other value is 0 afterwards
+//   Exp(x)                     e^x for x <= 0, as precise as the cell can hold
 
 #pragma once
 
 namespace altteul::kernels {
 namespace {
+
+struct F32Cells {
+  static constexpr size_t kValues = 1;
+  static Vec Step(Vec a, Vec b, Vec sum) { return Fma(a, b, sum); }
+  static Vec Exp(Vec x) { return kernels::Exp(x); }
+};
 
 /// One kv head of one layer's cache.
 struct HeadCache {
@@ -50,6 +65,10 @@ inline void StoreRowF16(const float* x, size_t n, uint16_t* out, size_t stride) 
   for (; d < n; ++d) out[d * stride] = F32ScalarToF16(x[d]);
 }
 
+inline void StoreRowBf16(const float* x, size_t n, uint16_t* out, size_t stride) {
+  for (size_t d = 0; d < n; ++d) out[d * stride] = F32ScalarToBf16(x[d]);
+}
+
 /// Codes of 32 values from their scale as it is stored, so that decoding errs by half a step only.
 inline void StoreRowQ8(const float* x, size_t n, int8_t* out, size_t stride, uint16_t* scales,
                        size_t scale_stride) {
@@ -83,6 +102,9 @@ inline void StorePosition(const HeadCache& head, size_t position, const float* k
   } else if (head.type == KvType::kF16) {
     StoreRowF16(k, n, reinterpret_cast<uint16_t*>(head.keys) + key, 16);
     StoreRowF16(v, n, reinterpret_cast<uint16_t*>(head.values) + value, 1);
+  } else if (head.type == KvType::kBF16) {
+    StoreRowBf16(k, n, reinterpret_cast<uint16_t*>(head.keys) + key, 16);
+    StoreRowBf16(v, n, reinterpret_cast<uint16_t*>(head.values) + value, 1);
   } else {
     StoreRowQ8(k, n, reinterpret_cast<int8_t*>(head.keys) + key, 16,
                head.key_scales + slot / 16 * (n / 32) * 16 + slot % 16, 16);
@@ -120,84 +142,143 @@ inline void StoreKv(const StoreKvArgs& args, size_t thread, size_t n_threads) {
 
 // --- reading -----------------------------------------------------------------------------------
 
-inline void DecodeF16(const uint16_t* in, size_t n, float* out) {
-  size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) Store(out + i, LoadF16(in + i));
-  for (; i < n; ++i) out[i] = F16ScalarToF32(in[i]);
+/// Elements [at, at + kLanes) of a run. `scale` is used by q8_0 alone.
+template <KvType kType>
+inline Vec LoadKv(const std::byte* elements, size_t at, Vec scale) {
+  if constexpr (kType == KvType::kF32) {
+    return Load(reinterpret_cast<const float*>(elements) + at);
+  } else if constexpr (kType == KvType::kF16) {
+    return LoadF16(reinterpret_cast<const uint16_t*>(elements) + at);
+  } else if constexpr (kType == KvType::kBF16) {
+    return LoadBf16(reinterpret_cast<const uint16_t*>(elements) + at);
+  } else {
+    return Mul(LoadS8(reinterpret_cast<const int8_t*>(elements) + at), scale);
+  }
 }
 
-inline void CopyF32(const float* in, size_t n, float* out) {
-  size_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) Store(out + i, Load(in + i));
-  for (; i < n; ++i) out[i] = in[i];
+/// The first n < kLanes elements from `at` on, zeros above. Not for q8_0, whose heads are whole.
+template <KvType kType>
+inline Vec LoadKvPart(const std::byte* elements, size_t at, size_t n) {
+  if constexpr (kType == KvType::kF32) {
+    return LoadPart(reinterpret_cast<const float*>(elements) + at, n);
+  } else {
+    uint16_t part[kLanes] = {};
+    for (size_t i = 0; i < n; ++i) {
+      part[i] = reinterpret_cast<const uint16_t*>(elements)[at + i];
+    }
+    return LoadKv<kType>(reinterpret_cast<const std::byte*>(part), 0, Zero());
+  }
 }
 
-/// 16 keys side by side: codes [head_dim][16], scales [head_dim / 32][16] -> out [head_dim][16]
-inline void DecodeKeysQ8(const int8_t* codes, const uint16_t* scales, size_t head_dim, float* out) {
-  for (size_t block = 0; block < head_dim / 32; ++block) {
-    Vec scale[16 / kLanes];
-    for (size_t i = 0; i < 16 / kLanes; ++i) scale[i] = LoadF16(scales + block * 16 + i * kLanes);
-    for (size_t at = block * 512; at < (block + 1) * 512; at += 16) {
-      for (size_t i = 0; i < 16 / kLanes; ++i) {
-        const size_t j = at + i * kLanes;
-        Store(out + j, Mul(LoadS8(codes + j), scale[i]));
+/// Keys of the 16-key groups [first, last) of the tile at `slot`, as [4][head_dim / kValues][16]
+/// cells. Groups outside the range are not set.
+template <class Cells, KvType kType>
+inline void ReadKeysAs(const HeadCache& head, size_t slot, size_t first, size_t last, float* out) {
+  constexpr size_t kParts = 16 / kLanes;
+  const size_t n = head.head_dim;
+  const size_t n_cells = (n + Cells::kValues - 1) / Cells::kValues;
+  for (size_t group = first; group < last; ++group) {
+    const size_t from = (slot / 16 + group) * n * 16;
+    const uint16_t* scales = head.key_scales + (slot / 16 + group) * (n / 32) * 16;
+    float* cells = out + group * n_cells * 16;
+    for (size_t part = 0; part < kParts; ++part) {
+      Vec scale = Zero();
+      const auto load = [&](size_t d) {
+        return LoadKv<kType>(head.keys, from + d * 16 + part * kLanes, scale);
+      };
+      for (size_t d = 0; d < n; d += Cells::kValues) {
+        if (kType == KvType::kQ8_0 && d % 32 == 0) {
+          scale = LoadF16(scales + d / 32 * 16 + part * kLanes);
+        }
+        float* to = cells + d / Cells::kValues * 16 + part * kLanes;
+        if constexpr (Cells::kValues == 1) {
+          Store(to, load(d));
+        } else {
+          Store(to, Cells::Pack(load(d), d + 1 < n ? load(d + 1) : Zero()));
+        }
       }
     }
   }
 }
 
-inline void DecodeValueQ8(const int8_t* codes, const uint16_t* scales, size_t head_dim,
-                          float* out) {
-  for (size_t block = 0; block < head_dim / 32; ++block) {
-    const Vec scale = Set1(F16ScalarToF32(scales[block]));
-    for (size_t d = block * 32; d < (block + 1) * 32; d += kLanes) {
-      Store(out + d, Mul(LoadS8(codes + d), scale));
+/// One value row as f32 vectors: of(d) for d in steps of kLanes.
+template <KvType kType>
+struct ValueRow {
+  const HeadCache& head;
+  size_t slot;
+
+  Vec Of(size_t d) const {
+    const size_t n = head.head_dim;
+    const size_t from = slot * n + d;
+    if (d + kLanes > n) {
+      return kType == KvType::kQ8_0 || d >= n ? Zero()
+                                              : LoadKvPart<kType>(head.values, from, n - d);
+    }
+    const Vec scale = kType == KvType::kQ8_0
+                          ? Set1(F16ScalarToF32(head.value_scales[slot * (n / 32) + d / 32]))
+                          : Zero();
+    return LoadKv<kType>(head.values, from, scale);
+  }
+};
+
+/// Values of the keys [first, last) of the tile at `slot`, as [64 / kValues][padded] cells with
+/// zeros from head_dim on. Cells with only keys outside the range are not set.
+template <class Cells, KvType kType>
+inline void ReadValuesAs(const HeadCache& head, size_t slot, size_t first, size_t last,
+                         size_t padded, float* out) {
+  for (size_t cell = first / Cells::kValues; cell * Cells::kValues < last; ++cell) {
+    const ValueRow<kType> row{head, slot + cell * Cells::kValues};
+    float* to = out + cell * padded;
+    for (size_t d = 0; d < padded; d += kLanes) {
+      if constexpr (Cells::kValues == 1) {
+        Store(to + d, row.Of(d));
+      } else {
+        const ValueRow<kType> next{head, row.slot + 1};
+        Store(to + d, Cells::Pack(row.Of(d), next.Of(d)));
+      }
     }
   }
 }
 
-/// Keys of the 16-key groups [first, last) of the tile at `slot`, as f32 [4][head_dim][16]. Groups
-/// outside the range are not set. Points into the cache where it is f32 already.
+/// Points into the cache where its keys are cells already.
+template <class Cells>
 inline const float* ReadKeys(const HeadCache& head, size_t slot, size_t first, size_t last,
                              float* scratch) {
-  const size_t group_size = head.head_dim * 16;
-  const size_t base = slot * head.head_dim;
-  if (head.type == KvType::kF32) return reinterpret_cast<const float*>(head.keys) + base;
-  if (head.type == KvType::kF16) {
-    DecodeF16(reinterpret_cast<const uint16_t*>(head.keys) + base + first * group_size,
-              (last - first) * group_size, scratch + first * group_size);
-    return scratch;
-  }
-  const int8_t* codes = reinterpret_cast<const int8_t*>(head.keys) + base;
-  for (size_t group = first; group < last; ++group) {
-    DecodeKeysQ8(codes + group * group_size,
-                 head.key_scales + (slot / 16 + group) * (head.head_dim / 32) * 16, head.head_dim,
-                 scratch + group * group_size);
+  switch (head.type) {
+    case KvType::kF32:
+      return reinterpret_cast<const float*>(head.keys) + slot * head.head_dim;
+    case KvType::kF16:
+      ReadKeysAs<Cells, KvType::kF16>(head, slot, first, last, scratch);
+      break;
+    case KvType::kBF16:
+      ReadKeysAs<Cells, KvType::kBF16>(head, slot, first, last, scratch);
+      break;
+    case KvType::kQ8_0:
+      ReadKeysAs<Cells, KvType::kQ8_0>(head, slot, first, last, scratch);
+      break;
   }
   return scratch;
 }
 
-/// Values of the keys [first, last) of the tile at `slot`, as f32 [64][padded] with zeros from
-/// head_dim on. Keys outside the range are not set.
+template <class Cells>
 inline const float* ReadValues(const HeadCache& head, size_t slot, size_t first, size_t last,
                                size_t padded, float* scratch) {
-  const size_t n = head.head_dim;
-  const size_t base = slot * n;
-  if (head.type == KvType::kF32 && n == padded) {
-    return reinterpret_cast<const float*>(head.values) + base;
-  }
-  for (size_t key = first; key < last; ++key) {
-    const size_t at = base + key * n;
-    float* out = scratch + key * padded;
-    if (head.type == KvType::kF32) {
-      CopyF32(reinterpret_cast<const float*>(head.values) + at, n, out);
-    } else if (head.type == KvType::kF16) {
-      DecodeF16(reinterpret_cast<const uint16_t*>(head.values) + at, n, out);
-    } else {
-      DecodeValueQ8(reinterpret_cast<const int8_t*>(head.values) + at,
-                    head.value_scales + (slot + key) * (n / 32), n, out);
-    }
-    for (size_t d = n; d < padded; ++d) out[d] = 0.0f;
+  switch (head.type) {
+    case KvType::kF32:
+      if (head.head_dim == padded) {
+        return reinterpret_cast<const float*>(head.values) + slot * padded;
+      }
+      ReadValuesAs<F32Cells, KvType::kF32>(head, slot, first, last, padded, scratch);
+      break;
+    case KvType::kF16:
+      ReadValuesAs<Cells, KvType::kF16>(head, slot, first, last, padded, scratch);
+      break;
+    case KvType::kBF16:
+      ReadValuesAs<Cells, KvType::kBF16>(head, slot, first, last, padded, scratch);
+      break;
+    case KvType::kQ8_0:
+      ReadValuesAs<Cells, KvType::kQ8_0>(head, slot, first, last, padded, scratch);
+      break;
   }
   return scratch;
 }
