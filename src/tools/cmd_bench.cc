@@ -6,16 +6,17 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "base/human_units.h"
-#include "base/random.h"
-#include "engine/forward.h"
+#include "base/machine.h"
 #include "kernels/probes.h"
-#include "report/table.h"
+#include "tools/bench_compare.h"
+#include "tools/bench_output.h"
+#include "tools/bench_series.h"
 #include "tools/command.h"
-#include "tools/interrupt.h"
 #include "tools/json_output.h"
 #include "tools/runtime.h"
 #include "tools/synthetic_model.h"
@@ -23,34 +24,29 @@
 namespace altteul::tools {
 namespace {
 
-using engine::Forward;
-using engine::KvCache;
-using nlohmann::ordered_json;
-using text::TokenId;
-
 constexpr uint64_t kBandwidthBytes = uint64_t{512} << 20;  // well beyond any last-level cache
-constexpr size_t kChunkRows = 512;
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t n = values.size();
-  return n % 2 != 0 ? values[n / 2] : 0.5 * (values[n / 2 - 1] + values[n / 2]);
+// Far beyond every context and every use; what is below still has to find its memory.
+constexpr size_t kMostTokens = size_t{1} << 24;
+constexpr size_t kMostSequences = 4096;
+
+Status Senseless(const std::string& what) { return Status(ErrorCode::kInvalidArgument, what); }
+
+/// Every value within bounds and none twice.
+template <typename T>
+Status CheckList(const char* flag, const std::vector<T>& values, T least, T most) {
+  std::set<T> seen;
+  for (const T value : values) {
+    if (value < least || value > most) {
+      return Senseless(std::string(flag) + " " + std::to_string(value) + ": from " +
+                       std::to_string(least) + " to " + std::to_string(most) + " is possible");
+    }
+    if (!seen.insert(value).second) {
+      return Senseless(std::string(flag) + " names " + std::to_string(value) + " twice");
+    }
+  }
+  return Status();
 }
-
-/// Tokens a second of one kind of test, all runs.
-struct Series {
-  std::string name;  ///< "pp512", "tg128"
-  std::vector<double> runs;
-
-  ordered_json ToJson() const { return {{"median", Median(runs)}, {"all", runs}}; }
-};
-
-struct ThreadResult {
-  int threads = 0;
-  std::vector<Series> series;
-  double bandwidth = 0;  ///< [bytes/s]
-  kernels::MeasuredPeaks peaks;
-};
 
 class BenchCommand : public Command {
  public:
@@ -60,20 +56,26 @@ class BenchCommand : public Command {
   }
 
   void AddOptions(CLI::App& app) override {
+    const auto list = [&app](const char* names, auto& values, const char* what) {
+      app.add_option(names, values, what)->delimiter(',')->allow_extra_args(false);
+    };
     app.add_option("model,-m,--model", model_, "GGUF file or Hugging Face folder");
-    app.add_option("-p,--n-prompt", n_prompt_, "tokens of a prompt, 0: do not measure")
+    app.add_option("-p,--n-prompt", request_.n_prompt, "tokens of a prompt, 0: do not measure")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    app.add_option("-n,--n-gen", n_answer_, "tokens of an answer, 0: do not measure")
+    app.add_option("-n,--n-gen", request_.n_answer, "tokens of an answer, 0: do not measure")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    app.add_option("-t,--threads", threads_,
-                   "threads, several separated by commas (default: one a core)")
-        ->delimiter(',')
-        ->allow_extra_args(false)
-        ->check(CLI::Range(1, ThreadTeam::kMaxThreads));
+    list("--batch", request_.batches, "sequences that answer together, for example 1,2,4,8,16");
+    list("-d,--depth", request_.depths,
+         "tokens that the context holds before, for example 0,1024,4096; not timed");
+    list("-t,--threads", threads_, "threads, several separated by commas (default: one a core)");
     app.add_option("-r,--repetitions", repetitions_, "counted runs after one that warms up")
-        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
+    app.add_option("--compare", compare_,
+                   "a shell's command line that measures a peer and prints JSON "
+                   "(bench/peers.md); it and we take turns");
+    app.add_option("--rounds", rounds_, "with --compare: how often each has its turn")
         ->capture_default_str();
     app.add_option("--synthetic", synthetic_,
                    "SHAPE:TYPE instead of a model: random weights. Shapes: " + SyntheticShapes());
@@ -85,22 +87,10 @@ class BenchCommand : public Command {
   }
 
   Status Run() override {
-    if (model_.empty() == synthetic_.empty()) {
-      return Status(ErrorCode::kInvalidArgument, "give a model, or --synthetic SHAPE:TYPE");
-    }
-    if (!keep_.empty() && synthetic_.empty()) {
-      return Status(ErrorCode::kInvalidArgument, "--keep is for --synthetic only");
-    }
-    std::error_code error;
-    if (!keep_.empty() && std::filesystem::exists(keep_, error)) {
-      return Status(ErrorCode::kInvalidArgument, keep_ + ": is already there; give another name");
-    }
-    if (n_prompt_ == 0 && n_answer_ == 0) {
-      return Status(ErrorCode::kInvalidArgument, "-p 0 and -n 0 leave nothing to measure");
-    }
+    ALT_RETURN_IF_ERROR(Check());
     ALT_ASSIGN_OR_RETURN(kv_, ParseKvType(kv_type_));
     if (threads_.empty()) threads_.push_back(0);
-    if (synthetic_.empty()) return Measure(model_);
+    if (synthetic_.empty()) return MeasureAndPrint(model_);
 
     const bool temporary = keep_.empty();
     const std::string path = temporary
@@ -111,29 +101,53 @@ class BenchCommand : public Command {
     ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime({.threads = threads_.front()}));
     ALT_RETURN_IF_ERROR(
         WriteSyntheticModel(synthetic_, path, *runtime->team, TerminalProgress("writing tensor")));
-    const Status measured = Measure(path);
+    const Status measured = MeasureAndPrint(path);
     std::error_code ignored;
     if (temporary) std::filesystem::remove(path, ignored);
     return measured;
   }
 
  private:
-  Status Measure(const std::string& path) {
-    std::vector<ThreadResult> results;
-    uint64_t weight_bytes = 0;
-    std::string isa;
+  Status Check() const {
+    if (model_.empty() == synthetic_.empty()) {
+      return Senseless("give a model, or --synthetic SHAPE:TYPE");
+    }
+    if (!keep_.empty() && synthetic_.empty()) return Senseless("--keep is for --synthetic only");
+    std::error_code error;
+    if (!keep_.empty() && std::filesystem::exists(keep_, error)) {
+      return Senseless(keep_ + ": is already there; give another name");
+    }
+    if (request_.n_prompt == 0 && request_.n_answer == 0) {
+      return Senseless("-p 0 and -n 0 leave nothing to measure");
+    }
+    ALT_RETURN_IF_ERROR(CheckList<size_t>("-p", {request_.n_prompt}, 0, kMostTokens));
+    ALT_RETURN_IF_ERROR(CheckList<size_t>("-n", {request_.n_answer}, 0, kMostTokens));
+    ALT_RETURN_IF_ERROR(CheckList<size_t>("--batch", request_.batches, 1, kMostSequences));
+    ALT_RETURN_IF_ERROR(CheckList<size_t>("--depth", request_.depths, 0, kMostTokens));
+    ALT_RETURN_IF_ERROR(CheckList<int>("-t", threads_, 1, ThreadTeam::kMaxThreads));
+    ALT_RETURN_IF_ERROR(CheckList<size_t>("-r", {repetitions_}, 1, 1000));
+    ALT_RETURN_IF_ERROR(CheckList<size_t>("--rounds", {rounds_}, 1, 1000));
+    if (!compare_.empty() && threads_.size() > 1) {
+      return Senseless("--compare is for one number of threads; give one to -t");
+    }
+    return Status();
+  }
+
+  Status MeasureAndPrint(const std::string& path) {
+    BenchReport report;
+    report.model = path;
+    report.kv_type = kv_type_;
     for (const int threads : threads_) {
       ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime({.threads = threads}));
       ALT_ASSIGN_OR_RETURN(const auto model, Load(path, *runtime, kernels::Precision::kFast));
-      isa = std::string(runtime->kernels->name);
-      weight_bytes = BytesReadPerToken(*model);
-      ALT_ASSIGN_OR_RETURN(ThreadResult result, MeasureThreads(*model, *runtime));
-      results.push_back(std::move(result));
+      report.isa = std::string(runtime->kernels->name);
+      report.bytes_per_token = BytesReadPerToken(*model);
+      ALT_RETURN_IF_ERROR(MeasureThreads(*model, *runtime, &report));
     }
     if (json_) {
-      PrintAsJson(path, isa, weight_bytes, results);
+      PrintJson(BenchJson(report));
     } else {
-      PrintAsText(path, isa, weight_bytes, results);
+      std::printf("%s", BenchText(report).c_str());
     }
     return Status();
   }
@@ -145,110 +159,80 @@ class BenchCommand : public Command {
     return w.resting_bytes - *RowBytes(w.embedding.type, w.embedding.cols) * (w.embedding.rows - 1);
   }
 
-  Result<ThreadResult> MeasureThreads(const model::Model& model, Runtime& runtime) {
+  Status MeasureThreads(const model::Model& model, Runtime& runtime, BenchReport* report) const {
     ThreadResult result;
     result.threads = runtime.team->size();
-    const size_t context = std::max<size_t>({n_prompt_, n_answer_, 1}) + 1;
-    ALT_ASSIGN_OR_RETURN(const auto forward,
-                         Forward::Create(model, *runtime.kernels, *runtime.team,
-                                         std::min(kChunkRows, context), context));
-    ALT_ASSIGN_OR_RETURN(KvCache cache,
-                         KvCache::Create(model.config, kv_, context, forward->max_rows()));
-    Series prompt{.name = "pp" + std::to_string(n_prompt_), .runs = {}};
-    Series answer{.name = "tg" + std::to_string(n_answer_), .runs = {}};
-    for (size_t run = 0; run <= repetitions_; ++run) {  // the first one warms up
-      if (Interrupted()) return Status(ErrorCode::kCancelled, "the measurement was interrupted");
-      ALT_ASSIGN_OR_RETURN(const double pp,
-                           TimePass(*forward, cache, runtime, n_prompt_, kChunkRows));
-      ALT_ASSIGN_OR_RETURN(const double tg, TimePass(*forward, cache, runtime, n_answer_, 1));
-      if (run == 0) continue;
-      if (n_prompt_ != 0) prompt.runs.push_back(pp);
-      if (n_answer_ != 0) answer.runs.push_back(tg);
+    const std::vector<SeriesSpec> specs = PlanSeries(request_);
+    for (const SeriesSpec& spec : specs) result.series.push_back({.spec = spec, .runs = {}});
+    WarnOfDepth(model, specs);
+    ALT_ASSIGN_OR_RETURN(
+        const auto runner,
+        SeriesRunner::Create(model, *runtime.kernels, *runtime.team, runtime.clock, specs, kv_));
+    const Turn ours = [&] { return MeasureTurn(*runner, runtime, &result); };
+    if (compare_.empty()) {
+      ALT_RETURN_IF_ERROR(ours().status());
+    } else {
+      bool told = false;
+      const Turn peer = [&, turn = PeerTurn(compare_)]() -> Result<PeerReport> {
+        ALT_ASSIGN_OR_RETURN(PeerReport measured, turn());
+        if (!std::exchange(told, true)) WarnOfThreads(measured, result.threads);
+        return measured;
+      };
+      ALT_ASSIGN_OR_RETURN(report->comparison,
+                           TakeTurns(rounds_, ours, peer, TerminalProgress("turn")));
+      report->comparison->command = compare_;
     }
-    if (n_prompt_ != 0) result.series.push_back(std::move(prompt));
-    if (n_answer_ != 0) result.series.push_back(std::move(answer));
-    ALT_ASSIGN_OR_RETURN(result.bandwidth, kernels::MeasureReadBandwidth(
-                                               *runtime.team, runtime.clock, kBandwidthBytes));
     result.peaks = kernels::MeasurePeaks(*runtime.team, runtime.clock, runtime.kernels->name);
-    return result;
+    report->results.push_back(std::move(result));
+    return Status();
   }
 
-  /// Tokens a second for n random tokens, at most `step` a pass, logits behind each pass.
-  Result<double> TimePass(Forward& forward, KvCache& cache, Runtime& runtime, size_t n,
-                          size_t step) {
-    if (n == 0) return 0.0;
-    const size_t vocabulary = forward.model().config.vocabulary;
-    logits_.resize(vocabulary);
-    const RandomStream random(1, "bench tokens");
-    std::vector<TokenId> ids(n);
-    for (size_t i = 0; i < n; ++i) ids[i] = static_cast<TokenId>(random.Bits(i) % vocabulary);
-    cache.TruncateTo(0);
-    const double start = runtime.clock.Seconds();
-    for (size_t done = 0; done < n;) {
-      const size_t count = std::min({step, n - done, forward.max_rows()});
-      const engine::SequenceInput input{.cache = &cache,
-                                        .tokens = std::span(ids).subspan(done, count)};
-      ALT_RETURN_IF_ERROR(forward.Run({&input, 1}));
-      done += count;
-      if (step == 1 || done == n) forward.Logits(count - 1, 1, logits_);
+  /// All series, a warming run and the counted ones, by turns; then what memory gave meanwhile.
+  /// Adds to `result` and gives back what this turn alone found.
+  Result<PeerReport> MeasureTurn(SeriesRunner& runner, Runtime& runtime,
+                                 ThreadResult* result) const {
+    PeerReport turn = {.series = {}, .threads = result->threads};
+    for (const SeriesRuns& series : result->series) {
+      turn.series.push_back({.spec = series.spec, .runs = {}});
     }
-    return static_cast<double>(n) / (runtime.clock.Seconds() - start);
-  }
-
-  static ordered_json PeaksJson(const kernels::Peaks& peaks) {
-    return {{"int8_gops", peaks.int8_ops_per_s * 1e-9},
-            {"bf16_gflops", peaks.bf16_flops * 1e-9},
-            {"f32_gflops", peaks.f32_flops * 1e-9}};
-  }
-
-  void PrintAsJson(const std::string& path, const std::string& isa, uint64_t weight_bytes,
-                   const std::vector<ThreadResult>& results) const {
-    // The keys of the first thread count stand on top, so that one figure is easy to take.
-    ordered_json out = {{"model", path}, {"isa", isa}, {"bytes_per_token", weight_bytes}};
-    for (const Series& series : results.front().series) out[series.name] = series.ToJson();
-    for (const ThreadResult& result : results) {
-      ordered_json row = {{"threads", result.threads}};
-      for (const Series& series : result.series) row[series.name] = series.ToJson();
-      row["read_bandwidth_gb_s"] = result.bandwidth * 1e-9;
-      row["peaks"] = PeaksJson(result.peaks.team);
-      out["runs"].push_back(std::move(row));
-    }
-    PrintJson(out);
-  }
-
-  void PrintAsText(const std::string& path, const std::string& isa, uint64_t weight_bytes,
-                   const std::vector<ThreadResult>& results) const {
-    std::printf("%s, %s kernels, %s read a token\n", path.c_str(), isa.c_str(),
-                FormatBytes(weight_bytes).c_str());
-    report::Table table({"test", "threads", "tokens/s", "slowest", "fastest"});
-    for (const ThreadResult& result : results) {
-      for (const Series& series : result.series) {
-        const auto ends = std::minmax_element(series.runs.begin(), series.runs.end());
-        table.AddRow({series.name, std::to_string(result.threads),
-                      FormatFixed(Median(series.runs), 1), FormatFixed(*ends.first, 1),
-                      FormatFixed(*ends.second, 1)});
+    for (size_t run = 0; run <= repetitions_; ++run) {
+      for (size_t i = 0; i < turn.series.size(); ++i) {
+        ALT_ASSIGN_OR_RETURN(const double speed, runner.Measure(turn.series[i].spec));
+        if (run == 0) continue;
+        turn.series[i].runs.push_back(speed);
+        result->series[i].runs.push_back(speed);
       }
     }
-    std::printf("%s", table.ToString().c_str());
-    for (const ThreadResult& result : results) {
-      const double bound = result.bandwidth / static_cast<double>(weight_bytes);
-      const kernels::Peaks& p = result.peaks.team;
-      std::printf(
-          "%d threads: this machine reads %.1f GB/s, so %.0f tokens/s at most when answering; "
-          "peaks "
-          "int8 %.0f GOP/s, bf16 %.0f, f32 %.0f GFLOP/s\n",
-          result.threads, result.bandwidth * 1e-9, bound, p.int8_ops_per_s * 1e-9,
-          p.bf16_flops * 1e-9, p.f32_flops * 1e-9);
-    }
+    ALT_ASSIGN_OR_RETURN(
+        const double bandwidth,
+        kernels::MeasureReadBandwidth(*runtime.team, runtime.clock, kBandwidthBytes));
+    result->bandwidths.push_back(bandwidth);
+    return turn;
   }
 
-  std::string model_, synthetic_, keep_;
+  static void WarnOfDepth(const model::Model& model, const std::vector<SeriesSpec>& specs) {
+    size_t deepest = 0;
+    for (const SeriesSpec& spec : specs) deepest = std::max(deepest, spec.depth + spec.tokens);
+    if (model.config.context == 0 || deepest <= model.config.context) return;
+    std::fprintf(stderr,
+                 "note: %zu positions, and the model was trained for %zu: the speed is right, the "
+                 "answers would not be\n",
+                 deepest, model.config.context);
+  }
+
+  static void WarnOfThreads(const PeerReport& peer, int ours) {
+    if (!peer.threads || *peer.threads == ours) return;
+    std::fprintf(stderr, "warning: the peer says it used %d threads, we use %d\n", *peer.threads,
+                 ours);
+  }
+
+  std::string model_, synthetic_, keep_, compare_;
   std::string kv_type_ = "f16";
   kernels::KvType kv_ = kernels::KvType::kF16;
-  size_t n_prompt_ = 512, n_answer_ = 128, repetitions_ = 5;
+  SeriesRequest request_;
+  size_t repetitions_ = 5, rounds_ = 5;
   std::vector<int> threads_;
   bool json_ = false;
-  std::vector<float> logits_;
 };
 
 }  // namespace

@@ -1,0 +1,121 @@
+#include "tools/bench_output.h"
+
+#include "base/human_units.h"
+#include "base/statistics.h"
+#include "report/table.h"
+
+namespace altteul::tools {
+namespace {
+
+using nlohmann::ordered_json;
+
+// Quartiles of fewer values are only the values themselves.
+constexpr size_t kRoundsForQuartiles = 4;
+
+ordered_json RunsJson(const std::vector<double>& runs) {
+  return {{"median", Median(runs)}, {"all", runs}};
+}
+
+ordered_json ComparisonJson(const Comparison& comparison) {
+  ordered_json out = {{"command", comparison.command},
+                      {"rounds", comparison.n_rounds},
+                      {"series", ordered_json::object()}};
+  for (const ComparedSeries& series : comparison.series) {
+    const Spread spread = SpreadOf(series.ratios);
+    ordered_json ratio = {
+        {"median", spread.median}, {"lowest", spread.lowest}, {"highest", spread.highest}};
+    if (series.ratios.size() >= kRoundsForQuartiles) {
+      ratio["quartiles"] = {spread.quarter, spread.three_quarter};
+    }
+    ratio["all"] = series.ratios;
+    out["series"][series.name] = {
+        {"ours", RunsJson(series.ours)}, {"peer", RunsJson(series.peer)}, {"ratio", ratio}};
+  }
+  out["only_ours"] = comparison.only_ours;
+  out["only_peer"] = comparison.only_peer;
+  return out;
+}
+
+std::string ComparisonText(const Comparison& comparison) {
+  const bool quartiles = comparison.n_rounds >= kRoundsForQuartiles;
+  std::vector<std::string> header = {"test", "ours", "peer", "ratio", "lowest", "highest"};
+  if (quartiles) header.push_back("middle half");
+  report::Table table(std::move(header));
+  for (const ComparedSeries& series : comparison.series) {
+    const Spread ratio = SpreadOf(series.ratios);
+    std::vector<std::string> row = {series.name,
+                                    FormatFixed(Median(series.ours), 1),
+                                    FormatFixed(Median(series.peer), 1),
+                                    FormatFixed(ratio.median, 2),
+                                    FormatFixed(ratio.lowest, 2),
+                                    FormatFixed(ratio.highest, 2)};
+    if (quartiles) {
+      row.push_back(FormatFixed(ratio.quarter, 2) + " to " + FormatFixed(ratio.three_quarter, 2));
+    }
+    table.AddRow(std::move(row));
+  }
+  std::string out = "\nBeside the peer, " + std::to_string(comparison.n_rounds) +
+                    (comparison.n_rounds == 1 ? " round" : " rounds by turns") +
+                    " (medians; ratios are within a round)\n" + table.ToString();
+  for (const std::string& name : comparison.only_ours) out += "only ours: " + name + "\n";
+  for (const std::string& name : comparison.only_peer) out += "only the peer's: " + name + "\n";
+  return out;
+}
+
+std::string LimitsText(const ThreadResult& result, uint64_t bytes_per_token) {
+  const double bandwidth = Median(result.bandwidths);
+  const kernels::Peaks& p = result.peaks.team;
+  return std::to_string(result.threads) + (result.threads == 1 ? " thread" : " threads") +
+         ": this machine reads " + FormatFixed(bandwidth * 1e-9, 1) + " GB/s, so " +
+         FormatFixed(bandwidth / static_cast<double>(bytes_per_token), 0) +
+         " tokens/s at most when answering; peaks int8 " + FormatFixed(p.int8_ops_per_s * 1e-9, 0) +
+         " GOP/s, bf16 " + FormatFixed(p.bf16_flops * 1e-9, 0) + ", f32 " +
+         FormatFixed(p.f32_flops * 1e-9, 0) + " GFLOP/s\n";
+}
+
+}  // namespace
+
+ordered_json BenchJson(const BenchReport& report) {
+  // The keys of the first thread count stand on top, so that one figure is easy to take.
+  ordered_json out = {{"model", report.model},
+                      {"isa", report.isa},
+                      {"cache_type", report.kv_type},
+                      {"bytes_per_token", report.bytes_per_token}};
+  for (const SeriesRuns& series : report.results.front().series) {
+    out[series.spec.Name()] = RunsJson(series.runs);
+  }
+  for (const ThreadResult& result : report.results) {
+    ordered_json row = {{"threads", result.threads}};
+    for (const SeriesRuns& series : result.series) row[series.spec.Name()] = RunsJson(series.runs);
+    row["read_bandwidth_gb_s"] = Median(result.bandwidths) * 1e-9;
+    const kernels::Peaks& peaks = result.peaks.team;
+    row["peaks"] = {{"int8_gops", peaks.int8_ops_per_s * 1e-9},
+                    {"bf16_gflops", peaks.bf16_flops * 1e-9},
+                    {"f32_gflops", peaks.f32_flops * 1e-9}};
+    out["runs"].push_back(std::move(row));
+  }
+  if (report.comparison) out["compare"] = ComparisonJson(*report.comparison);
+  return out;
+}
+
+std::string BenchText(const BenchReport& report) {
+  std::string out = report.model + ", " + report.isa + " kernels, " +
+                    FormatBytes(report.bytes_per_token) + " read a token\n";
+  report::Table table({"test", "threads", "tokens/s", "slowest", "fastest"});
+  for (const ThreadResult& result : report.results) {
+    for (const SeriesRuns& series : result.series) {
+      const Spread spread = SpreadOf(series.runs);
+      table.AddRow({series.spec.Name(), std::to_string(result.threads),
+                    FormatFixed(spread.median, 1), FormatFixed(spread.lowest, 1),
+                    FormatFixed(spread.highest, 1)});
+    }
+  }
+  out += table.ToString();
+  for (const ThreadResult& result : report.results) {
+    out += LimitsText(result, report.bytes_per_token);
+  }
+  if (report.comparison) out += ComparisonText(*report.comparison);
+  return out;
+}
+
+}  // namespace altteul::tools
