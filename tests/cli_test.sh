@@ -70,6 +70,25 @@ expect 2 'outside the vocabulary' "$altteul" tokenize random.gguf --ids 1,258
 expect 2 'synthetic' "$altteul" bench
 expect 2 'shapes are' "$altteul" bench --synthetic nothing:Q4_0
 expect 2 'already there' "$altteul" bench --synthetic smollm2-135m:Q4_0 --keep random.gguf
+expect 2 '-t 0: from 1 to' "$altteul" bench random.gguf -t 0
+expect 2 '-t -3: from 1 to' "$altteul" bench random.gguf -t -3
+expect 2 '-t names 2 twice' "$altteul" bench random.gguf -t 1,2,2
+expect 2 'nothing to measure' "$altteul" bench random.gguf -p 0 -n 0
+expect 2 '' "$altteul" bench random.gguf -p -1
+expect 2 '-n 18446744073709551615' "$altteul" bench random.gguf -n 18446744073709551615
+expect 2 '--batch 0: from 1 to' "$altteul" bench random.gguf --batch 1,0
+expect 2 '--batch' "$altteul" bench random.gguf --batch one
+expect 2 '--depth names 4 twice' "$altteul" bench random.gguf --depth 4,4
+expect 2 '--depth 99999999: from' "$altteul" bench random.gguf --depth 99999999
+expect 2 '-r 0: from 1' "$altteul" bench random.gguf -r 0
+expect 2 '--rounds 0: from 1' "$altteul" bench random.gguf --rounds 0
+expect 2 'ends in .html' "$altteul" bench random.gguf --html random.gguf
+expect 3 'no_such_folder' "$altteul" bench random.gguf --html no_such_folder/x.html
+expect 2 'one number of threads' "$altteul" bench random.gguf -t 1,2 --compare true
+expect 2 'exit code 3' "$altteul" bench random.gguf -p 2 -n 2 -r 1 -t 1 --compare 'exit 3'
+expect 2 'no JSON' "$altteul" bench random.gguf -p 2 -n 2 -r 1 -t 1 --compare 'echo fast'
+expect 2 'nothing to compare: we measure tg2, the peer pp512' \
+  "$altteul" bench random.gguf -p 0 -n 2 -r 1 -t 1 --compare 'echo "{\"pp512\": 3}"'
 expect 2 'no token that begins' "$altteul" run nobos.gguf -p ''
 expect 2 'less than one chunk' "$altteul" eval random.gguf --text text.txt -c 20000
 expect 1 'no tokenizer' "$altteul" run notext.gguf -p x
@@ -174,6 +193,14 @@ one_json_line
 says '"chunks":2,"scored_tokens":62'
 expect 0 '' "$altteul" bench random.gguf -p 8 -n 4 -r 1 -t 1,2 --json
 one_json_line
+expect 0 '' "$altteul" bench random.gguf -p 8 -n 4 -r 1 -t 1 --batch 1,3 --depth 0,20 --html roof.html
+says '^tg4x3@d20 '
+says '^pp8@d20 '
+grep -q '</svg>' roof.html && grep -q 'tg4x3@d20' roof.html || fail "the roofline page"
+expect 0 'warning: the peer says it used 2 threads' "$altteul" bench random.gguf -p 8 -n 4 -r 1 -t 1 \
+  --rounds 2 --compare "'$altteul' bench random.gguf -p 0 -n 4 -r 1 -t 2 --batch 1,2 --json" --json
+one_json_line
+says '"compare":.*"rounds":2,"series":\{"tg4":.*"ratio":.*"only_ours":\["pp8"\],"only_peer":\["tg4x2"\]'
 expect 0 '' "$altteul" doctor --json
 one_json_line
 expect 0 '' "$altteul" compress random.gguf small.gguf --type Q8_0 --json

@@ -91,6 +91,7 @@ TEST(BenchCompareTest, APeerThatFailsIsToldWithItsExitCode) {
 TEST(BenchCompareTest, TheTableShowsQuartilesFromFourRoundsOn) {
   BenchReport report;
   report.bytes_per_token = 10;
+  report.work = {{.ops = 80, .weight_bytes = 40, .kv_bytes = 0, .tokens = 8}};
   report.results.push_back({.threads = 2,
                             .series = {{.spec = *ParseSeriesName("tg8"), .runs = {30}}},
                             .bandwidths = {1e9},

@@ -9,11 +9,17 @@ namespace {
 
 using nlohmann::ordered_json;
 
-// Quartiles of fewer values are only the values themselves.
-constexpr size_t kRoundsForQuartiles = 4;
-
 ordered_json RunsJson(const std::vector<double>& runs) {
   return {{"median", Median(runs)}, {"all", runs}};
+}
+
+ordered_json SeriesJson(const ThreadResult& result, size_t i, const std::vector<SeriesWork>& work) {
+  ordered_json out = RunsJson(result.series[i].runs);
+  const ReachedRates rates = RatesOf(work[i], Median(result.series[i].runs));
+  out["gop_s"] = rates.ops_per_s * 1e-9;
+  out["gb_s"] = rates.bytes_per_s * 1e-9;
+  out["ops_per_byte"] = work[i].intensity();
+  return out;
 }
 
 ordered_json ComparisonJson(const Comparison& comparison) {
@@ -75,18 +81,29 @@ std::string LimitsText(const ThreadResult& result, uint64_t bytes_per_token) {
 
 }  // namespace
 
+ReachedRates RatesOf(const SeriesWork& work, double tokens_per_s) {
+  const double runs_per_s = tokens_per_s / work.tokens;
+  return {.ops_per_s = work.ops * runs_per_s, .bytes_per_s = work.bytes() * runs_per_s};
+}
+
 ordered_json BenchJson(const BenchReport& report) {
-  // The keys of the first thread count stand on top, so that one figure is easy to take.
   ordered_json out = {{"model", report.model},
+                      {"version", report.version},
+                      {"command", report.command},
+                      {"processor", report.processor},
                       {"isa", report.isa},
                       {"cache_type", report.kv_type},
                       {"bytes_per_token", report.bytes_per_token}};
-  for (const SeriesRuns& series : report.results.front().series) {
-    out[series.spec.Name()] = RunsJson(series.runs);
+  // The keys of the first thread count stand on top, so that one figure is easy to take.
+  const ThreadResult& first = report.results.front();
+  for (size_t i = 0; i < first.series.size(); ++i) {
+    out[first.series[i].spec.Name()] = SeriesJson(first, i, report.work);
   }
   for (const ThreadResult& result : report.results) {
     ordered_json row = {{"threads", result.threads}};
-    for (const SeriesRuns& series : result.series) row[series.spec.Name()] = RunsJson(series.runs);
+    for (size_t i = 0; i < result.series.size(); ++i) {
+      row[result.series[i].spec.Name()] = SeriesJson(result, i, report.work);
+    }
     row["read_bandwidth_gb_s"] = Median(result.bandwidths) * 1e-9;
     const kernels::Peaks& peaks = result.peaks.team;
     row["peaks"] = {{"int8_gops", peaks.int8_ops_per_s * 1e-9},
@@ -101,13 +118,16 @@ ordered_json BenchJson(const BenchReport& report) {
 std::string BenchText(const BenchReport& report) {
   std::string out = report.model + ", " + report.isa + " kernels, " +
                     FormatBytes(report.bytes_per_token) + " read a token\n";
-  report::Table table({"test", "threads", "tokens/s", "slowest", "fastest"});
+  report::Table table({"test", "threads", "tokens/s", "slowest", "fastest", "GB/s", "GOP/s"});
   for (const ThreadResult& result : report.results) {
-    for (const SeriesRuns& series : result.series) {
+    for (size_t i = 0; i < result.series.size(); ++i) {
+      const SeriesRuns& series = result.series[i];
       const Spread spread = SpreadOf(series.runs);
+      const ReachedRates rates = RatesOf(report.work[i], spread.median);
       table.AddRow({series.spec.Name(), std::to_string(result.threads),
                     FormatFixed(spread.median, 1), FormatFixed(spread.lowest, 1),
-                    FormatFixed(spread.highest, 1)});
+                    FormatFixed(spread.highest, 1), FormatFixed(rates.bytes_per_s * 1e-9, 1),
+                    FormatFixed(rates.ops_per_s * 1e-9, 0)});
     }
   }
   out += table.ToString();

@@ -11,6 +11,7 @@
 #include "kernels/probes.h"
 #include "tools/bench_compare.h"
 #include "tools/peer_report.h"
+#include "tools/series_work.h"
 
 namespace altteul::tools {
 
@@ -23,13 +24,27 @@ struct ThreadResult {
 };
 
 struct BenchReport {
-  std::string model;  ///< as the user named it
+  std::string model;      ///< as the user named it
+  std::string command;    ///< that gives this report again
+  std::string version;    ///< of the program
+  std::string processor;  ///< of the machine
   std::string isa;
   std::string kv_type;
   uint64_t bytes_per_token = 0;  ///< of weights, when one token is computed
+  std::vector<SeriesWork> work;  ///< of each series, in the order of results[i].series
   std::vector<ThreadResult> results;
   std::optional<Comparison> comparison;
 };
+
+/// What a median of tokens a second means in operations and bytes.
+struct ReachedRates {
+  double ops_per_s = 0;
+  double bytes_per_s = 0;
+};
+ReachedRates RatesOf(const SeriesWork& work, double tokens_per_s);
+
+/// From this many rounds on a comparison shows quartiles: of fewer they are the values themselves.
+inline constexpr size_t kRoundsForQuartiles = 4;
 
 nlohmann::ordered_json BenchJson(const BenchReport& report);
 std::string BenchText(const BenchReport& report);

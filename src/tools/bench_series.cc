@@ -15,10 +15,6 @@ using engine::KvCache;
 using engine::SequenceInput;
 using text::TokenId;
 
-constexpr size_t kChunkRows = 512;
-
-// Sequences that answer together begin with different prompts of this length, so that they do not
-// all attend to nothing.
 constexpr size_t kShortPrompt = 8;
 
 // What RandomTokens() numbers its streams by: fills by their sequence, then these.
@@ -49,21 +45,20 @@ Result<std::unique_ptr<SeriesRunner>> SeriesRunner::Create(const model::Model& m
     context = std::max(context, room.context);
     most_rows = std::max(most_rows, spec.sequences);
   }
-  most_rows = std::max(most_rows, std::min(kChunkRows, context));
+  most_rows = std::max(most_rows, std::min(kPassTokens, context));
   ALT_ASSIGN_OR_RETURN(auto forward, Forward::Create(model, kernels, team, most_rows, context));
   std::unique_ptr<SeriesRunner> runner(new SeriesRunner(clock, std::move(forward)));
   for (const auto& [depth, room] : rooms) {
     for (size_t i = 0; i < room.sequences; ++i) {
       ALT_ASSIGN_OR_RETURN(KvCache cache,
                            KvCache::Create(model.config, kv, room.context,
-                                           std::min(kChunkRows, runner->forward_->max_rows())));
+                                           std::min(kPassTokens, runner->forward_->max_rows())));
       runner->sequences_[depth].push_back({.cache = std::move(cache)});
     }
   }
   return runner;
 }
 
-/// Positions that a sequence holds when the clock starts.
 size_t SeriesRunner::StartOf(const SeriesSpec& spec) {
   return spec.depth == 0 && spec.sequences > 1 ? kShortPrompt : spec.depth;
 }

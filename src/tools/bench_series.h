@@ -16,8 +16,15 @@
 
 namespace altteul::tools {
 
+/// Rows of one sequence that a pass computes at most; llama.cpp's n_ubatch.
+inline constexpr size_t kPassTokens = 512;
+
 class SeriesRunner {
  public:
+  /// Positions that each sequence holds when the clock starts. Sequences that answer together begin
+  /// with different prompts of a few tokens, so that they do not all attend to nothing.
+  static size_t StartOf(const SeriesSpec& spec);
+
   /// @param model, kernels, team, clock  must outlive the result
   /// @param specs  all that will be measured: memory for it is taken here
   /// @return kOutOfMemory; kInvalidArgument for a depth that no cache can hold
@@ -39,7 +46,6 @@ class SeriesRunner {
   };
 
   SeriesRunner(const Clock& clock, std::unique_ptr<engine::Forward> forward);
-  static size_t StartOf(const SeriesSpec& spec);
   Status Rewind(Sequence& sequence, size_t index, size_t start);
   Status Run(std::span<const engine::SequenceInput> inputs);
   Status AnswerTogether(std::span<Sequence> sequences, size_t n_tokens);

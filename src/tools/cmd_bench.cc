@@ -6,20 +6,26 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/machine.h"
+#include "formats/atomic_file.h"
 #include "kernels/probes.h"
 #include "tools/bench_compare.h"
 #include "tools/bench_output.h"
 #include "tools/bench_series.h"
 #include "tools/command.h"
 #include "tools/json_output.h"
+#include "tools/roofline_page.h"
 #include "tools/runtime.h"
+#include "tools/series_work.h"
 #include "tools/synthetic_model.h"
+#include "tools/version.h"
 
 namespace altteul::tools {
 namespace {
@@ -83,6 +89,7 @@ class BenchCommand : public Command {
                    "where to keep the synthetic model (default: removed afterwards)");
     app.add_option("--ctk,--cache-type", kv_type_, "KV cache: f32, f16, q8_0 (-ctk)")
         ->capture_default_str();
+    app.add_option("--html", html_, "also write a page with the roofline chart, NAME.html");
     app.add_flag("--json", json_, "one JSON object");
   }
 
@@ -117,6 +124,10 @@ class BenchCommand : public Command {
     if (!keep_.empty() && std::filesystem::exists(keep_, error)) {
       return Senseless(keep_ + ": is already there; give another name");
     }
+    // Measuring may take hours, and a mistyped name must not cost a model.
+    if (!html_.empty() && !html_.ends_with(".html")) {
+      return Senseless("--html " + html_ + ": the name of a page ends in .html");
+    }
     if (request_.n_prompt == 0 && request_.n_answer == 0) {
       return Senseless("-p 0 and -n 0 leave nothing to measure");
     }
@@ -135,8 +146,15 @@ class BenchCommand : public Command {
 
   Status MeasureAndPrint(const std::string& path) {
     BenchReport report;
-    report.model = path;
+    report.model = synthetic_.empty() ? path : "random weights, " + synthetic_;
+    report.command = CommandLine();
+    report.version = std::string(ProgramVersion());
+    report.processor = CpuModelName();
     report.kv_type = kv_type_;
+    std::optional<formats::AtomicFile> page;  // opened now: a wrong folder is told at once
+    if (!html_.empty()) {
+      ALT_ASSIGN_OR_RETURN(page, formats::AtomicFile::Create(html_));
+    }
     for (const int threads : threads_) {
       ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime({.threads = threads}));
       ALT_ASSIGN_OR_RETURN(const auto model, Load(path, *runtime, kernels::Precision::kFast));
@@ -144,12 +162,48 @@ class BenchCommand : public Command {
       report.bytes_per_token = BytesReadPerToken(*model);
       ALT_RETURN_IF_ERROR(MeasureThreads(*model, *runtime, &report));
     }
+    if (page) {
+      const std::string html = RooflineHtml(report);
+      ALT_RETURN_IF_ERROR(page->Write(std::as_bytes(std::span(html))));
+      ALT_RETURN_IF_ERROR(page->Commit());
+    }
     if (json_) {
       PrintJson(BenchJson(report));
     } else {
       std::printf("%s", BenchText(report).c_str());
     }
     return Status();
+  }
+
+  /// What gives this report again. Threads are left out where the machine decides.
+  std::string CommandLine() const {
+    const auto list = [](const char* flag, const auto& values) {
+      std::string out;
+      for (const auto value : values) out += (out.empty() ? "" : ",") + std::to_string(value);
+      return " " + std::string(flag) + " " + out;
+    };
+    std::string line = "altteul bench ";
+    line += synthetic_.empty() ? Quoted(model_) : "--synthetic " + Quoted(synthetic_);
+    line += " -p " + std::to_string(request_.n_prompt) + " -n " + std::to_string(request_.n_answer);
+    line += list("--batch", request_.batches) + list("--depth", request_.depths);
+    if (threads_.front() != 0) line += list("-t", threads_);
+    line += " -r " + std::to_string(repetitions_) + " -ctk " + kv_type_;
+    if (!compare_.empty()) {
+      line += " --rounds " + std::to_string(rounds_) + " --compare " + Quoted(compare_);
+    }
+    return line;
+  }
+
+  /// As a shell takes it for one word.
+  static std::string Quoted(const std::string& word) {
+    const auto plain = [](char c) {
+      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+             std::string_view("_-./:,+=@").find(c) != std::string_view::npos;
+    };
+    if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
+    std::string out = "'";
+    for (const char c : word) out += c == '\'' ? "'\\''" : std::string(1, c);
+    return out + "'";
   }
 
   // Every matrix once, but of a separate embedding only one row.
@@ -164,6 +218,8 @@ class BenchCommand : public Command {
     result.threads = runtime.team->size();
     const std::vector<SeriesSpec> specs = PlanSeries(request_);
     for (const SeriesSpec& spec : specs) result.series.push_back({.spec = spec, .runs = {}});
+    report->work.clear();  // the same for every number of threads
+    for (const SeriesSpec& spec : specs) report->work.push_back(WorkOf(model, kv_, spec));
     WarnOfDepth(model, specs);
     ALT_ASSIGN_OR_RETURN(
         const auto runner,
@@ -226,7 +282,7 @@ class BenchCommand : public Command {
                  ours);
   }
 
-  std::string model_, synthetic_, keep_, compare_;
+  std::string model_, synthetic_, keep_, compare_, html_;
   std::string kv_type_ = "f16";
   kernels::KvType kv_ = kernels::KvType::kF16;
   SeriesRequest request_;

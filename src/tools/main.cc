@@ -16,6 +16,7 @@
 #include "tools/command.h"
 #include "tools/exit_codes.h"
 #include "tools/interrupt.h"
+#include "tools/version.h"
 
 namespace altteul::tools {
 namespace {
@@ -71,7 +72,7 @@ int Main(int argc, char** argv) {
       "Altteul: make an open language model smaller, run it on the machine at hand, and see what "
       "was lost.");
   app.name("altteul");
-  app.set_version_flag("--version", "altteul 0.1.0");
+  app.set_version_flag("--version", "altteul " + std::string(ProgramVersion()));
   app.require_subcommand(1);
 
   std::unique_ptr<Command> commands[] = {MakeRun(),  MakeShow(),  MakeTokenize(), MakeCompress(),
