@@ -95,7 +95,8 @@ TEST(BenchCompareTest, TheTableShowsQuartilesFromFourRoundsOn) {
   report.results.push_back({.threads = 2,
                             .series = {{.spec = *ParseSeriesName("tg8"), .runs = {30}}},
                             .bandwidths = {1e9},
-                            .peaks = {}});
+                            .peaks = {},
+                            .layers = {}});
   double speed = 10;
   const Turn ours = []() -> Result<PeerReport> { return Report("tg8", {40}); };
   const Turn peer = [&]() -> Result<PeerReport> { return Report("tg8", {speed += 10}); };

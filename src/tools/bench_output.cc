@@ -109,6 +109,15 @@ ordered_json BenchJson(const BenchReport& report) {
     row["peaks"] = {{"int8_gops", peaks.int8_ops_per_s * 1e-9},
                     {"bf16_gflops", peaks.bf16_flops * 1e-9},
                     {"f32_gflops", peaks.f32_flops * 1e-9}};
+    for (const LayerRate& layer : result.layers) {
+      row["layers"].push_back({{"kind", layer.kind},
+                               {"type", layer.type},
+                               {"rows", layer.n_rows},
+                               {"seconds", layer.seconds},
+                               {"gop_s", layer.ops / layer.seconds * 1e-9},
+                               {"gb_s", layer.bytes / layer.seconds * 1e-9},
+                               {"ops_per_byte", layer.intensity()}});
+    }
     out["runs"].push_back(std::move(row));
   }
   if (report.comparison) out["compare"] = ComparisonJson(*report.comparison);

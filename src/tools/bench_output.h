@@ -10,6 +10,7 @@
 
 #include "kernels/probes.h"
 #include "tools/bench_compare.h"
+#include "tools/layer_rates.h"
 #include "tools/peer_report.h"
 #include "tools/series_work.h"
 
@@ -21,6 +22,7 @@ struct ThreadResult {
   std::vector<SeriesRuns> series;
   std::vector<double> bandwidths;  ///< [bytes/s] read, measured once a turn
   kernels::MeasuredPeaks peaks;
+  std::vector<LayerRate> layers;  ///< measured for a roofline only
 };
 
 struct BenchReport {

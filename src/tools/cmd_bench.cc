@@ -21,6 +21,7 @@
 #include "tools/bench_series.h"
 #include "tools/command.h"
 #include "tools/json_output.h"
+#include "tools/layer_rates.h"
 #include "tools/roofline_page.h"
 #include "tools/runtime.h"
 #include "tools/series_work.h"
@@ -239,8 +240,27 @@ class BenchCommand : public Command {
       report->comparison->command = compare_;
     }
     result.peaks = kernels::MeasurePeaks(*runtime.team, runtime.clock, runtime.kernels->name);
+    if (!html_.empty()) {
+      ALT_ASSIGN_OR_RETURN(result.layers, MeasureLayerRates(model, runtime, specs));
+    }
     report->results.push_back(std::move(result));
     return Status();
+  }
+
+  /// Each kind of linear layer at the numbers of rows that the series' passes have.
+  static Result<std::vector<LayerRate>> MeasureLayerRates(const model::Model& model,
+                                                          Runtime& runtime,
+                                                          const std::vector<SeriesSpec>& specs) {
+    std::set<size_t> row_counts;
+    size_t most_head_rows = 1;
+    for (const SeriesSpec& spec : specs) {
+      const bool prompt = spec.kind == SeriesSpec::Kind::kPrompt;
+      row_counts.insert(prompt ? std::min(spec.tokens, kPassTokens) : spec.sequences);
+      most_head_rows = std::max(most_head_rows, spec.sequences);
+    }
+    const std::vector<size_t> ascending(row_counts.begin(), row_counts.end());
+    return MeasureLayers(model, *runtime.kernels, *runtime.team, runtime.clock, ascending,
+                         most_head_rows);
   }
 
   /// All series, a warming run and the counted ones, by turns; then what memory gave meanwhile.

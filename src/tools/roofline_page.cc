@@ -57,6 +57,17 @@ SvgChart RooflineChart(const BenchReport& report, const ThreadResult& result) {
     const bool prompt = series.spec.kind == SeriesSpec::Kind::kPrompt;
     (prompt ? prompts : answers).push_back(std::move(mark));
   }
+  std::vector<ChartMark> layers;
+  for (const LayerRate& layer : result.layers) {
+    const double gops = layer.ops / layer.seconds * 1e-9;
+    low = std::min(low, layer.intensity());
+    high = std::max(high, layer.intensity());
+    layers.push_back({.at = {layer.intensity(), gops},
+                      .label = {},
+                      .tooltip = layer.kind + " (" + layer.type + "), " +
+                                 std::to_string(layer.n_rows) + " rows: " + FormatFixed(gops, 1) +
+                                 " GOP/s"});
+  }
   const double bandwidth = Median(result.bandwidths);
   const kernels::Peaks& peaks = result.peaks.team;
   AddRoof("int8 products", peaks.int8_ops_per_s, bandwidth, low / 2, high * 2, &chart);
@@ -68,7 +79,26 @@ SvgChart RooflineChart(const BenchReport& report, const ThreadResult& result) {
   if (!prompts.empty()) {
     chart.AddMarks("prompts: median, with slowest and fastest run", std::move(prompts));
   }
+  if (!layers.empty()) chart.AddMarks("kinds of linear layers alone", std::move(layers));
   return chart;
+}
+
+void AddLayerTable(const ThreadResult& result, HtmlPage* page) {
+  if (result.layers.empty()) return;
+  const double bandwidth = Median(result.bandwidths);
+  std::vector<std::vector<std::string>> rows;
+  for (const LayerRate& layer : result.layers) {
+    rows.push_back({layer.kind, layer.type, std::to_string(layer.n_rows),
+                    FormatFixed(layer.seconds * 1e6, 1), FormatFixed(layer.intensity(), 1),
+                    FormatFixed(layer.ops / layer.seconds * 1e-9, 1),
+                    FormatFixed(layer.bytes / layer.seconds * 1e-9, 1),
+                    FormatFixed(100.0 * layer.bytes / layer.seconds / bandwidth, 1) + " %"});
+  }
+  page->AddParagraph(
+      "The linear layers alone: all layers of a kind one after the other, products only.");
+  page->AddTable({"layers", "type", "rows", "microseconds", "operations a byte", "GOP/s", "GB/s",
+                  "of read bandwidth"},
+                 rows);
 }
 
 void AddSeriesTable(const BenchReport& report, const ThreadResult& result, HtmlPage* page) {
@@ -83,7 +113,7 @@ void AddSeriesTable(const BenchReport& report, const ThreadResult& result, HtmlP
                     std::to_string(result.series[i].runs.size()), FormatFixed(work.intensity(), 1),
                     FormatFixed(rates.ops_per_s * 1e-9, 1),
                     FormatFixed(rates.bytes_per_s * 1e-9, 1),
-                    FormatFixed(100.0 * rates.bytes_per_s / bandwidth, 0) + " %"});
+                    FormatFixed(100.0 * rates.bytes_per_s / bandwidth, 1) + " %"});
   }
   page->AddTable({"series", "tokens/s", "slowest", "fastest", "runs", "operations a byte", "GOP/s",
                   "GB/s", "of read bandwidth"},
@@ -149,6 +179,7 @@ std::string RooflineHtml(const BenchReport& report) {
         "code; int8 products are the roof of weights of 8 bits and fewer, bf16 of F16 and BF16.");
     AddMachine(result, &page);
     AddSeriesTable(report, result, &page);
+    AddLayerTable(result, &page);
   }
   page.AddParagraph(
       "pp512 is a prompt of 512 tokens in one pass, tg128 an answer of 128 one by one, x8 eight "

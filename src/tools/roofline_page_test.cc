@@ -19,6 +19,8 @@ BenchReport Report() {
   // One run of the prompt: 512 * 0.2 GOP from 0.1 GB; of the answer 128 * 0.2 GOP from 12.8 GB.
   report.work = {{.ops = 102.4e9, .weight_bytes = 0.1e9, .kv_bytes = 0, .tokens = 512},
                  {.ops = 25.6e9, .weight_bytes = 12e9, .kv_bytes = 0.8e9, .tokens = 128}};
+  result.layers = {
+      {.kind = "down", .type = "Q4_0", .n_rows = 8, .ops = 60e6, .bytes = 2e6, .seconds = 1e-4}};
   report.results = {result};
   return report;
 }
@@ -35,8 +37,9 @@ TEST(RooflinePageTest, ShowsEverySeriesBesideTheRoofs) {
   const std::string html = RooflineHtml(Report());
   for (const char* part :
        {"int8 products: 900 G/s, flat from 30 operations a byte", "f32 products: 200 G/s",
-        "no such instruction", "tg128: 200.0 tokens/s, 40.0 GOP/s, 20.0 GB/s", "67 %",
-        "1024.0</td>", "2 threads"}) {
+        "no such instruction", "tg128: 200.0 tokens/s, 40.0 GOP/s, 20.0 GB/s", "66.7 %",
+        "1024.0</td>", "2 threads", "down (Q4_0), 8 rows: 600.0 GOP/s",
+        "<td class=\"n\">100.0</td>"}) {
     EXPECT_NE(html.find(part), std::string::npos) << part;
   }
   EXPECT_EQ(html.find("bf16 products: "), std::string::npos) << "a roof that is not there";
