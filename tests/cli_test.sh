@@ -249,6 +249,20 @@ grep -q 'Interrupted' err || fail "an interruption is told"
 [ -z "$(tail -c 1 out)" ] || fail "the cut output ends with a newline"
 with_signal TERM "$altteul" run endless.gguf -p x --temp 0 -c 1000000
 
+# A peer that is being measured ends with us.
+checks=$((checks + 1))
+env --default-signal=INT,TERM "$altteul" bench random.gguf -p 2 -n 2 -r 1 -t 1 \
+  --compare 'echo $$ >peer.tmp; mv peer.tmp peer; exec sleep 60' >out 2>err </dev/null &
+process=$!
+for _ in $(seq 200); do
+  [ -s peer ] && break
+  sleep 0.02
+done
+kill -s TERM "$process"
+wait "$process"
+[ $? -eq 143 ] || fail "TERM while a peer is measured"
+kill -0 "$(cat peer)" 2>/dev/null && fail "the peer goes on without us"
+
 # --- a disk or a reader that is gone
 checks=$((checks + 2))
 "$altteul" show random.gguf >/dev/full 2>err
