@@ -13,6 +13,9 @@
 #include "engine/forward.h"
 #include "engine/kv_cache.h"
 #include "engine/sampler.h"
+#include "engine/speculation_pace.h"
+#include "engine/speculator.h"
+#include "tensor/buffer.h"
 #include "text/tokenizer.h"
 
 namespace altteul::engine {
@@ -21,6 +24,9 @@ struct GenerateOptions {
   size_t max_tokens = 0;          ///< 0: until the model ends its turn or the context is full
   bool ignore_end = false;        ///< go on behind end-of-turn tokens
   std::vector<std::string> stop;  ///< texts that end the answer; they are not part of it
+  /// Guesses tokens, so that a pass may give several; never changes them. May be null. It serves
+  /// this session only.
+  Speculator* speculator = nullptr;
 };
 
 enum class FinishReason { kEndOfTurn, kStopText, kMaxTokens, kContextFull, kCancelled };
@@ -32,6 +38,8 @@ struct Generated {
   size_t prompt_tokens = 0;  ///< that were computed in this call
   double prompt_seconds = 0;
   double answer_seconds = 0;
+  size_t proposed_tokens = 0;  ///< that were computed on a speculator's word
+  size_t accepted_tokens = 0;   ///< of these came true
 };
 
 /// Not thread-safe; `forward` is used by one session at a time.
@@ -61,16 +69,36 @@ class Session {
   /// @param go_on  asked between passes; when it says no, the rest stays pending. May be empty
   /// @return kCancelled when go_on said no
   Status Prefill(const std::function<bool()>& go_on = {});
-  std::span<float> logits() { return logits_; }  ///< [vocabulary]
+  std::span<float> logits() { return LogitsOf(row_, 1); }  ///< [vocabulary]
 
  private:
-  Session(Forward& forward, const Clock& clock, KvCache cache);
+  class AnswerText;
+
+  Session(Forward& forward, const Clock& clock, KvCache cache, Buffer logits);
+
+  Status ReadPrompt(const GenerateOptions& options, const std::function<bool()>& go_on,
+                    Generated* result);
+  Result<bool> Step(const GenerateOptions& options, Sampler& sampler, AnswerText& text,
+                    Generated* result);
+  Status Advance(const GenerateOptions& options, Generated* result);
+  Status Guess(const GenerateOptions& options, const Generated& result);
+  void DropGuesses(Speculator* speculator, bool refuted);
+  Status ReserveRows(size_t n_rows);
+  std::span<float> LogitsOf(size_t first, size_t count);
 
   Forward* forward_;
   const Clock* clock_;
   KvCache cache_;
-  std::vector<text::TokenId> history_;  // cache_.length() of them are computed
-  std::vector<float> logits_;
+  // cache_.length() of them are computed; while guesses are pending, the cache holds those too.
+  std::vector<text::TokenId> history_;
+  Buffer logits_;   // f32 [rows of a pass that answers, vocabulary]
+  size_t row_ = 0;  // the row behind the last computed token of the history
+
+  // The last pass of an answer while some of its guesses may still come true: the history's last
+  // token, then guesses. Those up to pass_[row_] came true. Else empty.
+  std::vector<text::TokenId> pass_;
+  std::vector<float> chances_;  // [speculator's longest]
+  SpeculationPace pace_;
 };
 
 }  // namespace altteul::engine

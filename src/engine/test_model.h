@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -71,6 +72,7 @@ struct TestModelOptions {
   uint32_t context = 512;  ///< what the file says the model was trained for
   bool add_bos = false;
   bool tokenizer = true;
+  bool swap_a_and_b = false;  ///< 'a' and 'b' have each other's token ids
   std::string chat_template;
   float perturb = 0;  ///< added to every weight, times a normal number of another stream
   /// Not empty: a scripted model, each token followed by the next. All different.
@@ -143,6 +145,7 @@ class TestModelWriter {
     for (int byte = 0; byte < 256; ++byte) {
       tokens.push_back(text::ByteLetter(static_cast<uint8_t>(byte)));
     }
+    if (options_.swap_a_and_b) std::swap(tokens['a'], tokens['b']);
     tokens.push_back("<bos>");
     tokens.push_back("<eos>");
     std::vector<int32_t> kinds(256, 1);
