@@ -18,6 +18,7 @@
 #include "tools/interrupt.h"
 #include "tools/json_output.h"
 #include "tools/runtime.h"
+#include "tools/speculation.h"
 
 namespace altteul::tools {
 namespace {
@@ -72,6 +73,7 @@ class RunCommand : public Command {
         ->capture_default_str();
     app.add_flag("--json", json_, "one JSON object with text and ids");
     AddSamplerOptions(app);
+    speculation_.AddTo(app);
     compute_.AddTo(app);
   }
 
@@ -91,6 +93,11 @@ class RunCommand : public Command {
     ALT_RETURN_IF_ERROR(ParseLogitBias());
     ALT_ASSIGN_OR_RETURN(engine::Sampler sampler,
                          engine::Sampler::Create(sampler_, model->config.vocabulary));
+    ALT_ASSIGN_OR_RETURN(
+        const Speculation speculation,
+        MakeSpeculation(speculation_, *model, *runtime,
+                        {.kv_type = kv_type, .context = context, .sampler = sampler_}));
+    generate_.speculator = speculation.speculator.get();
     if (!file_.empty()) {
       ALT_ASSIGN_OR_RETURN(prompt_, ReadTextFile(file_));
     }
@@ -151,6 +158,7 @@ class RunCommand : public Command {
     for (const std::string& stop : generate_.stop) {
       if (stop.empty()) return Status(ErrorCode::kInvalidArgument, "--stop with an empty text");
     }
+    ALT_RETURN_IF_ERROR(speculation_.Check());
     generate_.max_tokens = n_predict_ < 0 ? 0 : static_cast<size_t>(n_predict_);
     return Status();
   }
@@ -213,6 +221,8 @@ class RunCommand : public Command {
                  {"prompt_tokens", answer.prompt_tokens},
                  {"prompt_seconds", answer.prompt_seconds},
                  {"answer_seconds", answer.answer_seconds},
+                 {"proposed_tokens", answer.proposed_tokens},
+                 {"accepted_tokens", answer.accepted_tokens},
                  {"memory",
                   {{"peak_resident_bytes", PeakResidentBytes()},
                    {"weight_bytes", model.weights.resting_bytes},
@@ -241,16 +251,21 @@ class RunCommand : public Command {
 
   void PrintStatistics(const Generated& answer, const Session& session,
                        const model::Model& model) const {
-    std::fprintf(stderr,
-                 "prompt %zu tokens, %.1f tokens/s; answer %zu tokens, %.1f tokens/s; memory %s at "
-                 "most (weights %s, KV %s)\n",
-                 answer.prompt_tokens,
-                 static_cast<double>(answer.prompt_tokens) / std::max(1e-9, answer.prompt_seconds),
-                 answer.ids.size(),
-                 static_cast<double>(answer.ids.size()) / std::max(1e-9, answer.answer_seconds),
-                 FormatBytes(PeakResidentBytes()).c_str(),
-                 FormatBytes(model.weights.resting_bytes).c_str(),
-                 FormatBytes(session.kv_bytes()).c_str());
+    std::string guesses;
+    if (generate_.speculator != nullptr) {
+      guesses = std::to_string(answer.proposed_tokens) + " tokens proposed, " +
+                std::to_string(answer.accepted_tokens) + " accepted; ";
+    }
+    std::fprintf(
+        stderr,
+        "prompt %zu tokens, %.1f tokens/s; answer %zu tokens, %.1f tokens/s; %smemory %s at "
+        "most (weights %s, KV %s)\n",
+        answer.prompt_tokens,
+        static_cast<double>(answer.prompt_tokens) / std::max(1e-9, answer.prompt_seconds),
+        answer.ids.size(),
+        static_cast<double>(answer.ids.size()) / std::max(1e-9, answer.answer_seconds),
+        guesses.c_str(), FormatBytes(PeakResidentBytes()).c_str(),
+        FormatBytes(model.weights.resting_bytes).c_str(), FormatBytes(session.kv_bytes()).c_str());
     if (answer.reason == FinishReason::kContextFull) {
       std::fprintf(stderr, "the context of %zu tokens is full; -c gives more\n", session.context());
     }
@@ -342,6 +357,7 @@ class RunCommand : public Command {
   bool raw_ = false, json_ = false;
   engine::SamplerOptions sampler_;
   engine::GenerateOptions generate_;
+  SpeculationOptions speculation_;
   ComputeOptions compute_;
 };
 

@@ -1,0 +1,53 @@
+#include "tools/speculation.h"
+
+#include <utility>
+
+#include "engine/prompt_lookup.h"
+
+namespace altteul::tools {
+namespace {
+
+constexpr size_t kMostAhead = 64;  // rows whose logits are kept
+constexpr size_t kDraftRows = 512;
+
+}  // namespace
+
+void SpeculationOptions::AddTo(CLI::App& app) {
+  auto* lookup_flag =
+      app.add_flag("--lookup{16}", lookup,
+                   "guess from what followed the same words before, up to 16 tokens ahead, or N "
+                   "with --lookup=N; faster where the answer copies, never another answer");
+  app.add_option("--draft", draft,
+                 "guess with this smaller model of the same vocabulary; never another answer")
+      ->excludes(lookup_flag);
+  app.add_option("--draft-max", draft_max, "most tokens that the draft is ahead")
+      ->check(CLI::Range(size_t{1}, kMostAhead))
+      ->capture_default_str();
+}
+
+Status SpeculationOptions::Check() const {
+  if (lookup <= kMostAhead) return Status();
+  return Status(ErrorCode::kInvalidArgument, "--lookup=" + std::to_string(lookup) +
+                                                 ", allowed is 1 to " + std::to_string(kMostAhead) +
+                                                 ", 0 is off");
+}
+
+Result<Speculation> MakeSpeculation(const SpeculationOptions& options, const model::Model& target,
+                                    Runtime& runtime, const engine::DraftOptions& draft_options) {
+  Speculation made;
+  if (options.lookup != 0) {
+    made.speculator = std::make_unique<engine::PromptLookup>(options.lookup);
+  } else if (!options.draft.empty()) {
+    ALT_ASSIGN_OR_RETURN(made.draft_model, Load(options.draft, runtime, kernels::Precision::kFast));
+    ALT_ASSIGN_OR_RETURN(made.draft_forward,
+                         engine::Forward::Create(*made.draft_model, *runtime.kernels, *runtime.team,
+                                                 kDraftRows, draft_options.context));
+    engine::DraftOptions drafting = draft_options;
+    drafting.longest = options.draft_max;
+    ALT_ASSIGN_OR_RETURN(made.speculator,
+                         engine::DraftModel::Create(*made.draft_forward, target, drafting));
+  }
+  return made;
+}
+
+}  // namespace altteul::tools
