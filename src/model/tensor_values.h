@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,8 @@
 namespace altteul::model {
 
 /// All `n` values of a tensor in f32.
-/// @return kCorruptFile when it has another size or a type that is no weight
+/// @return kCorruptFile when it has another size, a type that is no weight, or a value that is not
+///         finite
 inline Result<std::vector<float>> ReadVector(const TensorView& view, size_t n,
                                              const std::string& name) {
   const kernels::Codec* codec = kernels::FindCodec(view.type);
@@ -23,6 +25,11 @@ inline Result<std::vector<float>> ReadVector(const TensorView& view, size_t n,
   }
   std::vector<float> values(n);
   codec->decode(view.bytes.data(), n, values.data());
+  for (size_t i = 0; i < n; ++i) {
+    if (std::isfinite(values[i])) continue;
+    return Status(ErrorCode::kCorruptFile,
+                  "tensor " + name + ", value " + std::to_string(i) + ": NaN or infinite");
+  }
   return values;
 }
 

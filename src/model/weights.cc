@@ -1,12 +1,14 @@
 #include "model/weights.h"
 
 #include <algorithm>
-#include <cstring>
+#include <atomic>
+#include <cmath>
 #include <set>
 #include <string>
+#include <utility>
 
-#include "base/human_units.h"
-#include "model/tensor_values.h"
+#include "kernels/codecs/codec.h"
+#include "kernels/codecs/finite.h"
 
 namespace altteul::model {
 namespace {
@@ -14,7 +16,7 @@ namespace {
 using kernels::GroupedBytes;
 using kernels::RestForm;
 
-// Source bytes that one thread reorders before it gives their pages back.
+// Source bytes that one thread examines and reorders before it gives their pages back.
 constexpr size_t kSliceBytes = size_t{4} << 20;
 constexpr size_t kAlign = 64;
 
@@ -41,11 +43,15 @@ class Loader {
                          cols % codec.tile_cols == 0 &&
                          options_.kernels->fast_panel(view.type, &panel);
     resting_bytes_ += rows * row_bytes;
+    matrices_.push_back({.matrix = out,
+                         .tensor = name + " " + view.shape.ToString(),
+                         .first_row = first_row,
+                         .source = view.bytes.subspan(first_row * row_bytes, rows * row_bytes),
+                         .lookup_only = lookup_only,
+                         .offset = arena_bytes_});
     if (!grouped) return Status();
     out->form = RestForm::kGroups16;
     out->panel = panel;
-    moves_.push_back(
-        {out, view.bytes.subspan(first_row * row_bytes, rows * row_bytes), arena_bytes_});
     arena_bytes_ += Aligned(GroupedBytes(view.type, rows, cols));
     return Status();
   }
@@ -65,7 +71,7 @@ class Loader {
   /// n values of which the pointer shall show the ones from `first` on.
   Status AddVector(const std::string& name, size_t n, size_t first, const float** out) {
     ALT_ASSIGN_OR_RETURN(const TensorView view, Get(name, {n}));
-    vectors_.push_back({out, view, n, first, small_bytes_});
+    vectors_.push_back({out, name, view, n, first, small_bytes_});
     small_bytes_ += Aligned(n * sizeof(float));
     return Status();
   }
@@ -75,11 +81,17 @@ class Loader {
     for (const Vector& vector : vectors_) {
       auto* values = reinterpret_cast<float*>(weights.small.mutable_bytes().data() + vector.offset);
       kernels::FindCodec(vector.view.type)->decode(vector.view.bytes.data(), vector.n, values);
+      for (size_t i = 0; i < vector.n; ++i) {
+        if (!std::isfinite(values[i])) {
+          return NotFinite(vector.tensor + " " + vector.view.shape.ToString(), "value", i);
+        }
+      }
       *vector.out = values + vector.first;
     }
     ALT_ASSIGN_OR_RETURN(weights.arena,
                          Buffer::Allocate(arena_bytes_, "the weights of " + file_.path()));
-    if (!moves_.empty()) MoveAll(team, weights.arena.mutable_bytes().data());
+    ALT_RETURN_IF_ERROR(
+        LoadMatrices(team, arena_bytes_ == 0 ? nullptr : weights.arena.mutable_bytes().data()));
     weights.resting_bytes = resting_bytes_ + small_bytes_;
     return Status();
   }
@@ -94,13 +106,20 @@ class Loader {
   }
 
  private:
-  struct Move {
+  struct Matrix {
     WeightMatrix* matrix;
+    std::string tensor;  // name and shape, for messages
+    size_t first_row;    // of the tensor
     std::span<const std::byte> source;
-    size_t offset;  // in the arena
+    bool lookup_only;
+    size_t offset;  // in the arena, of a matrix that rests in groups
+
+    size_t row_bytes() const { return source.size() / matrix->rows; }
+    bool grouped() const { return matrix->form == RestForm::kGroups16; }
   };
   struct Vector {
     const float** out;
+    std::string tensor;
     TensorView view;
     size_t n, first;
     size_t offset;  // in the small buffer
@@ -128,35 +147,81 @@ class Loader {
     return *view;
   }
 
+  Status NotFinite(const std::string& tensor, const char* what, size_t where) const {
+    return Status(ErrorCode::kCorruptFile, file_.path() + ": tensor " + tensor + ", " + what + " " +
+                                               std::to_string(where) +
+                                               ": NaN or infinite, so no answer would make sense");
+  }
+
   // Threads take slices of whole groups in turn; each slice's source pages go back at once, so that
   // a matrix is never in memory twice.
-  void MoveAll(ThreadTeam& team, std::byte* arena) {
+  Status LoadMatrices(ThreadTeam& team, std::byte* arena) {
+    // The first bad row that each thread met, by place in matrices_. The first of all is reported,
+    // however many threads looked.
+    constexpr std::pair<size_t, size_t> kNone{SIZE_MAX, SIZE_MAX};
+    std::vector<std::pair<size_t, size_t>> bad(static_cast<size_t>(team.size()), kNone);
+    std::atomic<bool> cancelled = false;
     team.Run([&](int thread) {
       size_t slice_number = 0;
-      for (const Move& move : moves_) {
-        const WeightMatrix& m = *move.matrix;
-        const size_t row_bytes = move.source.size() / m.rows;
-        const size_t group_bytes = GroupedBytes(m.type, kernels::kGroupRows, m.cols);
-        const size_t groups_a_slice =
-            std::max<size_t>(1, kSliceBytes / (row_bytes * kernels::kGroupRows));
-        const size_t rows_a_slice = groups_a_slice * kernels::kGroupRows;
-        for (size_t row = 0; row < m.rows; row += rows_a_slice, ++slice_number) {
-          if (slice_number % static_cast<size_t>(team.size()) != static_cast<size_t>(thread)) {
-            continue;
+      for (size_t i = 0; i < matrices_.size(); ++i) {
+        const Matrix& m = matrices_[i];
+        const size_t group_bytes = m.row_bytes() * kernels::kGroupRows;
+        const size_t slice_rows =
+            std::max<size_t>(1, kSliceBytes / group_bytes) * kernels::kGroupRows;
+        for (size_t row = 0; row < m.matrix->rows; row += slice_rows, ++slice_number) {
+          if (slice_number % bad.size() != static_cast<size_t>(thread)) continue;
+          if (thread == 0 && options_.go_on && !options_.go_on()) cancelled = true;
+          if (cancelled) return;
+          const size_t found = LoadSlice(m, row, std::min(slice_rows, m.matrix->rows - row), arena);
+          const std::pair<size_t, size_t> place{i, found};
+          if (found != SIZE_MAX) {
+            bad[static_cast<size_t>(thread)] = std::min(bad[static_cast<size_t>(thread)], place);
           }
-          const size_t n_rows = std::min(rows_a_slice, m.rows - row);
-          kernels::GroupRows(m.type, move.source.data(), row, n_rows, m.cols,
-                             arena + move.offset + row / kernels::kGroupRows * group_bytes);
-          file_.ReleasePages(move.source.subspan(row * row_bytes, n_rows * row_bytes));
         }
       }
     });
-    for (const Move& move : moves_) move.matrix->data = arena + move.offset;
+    if (cancelled) return Status(ErrorCode::kCancelled, file_.path() + ": loading was interrupted");
+    const auto first = *std::min_element(bad.begin(), bad.end());
+    if (first != kNone) {
+      const Matrix& m = matrices_[first.first];
+      return NotFinite(m.tensor, "row", m.first_row + first.second);
+    }
+    for (const Matrix& m : matrices_) {
+      if (m.grouped()) m.matrix->data = arena + m.offset;
+    }
+    return Status();
+  }
+
+  // Rows [first, first + n), group by group while they are in the cache.
+  // @return the first row that is not finite, or SIZE_MAX
+  size_t LoadSlice(const Matrix& m, size_t first, size_t n, std::byte* arena) const {
+    const WeightMatrix& matrix = *m.matrix;
+    const size_t row_blocks = m.row_bytes() / TraitsOf(matrix.type).block_bytes;
+    const size_t grouped_bytes =
+        m.grouped() ? GroupedBytes(matrix.type, kernels::kGroupRows, matrix.cols) : 0;
+    const auto finite = [&](size_t row, size_t n_rows) {
+      return kernels::AllFinite(matrix.type, m.source.data() + row * m.row_bytes(),
+                                n_rows * row_blocks);
+    };
+    size_t bad = SIZE_MAX;
+    for (size_t row = first; row < first + n; row += kernels::kGroupRows) {
+      const size_t n_rows = std::min(kernels::kGroupRows, first + n - row);
+      if (bad == SIZE_MAX && !finite(row, n_rows)) {
+        for (bad = row; finite(bad, 1);) ++bad;
+      }
+      if (!m.grouped()) continue;
+      kernels::GroupRows(matrix.type, m.source.data(), row, n_rows, matrix.cols,
+                         arena + m.offset + row / kernels::kGroupRows * grouped_bytes);
+    }
+    if (m.grouped() || m.lookup_only) {
+      file_.ReleasePages(m.source.subspan(first * m.row_bytes(), n * m.row_bytes()));
+    }
+    return bad;
   }
 
   const Checkpoint& file_;
   const WeightOptions& options_;
-  std::vector<Move> moves_;
+  std::vector<Matrix> matrices_;
   std::vector<Vector> vectors_;
   size_t arena_bytes_ = 0;
   size_t small_bytes_ = 0;

@@ -2,10 +2,12 @@
 //
 // Linear layers whose type has a fast kernel are reordered into 16-row groups at load (same bits,
 // same number of bytes), slice by slice, and the mapped pages behind them are given back. All
-// others stay in the mapping. Norms and biases are copied as f32: they are small.
+// others stay in the mapping. Norms and biases are copied as f32: they are small. All are examined
+// on the way: a NaN or an infinity anywhere is an error of the file.
 
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -58,12 +60,16 @@ struct Weights {
 struct WeightOptions {
   const kernels::KernelTable* kernels = nullptr;
   kernels::Precision precision = kernels::Precision::kFast;
+  /// Asked every few milliseconds while weights are read, by the calling thread; false ends that.
+  std::function<bool()> go_on = {};
 };
 
 /// Binds every tensor that the configuration asks for. `file` must outlive the result.
 /// @param log  told of tensors in the file that nothing uses
-/// @return kCorruptFile for a missing tensor or one of another shape (name, both shapes),
-///         kUnsupported for a type that is no weight, kOutOfMemory
+/// @return kCorruptFile for a missing tensor, one of another shape (name, both shapes) or one with
+/// a
+///         value that is not finite (name, row); kUnsupported for a type that is no weight,
+///         kOutOfMemory, kCancelled
 Result<Weights> LoadWeights(const Checkpoint& file, const ModelConfig& config,
                             const WeightOptions& options, ThreadTeam& team, const LogSink& log);
 

@@ -71,8 +71,15 @@ Result<std::unique_ptr<Runtime>> MakeRuntime(const ComputeOptions& options) {
 
 Result<std::unique_ptr<const model::Model>> Load(const std::string& path, Runtime& runtime,
                                                  kernels::Precision precision) {
-  return model::LoadModel(path, {.kernels = runtime.kernels, .precision = precision}, *runtime.team,
-                          StandardErrorLog());
+  auto model = model::LoadModel(
+      path,
+      {.kernels = runtime.kernels, .precision = precision, .go_on = [] { return !Interrupted(); }},
+      *runtime.team, StandardErrorLog());
+  // Between the steps of a small model nobody asked.
+  if (model.ok() && Interrupted()) {
+    return Status(ErrorCode::kCancelled, path + ": loading was interrupted");
+  }
+  return model;
 }
 
 Result<kernels::KvType> ParseKvType(const std::string& name) {

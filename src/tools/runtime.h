@@ -44,6 +44,7 @@ struct Runtime {
 Result<std::unique_ptr<Runtime>> MakeRuntime(const ComputeOptions& options);
 
 /// Loads with the kernels' fast panels, or for Precision::kF32 as the truth.
+/// @return also kCancelled after Ctrl-C
 Result<std::unique_ptr<const model::Model>> Load(const std::string& path, Runtime& runtime,
                                                  kernels::Precision precision);
 
