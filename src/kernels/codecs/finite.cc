@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "kernels/codecs/block.h"
@@ -36,15 +37,34 @@ template <typename Word, Word kExponent>
 bool Numbers(const std::byte* numbers, size_t n) {
   constexpr Word kOne = kExponent & (~kExponent + 1u);  // carries a full exponent into the sign
   constexpr Word kSign = kExponent + kOne;
-  // By chunks of constant length in a local array, because compilers vectorise such a loop.
-  constexpr size_t kChunk = 64;
-  Word carry = 0;
-  for (size_t i = 0; i < n; i += kChunk, numbers += sizeof(Word) * kChunk) {
-    Word chunk[kChunk] = {};
-    std::memcpy(chunk, numbers, sizeof(Word) * std::min(kChunk, n - i));
-    for (const Word word : chunk) carry = static_cast<Word>(carry | ((word & kExponent) + kOne));
+  // Lanes of constant number between local arrays, because compilers vectorise such a loop.
+  constexpr size_t kLanes = 64 / sizeof(Word);
+  Word lanes[kLanes] = {};
+  const auto add = [&lanes](const Word(&words)[kLanes]) {
+    for (size_t i = 0; i < kLanes; ++i) {
+      lanes[i] = static_cast<Word>(lanes[i] | ((words[i] & kExponent) + kOne));
+    }
+  };
+  Word words[kLanes];
+  for (; n >= kLanes; n -= kLanes, numbers += sizeof words) {
+    std::memcpy(words, numbers, sizeof words);
+    add(words);
   }
-  return (carry & kSign) == 0;
+  Word rest[kLanes] = {};
+  if (n != 0) std::memcpy(rest, numbers, n * sizeof(Word));
+  add(rest);
+  return std::all_of(lanes, lanes + kLanes, [](Word lane) { return (lane & kSign) == 0; });
+}
+
+/// Bit 15 of the result is set when one of the f16 numbers, `stride` bytes apart, is not finite.
+template <size_t stride, size_t... i>
+uint32_t CarryOf(const std::byte* halfs, std::index_sequence<i...>) {
+  const auto carry = [](const std::byte* at) {
+    uint16_t half;
+    std::memcpy(&half, at, sizeof half);
+    return (half & 0x7c00u) + 0x0400u;
+  };
+  return (carry(halfs + i * stride) | ...);
 }
 
 /// Blocks with an f16 scale d, and n_scales - 1 more behind it. Their values are finite exactly
@@ -52,13 +72,17 @@ bool Numbers(const std::byte* numbers, size_t n) {
 /// finite one (65504) times any code stays far inside f32.
 template <typename Block, size_t n_scales = 1>
 bool Scales(const std::byte* blocks, size_t n_blocks) {
+  constexpr size_t kUnrolled = 8;  // half the time of one block at a time
+  constexpr size_t kStride = sizeof(Block);
   uint32_t carry = 0;
-  const std::byte* scales = blocks + offsetof(Block, d);
-  for (size_t b = 0; b < n_blocks; ++b, scales += sizeof(Block)) {
-    for (size_t i = 0; i < n_scales; ++i) {
-      uint16_t half;
-      std::memcpy(&half, scales + i * sizeof half, sizeof half);
-      carry |= (half & 0x7c00u) + 0x0400u;
+  for (size_t scale = 0; scale < n_scales; ++scale) {
+    const std::byte* at = blocks + offsetof(Block, d) + scale * sizeof(uint16_t);
+    size_t left = n_blocks;
+    for (; left >= kUnrolled; left -= kUnrolled, at += kUnrolled * kStride) {
+      carry |= CarryOf<kStride>(at, std::make_index_sequence<kUnrolled>());
+    }
+    for (; left > 0; --left, at += kStride) {
+      carry |= CarryOf<kStride>(at, std::make_index_sequence<1>());
     }
   }
   return (carry & 0x8000u) == 0;
