@@ -121,6 +121,8 @@ for cut in 4 23 100 5000 $((size / 2)) $((size - 1)); do
   expect 6 'cut.gguf' "$altteul" run cut.gguf -p x
   expect 6 'cut.gguf' "$altteul" compress cut.gguf out.gguf --type Q8_0
 done
+{ head -c $((size - 4)) random.gguf; printf '\x00\x00\xc0\x7f'; } >nan.gguf
+expect 6 'nan.gguf: tensor blk.1.ffn_down.weight .*row 63: NaN' "$altteul" run nan.gguf -p x
 expect 3 'missing.txt' "$altteul" eval random.gguf --text missing.txt
 expect 3 'missing.txt' "$altteul" run random.gguf -f missing.txt
 expect 1 'empty_folder' "$altteul" run random.gguf -f empty_folder
@@ -163,6 +165,17 @@ expect 0 '' "$altteul" run endless.gguf -p $'caf\xe9' -n 3 --temp 0
 printf 'caf\xe9 \xff\x00 end' >broken.txt
 expect 0 '' "$altteul" run endless.gguf -f broken.txt -n 3 --temp 0
 [ "$(cat out)" = abc ] || fail "a file that is no UTF-8"
+expect 0 '' "$altteul" run endless.gguf -p x -n 100 --temp 0
+mv out plain
+expect 0 'tokens proposed' "$altteul" run endless.gguf -p x -n 100 --temp 0 --lookup
+cmp -s out plain || fail "a lookup changes no answer"
+expect 0 'tokens proposed' "$altteul" run endless.gguf -p x -n 100 --temp 0 --draft random.gguf
+cmp -s out plain || fail "a draft changes no answer"
+expect 2 'notext.gguf cannot guess for endless.gguf: its vocabulary has 0' \
+  "$altteul" run endless.gguf -p x --draft notext.gguf
+expect 2 'lookup=1000' "$altteul" run endless.gguf -p x --lookup=1000
+expect 2 'excludes' "$altteul" run endless.gguf -p x --lookup --draft random.gguf
+expect 3 'missing.gguf' "$altteul" run endless.gguf -p x --draft missing.gguf
 expect 0 '' "$altteul" run random.gguf -p '' -n 2 --raw
 expect 0 '' "$altteul" run random.gguf -p '-5 and --temp are words here' -n 2
 checks=$((checks + 1))
@@ -179,6 +192,7 @@ cmp -s seed1.0 seed2.2 && fail "another seed gives another answer"
 # --- JSON: one line for every verb
 expect 0 '' "$altteul" run random.gguf -p hello -n 5 --json
 one_json_line
+says '"proposed_tokens":0,"accepted_tokens":0'
 says '"peak_resident_bytes":[0-9]+.*"kv_bytes":[0-9]+'
 expect 0 '' "$altteul" show random.gguf --json
 one_json_line
