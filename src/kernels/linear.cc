@@ -134,12 +134,12 @@ void DecodeRow(const WeightMatrix& w, size_t row, float* out, std::span<std::byt
 
 size_t LinearScratchBytes(size_t cols) {
   // The two needs, in bytes a column, and the larger of them:
-  //   P8   48 rows of one-byte codes (48), their f32 scales per 16 columns (12) and minimums per 32
-  //        (6), the first integer sums of 8 tokens per 16 columns (2)
+  //   P8   48 rows of one-byte codes (48), their f32 scales and minimums per 16 columns (24), the
+  //        first integer sums of 8 tokens per 16 columns (2)
   //   P32  16 rows of f32 (64), one row as the file has it (at most 8, F64), decoded to f32 (4)
   // Columns count in whole 256s, so that each part may start on a 64-byte line; 256 bytes more let
   // the caller align the first one. With 2^31 columns that is 163 GB: no overflow in 64 bits.
-  constexpr size_t kP8BytesPerCol = 48 + 12 + 6 + 2;
+  constexpr size_t kP8BytesPerCol = 48 + 24 + 2;
   constexpr size_t kP32BytesPerCol = 16 * 4 + 8 + 4;
   const size_t padded_cols = (cols + 255) / 256 * 256;
   return padded_cols * std::max(kP8BytesPerCol, kP32BytesPerCol) + 256;

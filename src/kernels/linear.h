@@ -10,8 +10,9 @@
 //   P32  f32, 16 rows, against f32 activations: the truth
 // Whatever the number of tokens and threads, an output is the same sum in the same order:
 //   P8   for blocks b ascending: acc = fma(float(isum_b), w_scale_b * a_scale_b, acc), where isum_b
-//        is the exact integer sum of (code - bias) * a; minimums in a second chain
-//        accm = fma(w_min_b, a_scale_b * float(asum_b), accm); y = acc + accm
+//        is the exact integer sum of (code - bias) * a over the 16 or 32 columns of a weight scale;
+//        minimums in a second chain accm = fma(w_min_b, a_scale_b * float(asum_b), accm);
+//        y = acc + accm
 //   P16, P32  for columns ascending: acc = fma(w, x, acc) (P16: pairs, as vdpbf16ps does it)
 // Source of the layout: docs/formats/resting_weights.md.
 

@@ -31,7 +31,7 @@ namespace {
 constexpr std::span<const GroupField> kNone{};
 constexpr GroupField kF32Fields[] = {{0, 4, 32}};
 constexpr GroupField kF16Fields[] = {{0, 4, 16}};             // a unit is 2 columns
-constexpr GroupField kQ4_0Fields[] = {{2, 4, 4}, {0, 2, 1}};  // IQ4_NL too
+constexpr GroupField kQ4_0Fields[] = {{2, 4, 4}, {0, 2, 1}};  // others too
 constexpr GroupField kQ4_1Fields[] = {{4, 4, 4}, {0, 2, 1}, {2, 2, 1}};
 constexpr GroupField kQ5_0Fields[] = {{6, 4, 4}, {2, 4, 1}, {0, 2, 1}};
 constexpr GroupField kQ5_1Fields[] = {{8, 4, 4}, {4, 4, 1}, {0, 2, 1}, {2, 2, 1}};

@@ -6,11 +6,11 @@
 //   kScaleCols             columns that share a scale: 16 or 32
 //   kMaxCode, kBias        a weight is scale * (code - kBias) + min, codes in [0, kMaxCode];
 //                          kMaxCode 255 stands for signed codes (see FromSigned)
-//   kHasMin                whether there are minimums, one per 32 columns
+//   kHasMin                whether there are minimums, as many as scales
 //   QuadAt(step)           which four columns of a block to take in which step (0..7): quads that
 //                          share a load are neighbours. Integer sums do not mind the order.
 //   Quad(tile, block, q)   codes of columns 4q .. 4q + 3 of a 32-column block
-//   Scales(tile, ...)      kTileCols / kScaleCols scales, and kTileCols / 32 minimums
+//   Scales(tile, ...)      kTileCols / kScaleCols scales, and as many minimums
 // It is written on the names of x86/simd_*.h, which must be included before.
 
 #pragma once

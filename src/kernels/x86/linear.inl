@@ -61,6 +61,7 @@ struct TileTokens {
   const int8_t* q8;
   const float* scale;
   const float* offset;
+  const int32_t* sum16;
   const int32_t* first_sums;  // [tokens, sums a row], -kBias * (sum of the activations)
   size_t cols;
   size_t n_blocks;
@@ -81,7 +82,9 @@ struct RestingBlock {
   ALT_SIMD_INLINE F32x16 Scale(size_t i) const {
     return Entry(scales, static_cast<size_t>(block) * kSumsPerBlock<U> + i);
   }
-  ALT_SIMD_INLINE F32x16 Min() const { return Entry(mins, static_cast<size_t>(block)); }
+  ALT_SIMD_INLINE F32x16 Min(size_t i) const {
+    return Entry(mins, static_cast<size_t>(block) * kSumsPerBlock<U> + i);
+  }
 
  private:
   /// Where `block` is no constant the array lies in memory, and gcc would copy a pair of registers
@@ -133,6 +136,15 @@ ALT_SIMD_INLINE void AddPart(const RestingBlock<U>& w, const TileTokens& x, size
   }
 }
 
+/// What a minimum is multiplied with: the sum of the activations that it goes with.
+/// @param at    the block, counted from the tile's first token on
+/// @param part  which of the block's kParts minimums
+template <size_t kParts>
+ALT_SIMD_INLINE F32x16 MinFactor(const TileTokens& x, size_t at, size_t part) {
+  if constexpr (kParts == 1) return SetF32(x.offset[at]);
+  return SetF32(x.scale[at] * static_cast<float>(x.sum16[at * kParts + part]));
+}
+
 /// One block of 32 columns: sums[t] += scale * isum, min_sums[t] += min * offset.
 template <class U, int kTokens>
 ALT_SIMD_INLINE void AddBlock(const RestingBlock<U>& w, const TileTokens& x, size_t block,
@@ -148,11 +160,15 @@ ALT_SIMD_INLINE void AddBlock(const RestingBlock<U>& w, const TileTokens& x, siz
     }
   }
   if constexpr (U::kHasMin) {
-    const F32x16 min = w.Min();
+    constexpr size_t kParts = kSumsPerBlock<U>;
+#pragma GCC unroll 2
+    for (size_t part = 0; part < kParts; ++part) {
+      const F32x16 min = w.Min(part);
 #pragma GCC unroll 16
-    for (int t = 0; t < kTokens; ++t) {
-      const F32x16 offset = SetF32(x.offset[static_cast<size_t>(t) * x.n_blocks + block]);
-      min_sums[t] = Fma(min, offset, min_sums[t]);
+      for (int t = 0; t < kTokens; ++t) {
+        const size_t at = static_cast<size_t>(t) * x.n_blocks + block;
+        min_sums[t] = Fma(min, MinFactor<kParts>(x, at, part), min_sums[t]);
+      }
     }
   }
 }
@@ -161,7 +177,7 @@ ALT_SIMD_INLINE void AddBlock(const RestingBlock<U>& w, const TileTokens& x, siz
 struct P8Panel {
   uint8_t* codes;   // [cols / 32][kPanelGroups][8][16][4]
   float* scales;    // [cols / 32][kPanelGroups][32 / kScaleCols][16]
-  float* mins;      // [cols / 32][kPanelGroups][16]
+  float* mins;      // [cols / 32][kPanelGroups][32 / kScaleCols][16]
   size_t n_blocks;  // cols / 32
 };
 
@@ -176,7 +192,7 @@ struct P8Scratch {
     panel.codes = s.scratch;
     panel.scales = reinterpret_cast<float*>(panel.codes + kPanelGroups * s.cols * kRows);
     panel.mins = panel.scales + kPanelGroups * (s.cols / U::kScaleCols) * kRows;
-    const size_t n_mins = U::kHasMin ? kPanelGroups * panel.n_blocks * kRows : 0;
+    const size_t n_mins = U::kHasMin ? kPanelGroups * (s.cols / U::kScaleCols) * kRows : 0;
     first_sums = reinterpret_cast<int32_t*>(panel.mins + n_mins);
   }
 };
@@ -205,6 +221,7 @@ ALT_SIMD_INLINE TileTokens TileTokensAt(const LinearSlice& s, size_t token,
   return {s.q8 + token * s.cols,
           s.q8_scale + token * n_blocks,
           s.q8_offset + token * n_blocks,
+          s.q8_sum16 + token * n_blocks * 2,
           first_sums,
           s.cols,
           n_blocks};
@@ -246,7 +263,7 @@ struct FusedProduct {
 #pragma GCC unroll 16
       for (int t = 0; t < kTokens; ++t) sums[t] = min_sums[t] = ZeroF32();
       for (size_t block = 0; block < x.n_blocks; tile += U::kTileBytes) {
-        F32x16 scales[kBlocks * kSumsPerBlock<U>], mins[kBlocks];
+        F32x16 scales[kBlocks * kSumsPerBlock<U>], mins[kBlocks * kSumsPerBlock<U>];
         U::Scales(tile, scales, mins);
 #pragma GCC unroll 1
         for (int b = 0; b < kBlocks; ++b, ++block) {
@@ -267,26 +284,27 @@ void UnpackGroup(const uint8_t* tile, size_t group, const P8Panel& panel) {
   constexpr size_t kScales = kBlocks * kSumsPerBlock<U>;
   size_t at = group;  // (block, group) in the panel
   for (size_t t = 0; t < panel.n_blocks / kBlocks; ++t, tile += U::kTileBytes) {
-    F32x16 scales[kScales], mins[kBlocks];
+    F32x16 scales[kScales], mins[kScales];
     U::Scales(tile, scales, mins);
 #pragma GCC unroll 8
     for (size_t b = 0; b < kBlocks; ++b) {
-      const size_t place = (at + b * kPanelGroups) * kRows;
+      const size_t place = (at + b * kPanelGroups) * kSumsPerBlock<U> * kRows;
 #pragma GCC unroll 2
       for (size_t i = 0; i < kSumsPerBlock<U>; ++i) {
-        StoreF32(scales[b * kSumsPerBlock<U> + i],
-                 panel.scales + place * kSumsPerBlock<U> + i * kRows);
+        const size_t part = b * kSumsPerBlock<U> + i;
+        StoreF32(scales[part], panel.scales + place + i * kRows);
+        if constexpr (U::kHasMin) StoreF32(mins[part], panel.mins + place + i * kRows);
       }
-      if constexpr (U::kHasMin) StoreF32(mins[b], panel.mins + place);
     }
 #pragma GCC unroll 1
     for (size_t b = 0; b < kBlocks; ++b, at += kPanelGroups) {
       PrefetchShare<U>(tile, b);
+      Bytes64 quads[8];  // all before the first store, so that quads may share what they look up
 #pragma GCC unroll 8
-      for (int step = 0; step < 8; ++step) {
-        const int quad = U::QuadAt(step);
-        StoreBytes(U::Quad(tile, static_cast<int>(b), quad),
-                   panel.codes + at * kCodeBytes + 64 * static_cast<size_t>(quad));
+      for (int quad = 0; quad < 8; ++quad) quads[quad] = U::Quad(tile, static_cast<int>(b), quad);
+#pragma GCC unroll 8
+      for (size_t quad = 0; quad < 8; ++quad) {
+        StoreBytes(quads[quad], panel.codes + at * kCodeBytes + 64 * quad);
       }
     }
   }
@@ -366,26 +384,30 @@ ALT_SIMD_INLINE void AddPanelPart(const P8Panel& panel, const TileTokens& x, siz
 }
 
 /// sums += the chains of the minimums, which need no integers and so have a loop of their own.
-template <int kGroups, int kTokens>
+template <class K, int kGroups, int kTokens>
 ALT_SIMD_INLINE void AddPanelMins(const P8Panel& panel, const TileTokens& x,
                                   F32x16 (*sums)[kTokens]) {
+  constexpr size_t kParts = K::kSumsPerBlock;
   F32x16 min_sums[kGroups][kTokens];
 #pragma GCC unroll 4
   for (int g = 0; g < kGroups; ++g) {
 #pragma GCC unroll 16
     for (int t = 0; t < kTokens; ++t) min_sums[g][t] = ZeroF32();
   }
-  for (size_t block = 0; block < x.n_blocks; ++block) {
+  for (size_t i = 0; i < x.n_blocks * kParts; ++i) {
+    const size_t block = i / kParts;
     F32x16 min[kGroups];
 #pragma GCC unroll 4
     for (int g = 0; g < kGroups; ++g) {
-      min[g] = LoadF32(panel.mins + (block * kPanelGroups + static_cast<size_t>(g)) * kRows);
+      const size_t at = (block * kPanelGroups + static_cast<size_t>(g)) * kParts + i % kParts;
+      min[g] = LoadF32(panel.mins + at * kRows);
     }
 #pragma GCC unroll 16
     for (int t = 0; t < kTokens; ++t) {
-      const F32x16 offset = SetF32(x.offset[static_cast<size_t>(t) * x.n_blocks + block]);
+      const F32x16 factor =
+          MinFactor<kParts>(x, static_cast<size_t>(t) * x.n_blocks + block, i % kParts);
 #pragma GCC unroll 4
-      for (int g = 0; g < kGroups; ++g) min_sums[g][t] = Fma(min[g], offset, min_sums[g][t]);
+      for (int g = 0; g < kGroups; ++g) min_sums[g][t] = Fma(min[g], factor, min_sums[g][t]);
     }
   }
 #pragma GCC unroll 4
@@ -418,7 +440,7 @@ struct PanelProduct {
         }
       }
     }
-    if constexpr (K::kHasMin) AddPanelMins<kGroups, kTokens>(panel, x, sums);
+    if constexpr (K::kHasMin) AddPanelMins<K, kGroups, kTokens>(panel, x, sums);
 #pragma GCC unroll 16
     for (int t = 0; t < kTokens; ++t) {
 #pragma GCC unroll 4

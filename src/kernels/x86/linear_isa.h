@@ -33,10 +33,10 @@ struct LinearSlice {
   uint8_t* scratch;  ///< LinearSliceScratchBytes(cols), on a 64-byte line
 };
 
-/// In bytes a column. P8: codes of 48 rows (48), their f32 scales and minimums (at most 18), and
+/// In bytes a column. P8: codes of 48 rows (48), their f32 scales and minimums (at most 24), and
 /// the first values of the integer sums of at most 8 tokens (at most 2). P16 and P32: 16 values of
 /// 2 or 4 bytes. The parts start on 64-byte lines because P8 has 32 columns or more.
-constexpr size_t LinearSliceScratchBytes(size_t cols) { return cols * 68; }
+constexpr size_t LinearSliceScratchBytes(size_t cols) { return cols * 74; }
 
 using LinearSliceFn = void (*)(const LinearSlice& slice);
 

@@ -77,6 +77,15 @@ ALT_SIMD_INLINE I32x16 LoadI8(const uint8_t* p) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   return {_mm256_cvtepi8_epi32(bytes), _mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8))};
 }
+/// 16 unsigned bytes, 16 unsigned words.
+ALT_SIMD_INLINE I32x16 LoadU8(const uint8_t* p) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return {_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8))};
+}
+ALT_SIMD_INLINE I32x16 LoadU16(const uint8_t* p) {
+  return {_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
+          _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 16)))};
+}
 /// The low byte of each; all are in [-128, 127].
 ALT_SIMD_INLINE void StoreI8(I32x16 a, int8_t* p) {
   const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a.lo, a.hi), 0xd8);
@@ -93,6 +102,20 @@ ALT_SIMD_INLINE I32x16 Or(I32x16 a, I32x16 b) {
 template <int kBits>
 ALT_SIMD_INLINE I32x16 ShiftRight(I32x16 a) {
   return {_mm256_srli_epi32(a.lo, kBits), _mm256_srli_epi32(a.hi, kBits)};
+}
+template <int kBits>
+ALT_SIMD_INLINE I32x16 ShiftLeft(I32x16 a) {
+  return {_mm256_slli_epi32(a.lo, kBits), _mm256_slli_epi32(a.hi, kBits)};
+}
+ALT_SIMD_INLINE I32x16 Add(I32x16 a, I32x16 b) {
+  return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
+}
+/// Bits first .. first + count - 1 of each.
+ALT_SIMD_INLINE I32x16 Bits(I32x16 a, int first, int count) {
+  const __m256i shift = _mm256_set1_epi32(first);
+  const __m256i mask = _mm256_set1_epi32((1 << count) - 1);
+  return {_mm256_and_si256(_mm256_srlv_epi32(a.lo, shift), mask),
+          _mm256_and_si256(_mm256_srlv_epi32(a.hi, shift), mask)};
 }
 ALT_SIMD_INLINE I32x16 Max(I32x16 a, I32x16 b) {
   return {_mm256_max_epi32(a.lo, b.lo), _mm256_max_epi32(a.hi, b.hi)};
@@ -113,6 +136,15 @@ ALT_SIMD_INLINE int32_t SumOf(I32x16 a) {
 }
 ALT_SIMD_INLINE F32x16 ToF32(I32x16 a) {
   return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)};
+}
+/// The f32 and the f16 (in the low halves) of these bits.
+ALT_SIMD_INLINE F32x16 F32OfBits(I32x16 a) {
+  return {_mm256_castsi256_ps(a.lo), _mm256_castsi256_ps(a.hi)};
+}
+ALT_SIMD_INLINE F32x16 F16ToF32(I32x16 a) {
+  const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(a.lo, a.hi), 0xd8);
+  return {_mm256_cvtph_ps(_mm256_castsi256_si128(words)),
+          _mm256_cvtph_ps(_mm256_extracti128_si256(words, 1))};
 }
 ALT_SIMD_INLINE I32x16 RoundToI32(F32x16 a) {
   return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)};
@@ -140,6 +172,11 @@ ALT_SIMD_INLINE Bytes64 And(Bytes64 a, uint8_t b) {
 ALT_SIMD_INLINE Bytes64 Or(Bytes64 a, Bytes64 b) {
   return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)};
 }
+ALT_SIMD_INLINE Bytes64 Xor(Bytes64 a, Bytes64 b) {
+  return {_mm256_xor_si256(a.lo, b.lo), _mm256_xor_si256(a.hi, b.hi)};
+}
+/// Each row's four bytes were one number, the first byte the lowest.
+ALT_SIMD_INLINE Bytes64 AsBytes(I32x16 a) { return {a.lo, a.hi}; }
 /// Shifts each row's four bytes as one number: mask away what came from the neighbour.
 ALT_SIMD_INLINE Bytes64 ShiftRight(Bytes64 a, int bits) {
   const __m256i count = _mm256_set1_epi32(bits);
@@ -158,6 +195,67 @@ ALT_SIMD_INLINE Bytes64 Lookup16(const uint8_t* table, Bytes64 a) {
   const __m256i values =
       _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
   return {_mm256_shuffle_epi8(values, a.lo), _mm256_shuffle_epi8(values, a.hi)};
+}
+ALT_SIMD_INLINE __m256i GatherPairs(const uint16_t* table, __m256i a) {
+  // Four bytes at an entry, of which two belong to the next.
+  const int* entries = reinterpret_cast<const int*>(table);
+  const __m256i low16 = _mm256_set1_epi32(0xffff);
+  const __m256i low = _mm256_i32gather_epi32(entries, _mm256_and_si256(a, low16), 2);
+  const __m256i high = _mm256_i32gather_epi32(entries, _mm256_srli_epi32(a, 16), 2);
+  return _mm256_or_si256(_mm256_and_si256(low, low16), _mm256_slli_epi32(high, 16));
+}
+/// Two 16-bit numbers a row -> table[number], 16 bits each. Numbers are below kEntries, and the
+/// table has one entry more.
+template <int kEntries>
+ALT_SIMD_INLINE Bytes64 LookupPairs(const uint16_t* table, I32x16 a) {
+  return {GatherPairs(table, a.lo), GatherPairs(table, a.hi)};
+}
+/// Bytes 2 * half and 2 * half + 1 of each row's four, as two 16-bit numbers.
+ALT_SIMD_INLINE I32x16 WidenBytes(I32x16 a, int half) {
+  const int i = static_cast<int>(0x80018000u) + half * 0x00020002;
+  const Bytes64 words =
+      ShuffleBytes(AsBytes(a), _mm_set_epi32(i + 0x000c000c, i + 0x00080008, i + 0x00040004, i));
+  return {words.lo, words.hi};
+}
+/// The four nibbles of those bytes, low ones first, a byte each.
+ALT_SIMD_INLINE Bytes64 SpreadNibbles(Bytes64 a, int half) {
+  const int i = 0x01010000 + half * 0x02020202;
+  const Bytes64 twice =
+      ShuffleBytes(a, _mm_set_epi32(i + 0x0c0c0c0c, i + 0x08080808, i + 0x04040404, i));
+  const __m256i low = _mm256_set1_epi32(0x000f000f);
+  const __m256i high = _mm256_set1_epi32(0x0f000f00);
+  return {_mm256_or_si256(_mm256_and_si256(twice.lo, low),
+                          _mm256_and_si256(_mm256_srli_epi16(twice.lo, 4), high)),
+          _mm256_or_si256(_mm256_and_si256(twice.hi, low),
+                          _mm256_and_si256(_mm256_srli_epi16(twice.hi, 4), high))};
+}
+/// The four pairs of bits of byte `index` of each row's four, the lowest first, a byte each.
+ALT_SIMD_INLINE Bytes64 SpreadPairs(Bytes64 a, int index) {
+  // 65 n is n and, 6 bits higher, n again: a nibble's two pairs, 8 bits apart. The products' upper
+  // halves are 65 times the low and 65 times the high nibble.
+  const int i = static_cast<int>(0x00800080u) + index * 0x01000100;
+  const Bytes64 twice =
+      ShuffleBytes(a, _mm_set_epi32(i + 0x0c000c00, i + 0x08000800, i + 0x04000400, i));
+  const __m256i nibbles = _mm256_set1_epi32(static_cast<int>(0xf0000f00u));
+  const __m256i factors = _mm256_set1_epi32(0x04104100);
+  const __m256i pairs = _mm256_set1_epi32(0x03030303);
+  return {
+      _mm256_and_si256(_mm256_mulhi_epu16(_mm256_and_si256(twice.lo, nibbles), factors), pairs),
+      _mm256_and_si256(_mm256_mulhi_epu16(_mm256_and_si256(twice.hi, nibbles), factors), pairs)};
+}
+ALT_SIMD_INLINE __m256i TopTrit32(__m256i a, int power) {
+  // Each byte in the upper half of a 16-bit number, where the product loses what is above it.
+  const __m256i upper = _mm256_set1_epi16(static_cast<int16_t>(0xff00));
+  const __m256i three = _mm256_set1_epi16(3);
+  const __m256i even = _mm256_mullo_epi16(a, _mm256_set1_epi16(static_cast<int16_t>(power << 8)));
+  const __m256i odd = _mm256_mullo_epi16(_mm256_and_si256(a, upper),
+                                         _mm256_set1_epi16(static_cast<int16_t>(power)));
+  return _mm256_or_si256(_mm256_mulhi_epu16(even, three),
+                         _mm256_slli_epi16(_mm256_mulhi_epu16(odd, three), 8));
+}
+/// The trit at the top of each byte times `power` (mod 256): floor(3 * that / 256).
+ALT_SIMD_INLINE Bytes64 TopTrit(Bytes64 a, int power) {
+  return {TopTrit32(a.lo, power), TopTrit32(a.hi, power)};
 }
 /// Byte `index` of each row's four, in all four places.
 ALT_SIMD_INLINE Bytes64 RepeatByte(Bytes64 a, int index) {

@@ -63,6 +63,13 @@ ALT_SIMD_INLINE I32x16 LoadI32(const uint8_t* p) { return {_mm512_loadu_si512(p)
 ALT_SIMD_INLINE I32x16 LoadI8(const uint8_t* p) {
   return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
 }
+/// 16 unsigned bytes, 16 unsigned words.
+ALT_SIMD_INLINE I32x16 LoadU8(const uint8_t* p) {
+  return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+ALT_SIMD_INLINE I32x16 LoadU16(const uint8_t* p) {
+  return {_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
 /// The low byte of each; all are in [-128, 127].
 ALT_SIMD_INLINE void StoreI8(I32x16 a, int8_t* p) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
@@ -73,10 +80,23 @@ template <int kBits>
 ALT_SIMD_INLINE I32x16 ShiftRight(I32x16 a) {
   return {_mm512_srli_epi32(a.v, kBits)};
 }
+template <int kBits>
+ALT_SIMD_INLINE I32x16 ShiftLeft(I32x16 a) {
+  return {_mm512_slli_epi32(a.v, kBits)};
+}
+ALT_SIMD_INLINE I32x16 Add(I32x16 a, I32x16 b) { return {_mm512_add_epi32(a.v, b.v)}; }
+/// Bits first .. first + count - 1 of each.
+ALT_SIMD_INLINE I32x16 Bits(I32x16 a, int first, int count) {
+  return {_mm512_and_si512(_mm512_srlv_epi32(a.v, _mm512_set1_epi32(first)),
+                           _mm512_set1_epi32((1 << count) - 1))};
+}
 ALT_SIMD_INLINE I32x16 Max(I32x16 a, I32x16 b) { return {_mm512_max_epi32(a.v, b.v)}; }
 ALT_SIMD_INLINE int32_t LargestOf(I32x16 a) { return _mm512_reduce_max_epi32(a.v); }
 ALT_SIMD_INLINE int32_t SumOf(I32x16 a) { return _mm512_reduce_add_epi32(a.v); }
 ALT_SIMD_INLINE F32x16 ToF32(I32x16 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+/// The f32 and the f16 (in the low halves) of these bits.
+ALT_SIMD_INLINE F32x16 F32OfBits(I32x16 a) { return {_mm512_castsi512_ps(a.v)}; }
+ALT_SIMD_INLINE F32x16 F16ToF32(I32x16 a) { return {_mm512_cvtph_ps(_mm512_cvtepi32_epi16(a.v))}; }
 ALT_SIMD_INLINE I32x16 RoundToI32(F32x16 a) { return {_mm512_cvtps_epi32(a.v)}; }
 /// The bits of |a|: ordered like the magnitudes, infinity above all numbers and NaN above infinity.
 ALT_SIMD_INLINE I32x16 MagnitudeBits(F32x16 a) {
@@ -91,6 +111,9 @@ ALT_SIMD_INLINE Bytes64 And(Bytes64 a, uint8_t b) {
   return {_mm512_and_si512(a.v, _mm512_set1_epi8(static_cast<char>(b)))};
 }
 ALT_SIMD_INLINE Bytes64 Or(Bytes64 a, Bytes64 b) { return {_mm512_or_si512(a.v, b.v)}; }
+ALT_SIMD_INLINE Bytes64 Xor(Bytes64 a, Bytes64 b) { return {_mm512_xor_si512(a.v, b.v)}; }
+/// Each row's four bytes were one number, the first byte the lowest.
+ALT_SIMD_INLINE Bytes64 AsBytes(I32x16 a) { return {a.v}; }
 /// Shifts each row's four bytes as one number: mask away what came from the neighbour.
 ALT_SIMD_INLINE Bytes64 ShiftRight(Bytes64 a, int bits) {
   return {_mm512_srlv_epi32(a.v, _mm512_set1_epi32(bits))};
@@ -102,6 +125,70 @@ ALT_SIMD_INLINE Bytes64 ShiftLeft(Bytes64 a, int bits) {
 ALT_SIMD_INLINE Bytes64 Lookup16(const uint8_t* table, Bytes64 a) {
   const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
   return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(values), a.v)};
+}
+/// The 32 words table[a], where each number of `a` is below kEntries: 64, 128, ...
+template <int kEntries>
+ALT_SIMD_INLINE __m512i LookupWords(const uint16_t* table, __m512i a) {
+  if constexpr (kEntries == 64) {
+    return _mm512_permutex2var_epi16(_mm512_loadu_si512(table), a, _mm512_loadu_si512(table + 32));
+  } else {
+    constexpr int kHalf = kEntries / 2;
+    const __mmask32 upper = _mm512_test_epi16_mask(a, _mm512_set1_epi16(kHalf));
+    return _mm512_mask_blend_epi16(upper, LookupWords<kHalf>(table, a),
+                                   LookupWords<kHalf>(table + kHalf, a));
+  }
+}
+/// Two 16-bit numbers a row -> table[number], 16 bits each. Numbers are below kEntries, and the
+/// table has one entry more.
+template <int kEntries>
+ALT_SIMD_INLINE Bytes64 LookupPairs(const uint16_t* table, I32x16 a) {
+  // A tree of permutations takes a third of the time of two gathers with 256 entries, but more
+  // than they with 1024 (Zen 4).
+  if constexpr (kEntries <= 512) return {LookupWords<kEntries>(table, a.v)};
+  // Four bytes at an entry, of which two belong to the next.
+  const __m512i low16 = _mm512_set1_epi32(0xffff);
+  const __m512i low = _mm512_i32gather_epi32(_mm512_and_si512(a.v, low16), table, 2);
+  const __m512i high = _mm512_i32gather_epi32(_mm512_srli_epi32(a.v, 16), table, 2);
+  return {_mm512_or_si512(_mm512_and_si512(low, low16), _mm512_slli_epi32(high, 16))};
+}
+/// Bytes 2 * half and 2 * half + 1 of each row's four, as two 16-bit numbers.
+ALT_SIMD_INLINE I32x16 WidenBytes(I32x16 a, int half) {
+  const int i = static_cast<int>(0x80018000u) + half * 0x00020002;
+  return {_mm512_shuffle_epi8(a.v, _mm512_broadcast_i32x4(_mm_set_epi32(
+                                       i + 0x000c000c, i + 0x00080008, i + 0x00040004, i)))};
+}
+/// The four nibbles of those bytes, low ones first, a byte each.
+ALT_SIMD_INLINE Bytes64 SpreadNibbles(Bytes64 a, int half) {
+  const int i = 0x01010000 + half * 0x02020202;
+  const __m512i twice = _mm512_shuffle_epi8(
+      a.v,
+      _mm512_broadcast_i32x4(_mm_set_epi32(i + 0x0c0c0c0c, i + 0x08080808, i + 0x04040404, i)));
+  const __m512i low = _mm512_and_si512(twice, _mm512_set1_epi32(0x000f000f));
+  const __m512i high = _mm512_and_si512(_mm512_srli_epi16(twice, 4), _mm512_set1_epi32(0x0f000f00));
+  return {_mm512_or_si512(low, high)};
+}
+/// The four pairs of bits of byte `index` of each row's four, the lowest first, a byte each.
+ALT_SIMD_INLINE Bytes64 SpreadPairs(Bytes64 a, int index) {
+  // 65 n is n and, 6 bits higher, n again: a nibble's two pairs, 8 bits apart. The products' upper
+  // halves are 65 times the low and 65 times the high nibble.
+  const int i = static_cast<int>(0x00800080u) + index * 0x01000100;
+  const __m512i twice = _mm512_shuffle_epi8(
+      a.v,
+      _mm512_broadcast_i32x4(_mm_set_epi32(i + 0x0c000c00, i + 0x08000800, i + 0x04000400, i)));
+  const __m512i nibbles = _mm512_and_si512(twice, _mm512_set1_epi32(static_cast<int>(0xf0000f00u)));
+  const __m512i copies = _mm512_mulhi_epu16(nibbles, _mm512_set1_epi32(0x04104100));
+  return {_mm512_and_si512(copies, _mm512_set1_epi32(0x03030303))};
+}
+/// The trit at the top of each byte times `power` (mod 256): floor(3 * that / 256).
+ALT_SIMD_INLINE Bytes64 TopTrit(Bytes64 a, int power) {
+  // Each byte in the upper half of a 16-bit number, where the product loses what is above it.
+  const __m512i upper = _mm512_set1_epi16(static_cast<int16_t>(0xff00));
+  const __m512i three = _mm512_set1_epi16(3);
+  const __m512i even = _mm512_mullo_epi16(a.v, _mm512_set1_epi16(static_cast<int16_t>(power << 8)));
+  const __m512i odd = _mm512_mullo_epi16(_mm512_and_si512(a.v, upper),
+                                         _mm512_set1_epi16(static_cast<int16_t>(power)));
+  return {_mm512_or_si512(_mm512_mulhi_epu16(even, three),
+                          _mm512_slli_epi16(_mm512_mulhi_epu16(odd, three), 8))};
 }
 /// Byte `index` of each row's four, in all four places.
 ALT_SIMD_INLINE Bytes64 RepeatByte(Bytes64 a, int index) {

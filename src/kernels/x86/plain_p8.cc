@@ -1,0 +1,184 @@
+#include "kernels/x86/plain_p8.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "kernels/codecs/codec.h"
+#include "kernels/codecs/half.h"
+
+namespace altteul::kernels {
+namespace {
+
+/// How the scales of one block are read; its codes follow from the decoded values.
+struct P8Type {
+  DType type;
+  size_t scale_cols;
+  bool has_min;
+  std::array<size_t, 2> halves;  // where a block keeps the f16 factors of scales and minimums
+  void (*parse)(const uint8_t* block, float* scales, float* mins);
+};
+
+float HalfAt(const uint8_t* p) {
+  uint16_t half;
+  std::memcpy(&half, p, sizeof half);
+  return F16ToF32(half);
+}
+
+/// All columns have the scale at byte `at`.
+template <size_t n_scales, size_t at = 0>
+void ParseD(const uint8_t* p, float* scales, float* /*mins*/) {
+  std::fill_n(scales, n_scales, HalfAt(p + at));
+}
+
+void ParseDm(const uint8_t* p, float* scales, float* mins) {
+  *scales = HalfAt(p);
+  *mins = HalfAt(p + 2);
+}
+
+void ParseQ45K(const uint8_t* p, float* scales, float* mins) {
+  const float d = HalfAt(p);
+  const float dmin = HalfAt(p + 2);
+  const uint8_t* packed = p + 4;
+  for (size_t s = 0; s < 8; ++s) {
+    const int sc = s < 4 ? packed[s] & 63 : (packed[s + 4] & 15) | (packed[s - 4] >> 6 << 4);
+    const int m = s < 4 ? packed[s + 4] & 63 : (packed[s + 4] >> 4) | (packed[s] >> 6 << 4);
+    scales[s] = d * static_cast<float>(sc);
+    mins[s] = -(dmin * static_cast<float>(m));
+  }
+}
+
+void ParseQ6K(const uint8_t* p, float* scales, float* /*mins*/) {
+  for (size_t s = 0; s < 16; ++s) {
+    scales[s] = HalfAt(p + 208) * static_cast<float>(static_cast<int8_t>(p[192 + s]));
+  }
+}
+
+constexpr size_t kNone = SIZE_MAX;
+
+constexpr std::array kP8Types = {
+    P8Type{DType::kQ4_0, 32, false, {0, kNone}, ParseD<1>},
+    P8Type{DType::kQ4_1, 32, true, {0, 2}, ParseDm},
+    P8Type{DType::kQ5_0, 32, false, {0, kNone}, ParseD<1>},
+    P8Type{DType::kQ5_1, 32, true, {0, 2}, ParseDm},
+    P8Type{DType::kQ8_0, 32, false, {0, kNone}, ParseD<1>},
+    P8Type{DType::kQ4_K, 32, true, {0, 2}, ParseQ45K},
+    P8Type{DType::kQ5_K, 32, true, {0, 2}, ParseQ45K},
+    P8Type{DType::kQ6_K, 16, false, {208, kNone}, ParseQ6K},
+    P8Type{DType::kIQ4_NL, 32, false, {0, kNone}, ParseD<1>},
+};
+
+const P8Type& P8TypeOf(DType type) {
+  return *std::find_if(kP8Types.begin(), kP8Types.end(),
+                       [type](const P8Type& row) { return row.type == type; });
+}
+
+void PutU16(uint16_t value, std::byte* at) { std::memcpy(at, &value, sizeof value); }
+
+/// An f16 factor from random bits.
+uint16_t HalfOf(uint64_t bits) {
+  constexpr std::array<uint16_t, 4> kOddScales = {0, 0x0001, 0xa000, 0x7bff};
+  if ((bits >> 40) % 16 == 0) return kOddScales[(bits >> 20) % 4];
+  return F32ToF16(0.01f + 0.02f * static_cast<float>(bits % 1000) / 1000.0f);
+}
+
+void PutScales(const P8Type& type, const RandomStream& random, uint64_t at, std::byte* block) {
+  const uint64_t bits = random.Bits(at);
+  if (type.halves[0] != kNone) PutU16(HalfOf(bits), block + type.halves[0]);
+  if (type.halves[1] != kNone) PutU16(HalfOf(random.Bits(at + 1)), block + type.halves[1]);
+}
+
+/// Block after block, from values that are codes times scales and nothing else.
+void ParseCodes(const P8Type& type, std::vector<std::byte> file, int16_t* codes) {
+  const DTypeTraits& traits = TraitsOf(type.type);
+  std::vector<float> values(traits.block_elements);
+  std::array<float, 16> scales{}, mins{};
+  for (size_t at = 0; at < file.size(); at += traits.block_bytes) {
+    std::byte* block = file.data() + at;
+    if (type.halves[0] != kNone) PutU16(F32ToF16(1.0f), block + type.halves[0]);
+    if (type.halves[1] != kNone) PutU16(0, block + type.halves[1]);
+    FindCodec(type.type)->decode(block, values.size(), values.data());
+    type.parse(reinterpret_cast<const uint8_t*>(block), scales.data(), mins.data());
+    for (size_t j = 0; j < values.size(); ++j, ++codes) {
+      const float scale = scales[j / type.scale_cols];
+      *codes = scale == 0.0f ? int16_t{0} : static_cast<int16_t>(std::lrint(values[j] / scale));
+      EXPECT_EQ(scale * static_cast<float>(*codes), values[j])
+          << traits.name << " column " << j << " is no whole multiple of " << scale;
+      EXPECT_LE(std::abs(*codes), 128) << traits.name;
+    }
+  }
+}
+
+}  // namespace
+
+std::span<const DType> P8Types() {
+  static constexpr auto kTypes = [] {
+    std::array<DType, kP8Types.size()> types{};
+    for (size_t i = 0; i < types.size(); ++i) types[i] = kP8Types[i].type;
+    return types;
+  }();
+  return kTypes;
+}
+
+std::vector<std::byte> RandomQuantizedRows(DType type, size_t rows, size_t cols) {
+  const DTypeTraits& traits = TraitsOf(type);
+  const RandomStream random(7, traits.name);
+  const size_t n_blocks = rows * cols / traits.block_elements;
+  std::vector<std::byte> bytes(n_blocks * traits.block_bytes);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(random.Bits(i));
+  const size_t row_bytes = bytes.size() / rows;
+  constexpr std::array<int, 3> kExtremes = {0x80, 0xff, 0};
+  for (size_t r = 0; r < std::min(rows, kExtremes.size()); ++r) {
+    std::memset(bytes.data() + r * row_bytes, kExtremes[r], row_bytes);
+  }
+  const P8Type& p8 = P8TypeOf(type);
+  for (size_t b = 0; b < n_blocks; ++b) {
+    PutScales(p8, random, 1'000'000'000 + b * 2, bytes.data() + b * traits.block_bytes);
+  }
+  return bytes;
+}
+
+PlainP8 ParseP8(DType type, const std::vector<std::byte>& file, size_t rows, size_t cols) {
+  const P8Type& p8 = P8TypeOf(type);
+  const DTypeTraits& traits = TraitsOf(type);
+  PlainP8 w{rows, cols, p8.scale_cols, p8.has_min, {}, {}, {}};
+  w.codes.resize(rows * cols);
+  w.scales.resize(rows * cols / w.scale_cols);
+  w.mins.resize(w.scales.size());
+  ParseCodes(p8, file, w.codes.data());
+  const uint8_t* p = reinterpret_cast<const uint8_t*>(file.data());
+  for (size_t at = 0; at < rows * cols; at += traits.block_elements, p += traits.block_bytes) {
+    p8.parse(p, w.scales.data() + at / w.scale_cols, w.mins.data() + at / w.scale_cols);
+  }
+  return w;
+}
+
+std::vector<float> PlainProductP8(const PlainP8& w, const PreparedRows& x) {
+  std::vector<float> y(x.n_rows * w.rows);
+  const size_t n_blocks = w.cols / 32, n_sums = w.cols / w.scale_cols;
+  for (size_t t = 0; t < x.n_rows; ++t) {
+    const int8_t* q8 = x.q8 + t * w.cols;
+    for (size_t r = 0; r < w.rows; ++r) {
+      const int16_t* codes = w.codes.data() + r * w.cols;
+      float acc = 0.0f, acc_min = 0.0f;
+      for (size_t s = 0; s < n_sums; ++s) {
+        const float x_scale = x.q8_scale[t * n_blocks + s * w.scale_cols / 32];
+        int32_t isum = 0, xsum = 0;
+        for (size_t c = s * w.scale_cols; c < (s + 1) * w.scale_cols; ++c) {
+          isum += int32_t{codes[c]} * int32_t{q8[c]};
+          xsum += int32_t{q8[c]};
+        }
+        acc = std::fma(static_cast<float>(isum), w.scales[r * n_sums + s] * x_scale, acc);
+        acc_min = std::fma(w.mins[r * n_sums + s], x_scale * static_cast<float>(xsum), acc_min);
+      }
+      y[t * w.rows + r] = w.has_min ? acc + acc_min : acc;
+    }
+  }
+  return y;
+}
+
+}  // namespace altteul::kernels
