@@ -122,7 +122,7 @@ INSTANTIATE_TEST_SUITE_P(Models, SameBitsTest,
                                            FamilyCase{"exaone4_window", true}),
                          [](const auto& one) { return std::string(one.param.model); });
 
-// Every type with a fast kernel and one without, in layers of a local and a global kind.
+// Types with a fast kernel, in layers of a local and a global kind.
 TEST(SameBitsTest, EveryFastType) {
   const TempFolder folder;
   const std::string path = (folder.path() / "mixed.gguf").string();

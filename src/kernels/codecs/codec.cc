@@ -39,6 +39,9 @@ constexpr GroupField kQ8_0Fields[] = {{2, 4, 8}, {0, 2, 1}};
 constexpr GroupField kQ4_KFields[] = {{16, 4, 32}, {4, 4, 3}, {0, 2, 1}, {2, 2, 1}};
 constexpr GroupField kQ5_KFields[] = {{48, 4, 32}, {16, 4, 8}, {4, 4, 3}, {0, 2, 1}, {2, 2, 1}};
 constexpr GroupField kQ6_KFields[] = {{0, 4, 32}, {128, 4, 16}, {192, 1, 16}, {208, 2, 1}};
+constexpr GroupField kIQ4_XSFields[] = {{8, 4, 32}, {4, 4, 1}, {2, 2, 1}, {0, 2, 1}};
+constexpr GroupField kMXFP4Fields[] = {{1, 4, 4}, {0, 1, 1}};
+constexpr GroupField kNVFP4Fields[] = {{4, 4, 8}, {0, 1, 4}};
 
 // Ascending by type. The fourth column is tile_cols.
 constexpr std::array kTable = {
@@ -61,14 +64,14 @@ constexpr std::array kTable = {
     Codec{DType::kIQ4_NL, DecodeIQ4_NL, EncodeIQ4_NL, 32, kQ4_0Fields},
     Codec{DType::kIQ3_S, DecodeIQ3_S, nullptr, 256, kNone},
     Codec{DType::kIQ2_S, DecodeIQ2_S, nullptr, 256, kNone},
-    Codec{DType::kIQ4_XS, DecodeIQ4_XS, nullptr, 256, kNone},
+    Codec{DType::kIQ4_XS, DecodeIQ4_XS, nullptr, 256, kIQ4_XSFields},
     Codec{DType::kF64, DecodeF64, nullptr, 1, kNone},
     Codec{DType::kIQ1_M, DecodeIQ1_M, nullptr, 256, kNone},
     Codec{DType::kBF16, DecodeBf16, EncodeBf16, 32, kF16Fields},
     Codec{DType::kTQ1_0, DecodeTQ1_0, nullptr, 256, kNone},
     Codec{DType::kTQ2_0, DecodeTQ2_0, nullptr, 256, kNone},
-    Codec{DType::kMXFP4, DecodeMXFP4, nullptr, 32, kNone},
-    Codec{DType::kNVFP4, DecodeNVFP4, nullptr, 64, kNone},
+    Codec{DType::kMXFP4, DecodeMXFP4, nullptr, 32, kMXFP4Fields},
+    Codec{DType::kNVFP4, DecodeNVFP4, nullptr, 64, kNVFP4Fields},
     Codec{DType::kQ1_0, DecodeQ1_0, nullptr, 128, kNone},
     Codec{DType::kQ2_0, DecodeQ2_0, nullptr, 64, kNone},
 };

@@ -8,7 +8,9 @@
 
 #pragma once
 
+#include "kernels/codecs/fp4_unpack.inl"
 #include "kernels/codecs/iq4_nl_unpack.inl"
+#include "kernels/codecs/iq4_xs_unpack.inl"
 #include "kernels/codecs/q4_0_unpack.inl"
 #include "kernels/codecs/q4_1_unpack.inl"
 #include "kernels/codecs/q4_k_unpack.inl"

@@ -51,6 +51,9 @@ struct LinearIsa {
   LinearSliceFn q4_k;
   LinearSliceFn q5_k;
   LinearSliceFn q6_k;
+  LinearSliceFn iq4_xs;
+  LinearSliceFn mxfp4;
+  LinearSliceFn nvfp4;
   LinearSliceFn f16;
   LinearSliceFn bf16;
   LinearSliceFn f32;  ///< weights [cols][16]; any number of columns

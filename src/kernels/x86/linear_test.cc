@@ -226,6 +226,27 @@ TEST(LinearX86Test, QuantizedTypesMatchPlainLoopsToTheLastBit) {
   }
 }
 
+TEST(LinearX86Test, EveryScaleOfFp4MatchesPlainLoopsToTheLastBit) {
+  for (const Isa& isa : LinearIsasHere()) {
+    for (const DType type : {DType::kMXFP4, DType::kNVFP4}) {
+      constexpr size_t kScales = 256;
+      const DTypeTraits& traits = TraitsOf(type);
+      std::vector<std::byte> file(kScales * traits.block_bytes, std::byte{0x01});
+      for (size_t r = 0; r < kScales; ++r) {
+        std::memset(file.data() + r * traits.block_bytes, static_cast<int>(r),
+                    type == DType::kMXFP4 ? 1 : 4);
+      }
+      const size_t cols = traits.block_elements;
+      const auto groups = Grouped(type, file, kScales, cols);
+      const WeightMatrix w{type, RestForm::kGroups16, PanelKind::kP8, kScales, cols, groups.data()};
+      Activations x(1, cols);
+      isa.prepare(x.Rows(1), {.q8 = true, .bf16 = false}, 0, 1);
+      const PlainP8 plain = ParseP8(type, file, kScales, cols);
+      ExpectProducts(isa, w, &x, 1, PlainProductP8(plain, x.Rows(1)));
+    }
+  }
+}
+
 TEST(LinearX86Test, PlainFloatsInF32MatchPlainLoopsToTheLastBit) {
   for (const Isa& isa : LinearIsasHere()) {
     for (const DType type : {DType::kF32, DType::kF16, DType::kBF16}) {

@@ -32,6 +32,9 @@ constexpr std::array kFastTypes = {
     FastType{DType::kQ5_K, &LinearIsa::q5_k, true},
     FastType{DType::kQ6_K, &LinearIsa::q6_k, true},
     FastType{DType::kIQ4_NL, &LinearIsa::iq4_nl, true},
+    FastType{DType::kIQ4_XS, &LinearIsa::iq4_xs, true},
+    FastType{DType::kMXFP4, &LinearIsa::mxfp4, true},
+    FastType{DType::kNVFP4, &LinearIsa::nvfp4, true},
     FastType{DType::kBF16, &LinearIsa::bf16, false},
 };
 

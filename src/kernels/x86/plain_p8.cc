@@ -29,6 +29,8 @@ float HalfAt(const uint8_t* p) {
   return F16ToF32(half);
 }
 
+int WordAt(const uint8_t* p) { return p[0] | p[1] << 8; }
+
 /// All columns have the scale at byte `at`.
 template <size_t n_scales, size_t at = 0>
 void ParseD(const uint8_t* p, float* scales, float* /*mins*/) {
@@ -58,6 +60,27 @@ void ParseQ6K(const uint8_t* p, float* scales, float* /*mins*/) {
   }
 }
 
+void ParseIQ4XS(const uint8_t* p, float* scales, float* /*mins*/) {
+  for (size_t s = 0; s < 8; ++s) {
+    const int six = (p[4 + s / 2] >> (s % 2 * 4) & 15) | (WordAt(p + 2) >> (2 * s) & 3) << 4;
+    scales[s] = HalfAt(p) * static_cast<float>(six - 32);
+  }
+}
+
+void ParseMXFP4(const uint8_t* p, float* scales, float* /*mins*/) {
+  *scales = std::ldexp(1.0f, int{*p} - 128);
+}
+
+void ParseNVFP4(const uint8_t* p, float* scales, float* /*mins*/) {
+  for (size_t s = 0; s < 4; ++s) {
+    const int exponent = p[s] >> 3 & 15, fraction = p[s] & 7;
+    const int mantissa = exponent == 0 ? fraction : 8 + fraction;
+    const bool is_nan = p[s] == 127;
+    scales[s] =
+        is_nan ? 0.0f : std::ldexp(static_cast<float>(mantissa), std::max(exponent, 1) - 11);
+  }
+}
+
 constexpr size_t kNone = SIZE_MAX;
 
 constexpr std::array kP8Types = {
@@ -70,6 +93,9 @@ constexpr std::array kP8Types = {
     P8Type{DType::kQ5_K, 32, true, {0, 2}, ParseQ45K},
     P8Type{DType::kQ6_K, 16, false, {208, kNone}, ParseQ6K},
     P8Type{DType::kIQ4_NL, 32, false, {0, kNone}, ParseD<1>},
+    P8Type{DType::kIQ4_XS, 32, false, {0, kNone}, ParseIQ4XS},
+    P8Type{DType::kMXFP4, 32, false, {kNone, kNone}, ParseMXFP4},
+    P8Type{DType::kNVFP4, 16, false, {kNone, kNone}, ParseNVFP4},
 };
 
 const P8Type& P8TypeOf(DType type) {
@@ -90,6 +116,12 @@ void PutScales(const P8Type& type, const RandomStream& random, uint64_t at, std:
   const uint64_t bits = random.Bits(at);
   if (type.halves[0] != kNone) PutU16(HalfOf(bits), block + type.halves[0]);
   if (type.halves[1] != kNone) PutU16(HalfOf(random.Bits(at + 1)), block + type.halves[1]);
+  if (type.type == DType::kMXFP4) {
+    constexpr std::array<uint8_t, 4> kOddExponents = {0, 1, 2, 150};
+    const bool is_odd = (bits >> 40) % 16 == 0;
+    *block =
+        std::byte{is_odd ? kOddExponents[(bits >> 20) % 4] : static_cast<uint8_t>(115 + bits % 10)};
+  }
 }
 
 /// Block after block, from values that are codes times scales and nothing else.
