@@ -39,7 +39,11 @@ constexpr GroupField kQ8_0Fields[] = {{2, 4, 8}, {0, 2, 1}};
 constexpr GroupField kQ4_KFields[] = {{16, 4, 32}, {4, 4, 3}, {0, 2, 1}, {2, 2, 1}};
 constexpr GroupField kQ5_KFields[] = {{48, 4, 32}, {16, 4, 8}, {4, 4, 3}, {0, 2, 1}, {2, 2, 1}};
 constexpr GroupField kQ6_KFields[] = {{0, 4, 32}, {128, 4, 16}, {192, 1, 16}, {208, 2, 1}};
+constexpr GroupField kQ2_KFields[] = {{16, 4, 16}, {0, 4, 4}, {80, 2, 1}, {82, 2, 1}};
+constexpr GroupField kQ3_KFields[] = {{32, 4, 16}, {0, 4, 8}, {96, 4, 3}, {108, 2, 1}};
 constexpr GroupField kIQ4_XSFields[] = {{8, 4, 32}, {4, 4, 1}, {2, 2, 1}, {0, 2, 1}};
+constexpr GroupField kTQ1_0Fields[] = {{0, 4, 13}, {52, 2, 1}};
+constexpr GroupField kTQ2_0Fields[] = {{0, 4, 16}, {64, 2, 1}};
 constexpr GroupField kMXFP4Fields[] = {{1, 4, 4}, {0, 1, 1}};
 constexpr GroupField kNVFP4Fields[] = {{4, 4, 8}, {0, 1, 4}};
 
@@ -52,8 +56,8 @@ constexpr std::array kTable = {
     Codec{DType::kQ5_0, DecodeQ5_0, EncodeQ5_0, 32, kQ5_0Fields},
     Codec{DType::kQ5_1, DecodeQ5_1, EncodeQ5_1, 32, kQ5_1Fields},
     Codec{DType::kQ8_0, DecodeQ8_0, EncodeQ8_0, 32, kQ8_0Fields},
-    Codec{DType::kQ2_K, DecodeQ2_K, nullptr, 256, kNone},
-    Codec{DType::kQ3_K, DecodeQ3_K, nullptr, 256, kNone},
+    Codec{DType::kQ2_K, DecodeQ2_K, nullptr, 256, kQ2_KFields},
+    Codec{DType::kQ3_K, DecodeQ3_K, nullptr, 256, kQ3_KFields},
     Codec{DType::kQ4_K, DecodeQ4_K, nullptr, 256, kQ4_KFields},
     Codec{DType::kQ5_K, DecodeQ5_K, nullptr, 256, kQ5_KFields},
     Codec{DType::kQ6_K, DecodeQ6_K, nullptr, 256, kQ6_KFields},
@@ -68,8 +72,8 @@ constexpr std::array kTable = {
     Codec{DType::kF64, DecodeF64, nullptr, 1, kNone},
     Codec{DType::kIQ1_M, DecodeIQ1_M, nullptr, 256, kNone},
     Codec{DType::kBF16, DecodeBf16, EncodeBf16, 32, kF16Fields},
-    Codec{DType::kTQ1_0, DecodeTQ1_0, nullptr, 256, kNone},
-    Codec{DType::kTQ2_0, DecodeTQ2_0, nullptr, 256, kNone},
+    Codec{DType::kTQ1_0, DecodeTQ1_0, nullptr, 256, kTQ1_0Fields},
+    Codec{DType::kTQ2_0, DecodeTQ2_0, nullptr, 256, kTQ2_0Fields},
     Codec{DType::kMXFP4, DecodeMXFP4, nullptr, 32, kMXFP4Fields},
     Codec{DType::kNVFP4, DecodeNVFP4, nullptr, 64, kNVFP4Fields},
     Codec{DType::kQ1_0, DecodeQ1_0, nullptr, 128, kNone},

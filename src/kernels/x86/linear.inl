@@ -11,6 +11,8 @@
 #include "kernels/codecs/fp4_unpack.inl"
 #include "kernels/codecs/iq4_nl_unpack.inl"
 #include "kernels/codecs/iq4_xs_unpack.inl"
+#include "kernels/codecs/q2_k_unpack.inl"
+#include "kernels/codecs/q3_k_unpack.inl"
 #include "kernels/codecs/q4_0_unpack.inl"
 #include "kernels/codecs/q4_1_unpack.inl"
 #include "kernels/codecs/q4_k_unpack.inl"
@@ -19,6 +21,7 @@
 #include "kernels/codecs/q5_k_unpack.inl"
 #include "kernels/codecs/q6_k_unpack.inl"
 #include "kernels/codecs/q8_0_unpack.inl"
+#include "kernels/codecs/tq_unpack.inl"
 #include "kernels/x86/linear_isa.h"
 
 namespace altteul::kernels {

@@ -54,6 +54,10 @@ struct LinearIsa {
   LinearSliceFn iq4_xs;
   LinearSliceFn mxfp4;
   LinearSliceFn nvfp4;
+  LinearSliceFn q2_k;
+  LinearSliceFn q3_k;
+  LinearSliceFn tq1_0;
+  LinearSliceFn tq2_0;
   LinearSliceFn f16;
   LinearSliceFn bf16;
   LinearSliceFn f32;  ///< weights [cols][16]; any number of columns

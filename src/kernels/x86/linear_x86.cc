@@ -35,6 +35,10 @@ constexpr std::array kFastTypes = {
     FastType{DType::kIQ4_XS, &LinearIsa::iq4_xs, true},
     FastType{DType::kMXFP4, &LinearIsa::mxfp4, true},
     FastType{DType::kNVFP4, &LinearIsa::nvfp4, true},
+    FastType{DType::kQ2_K, &LinearIsa::q2_k, true},
+    FastType{DType::kQ3_K, &LinearIsa::q3_k, true},
+    FastType{DType::kTQ1_0, &LinearIsa::tq1_0, true},
+    FastType{DType::kTQ2_0, &LinearIsa::tq2_0, true},
     FastType{DType::kBF16, &LinearIsa::bf16, false},
 };
 

@@ -60,6 +60,22 @@ void ParseQ6K(const uint8_t* p, float* scales, float* /*mins*/) {
   }
 }
 
+void ParseQ2K(const uint8_t* p, float* scales, float* mins) {
+  for (size_t s = 0; s < 16; ++s) {
+    scales[s] = HalfAt(p + 80) * static_cast<float>(p[s] & 15);
+    mins[s] = -(HalfAt(p + 82) * static_cast<float>(p[s] >> 4));
+  }
+}
+
+void ParseQ3K(const uint8_t* p, float* scales, float* /*mins*/) {
+  const uint8_t* packed = p + 96;
+  for (size_t s = 0; s < 16; ++s) {
+    const int low = s < 8 ? packed[s] & 15 : packed[s - 8] >> 4;
+    const int high = packed[8 + s % 4] >> (s / 4 * 2) & 3;
+    scales[s] = HalfAt(p + 108) * static_cast<float>((low | high << 4) - 32);
+  }
+}
+
 void ParseIQ4XS(const uint8_t* p, float* scales, float* /*mins*/) {
   for (size_t s = 0; s < 8; ++s) {
     const int six = (p[4 + s / 2] >> (s % 2 * 4) & 15) | (WordAt(p + 2) >> (2 * s) & 3) << 4;
@@ -89,11 +105,15 @@ constexpr std::array kP8Types = {
     P8Type{DType::kQ5_0, 32, false, {0, kNone}, ParseD<1>},
     P8Type{DType::kQ5_1, 32, true, {0, 2}, ParseDm},
     P8Type{DType::kQ8_0, 32, false, {0, kNone}, ParseD<1>},
+    P8Type{DType::kQ2_K, 16, true, {80, 82}, ParseQ2K},
+    P8Type{DType::kQ3_K, 16, false, {108, kNone}, ParseQ3K},
     P8Type{DType::kQ4_K, 32, true, {0, 2}, ParseQ45K},
     P8Type{DType::kQ5_K, 32, true, {0, 2}, ParseQ45K},
     P8Type{DType::kQ6_K, 16, false, {208, kNone}, ParseQ6K},
     P8Type{DType::kIQ4_NL, 32, false, {0, kNone}, ParseD<1>},
     P8Type{DType::kIQ4_XS, 32, false, {0, kNone}, ParseIQ4XS},
+    P8Type{DType::kTQ1_0, 32, false, {52, kNone}, ParseD<8, 52>},
+    P8Type{DType::kTQ2_0, 32, false, {64, kNone}, ParseD<8, 64>},
     P8Type{DType::kMXFP4, 32, false, {kNone, kNone}, ParseMXFP4},
     P8Type{DType::kNVFP4, 16, false, {kNone, kNone}, ParseNVFP4},
 };
