@@ -76,8 +76,8 @@ constexpr std::array kTable = {
     Codec{DType::kTQ2_0, DecodeTQ2_0, nullptr, 256, kTQ2_0Fields},
     Codec{DType::kMXFP4, DecodeMXFP4, nullptr, 32, kMXFP4Fields},
     Codec{DType::kNVFP4, DecodeNVFP4, nullptr, 64, kNVFP4Fields},
-    Codec{DType::kQ1_0, DecodeQ1_0, nullptr, 128, kNone},
-    Codec{DType::kQ2_0, DecodeQ2_0, nullptr, 64, kNone},
+    Codec{DType::kQ1_0, DecodeQ1_0, nullptr, 128, kQ4_0Fields},
+    Codec{DType::kQ2_0, DecodeQ2_0, nullptr, 64, kQ4_0Fields},
 };
 
 }  // namespace

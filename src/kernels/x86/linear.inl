@@ -11,6 +11,8 @@
 #include "kernels/codecs/fp4_unpack.inl"
 #include "kernels/codecs/iq4_nl_unpack.inl"
 #include "kernels/codecs/iq4_xs_unpack.inl"
+#include "kernels/codecs/q1_0_unpack.inl"
+#include "kernels/codecs/q2_0_unpack.inl"
 #include "kernels/codecs/q2_k_unpack.inl"
 #include "kernels/codecs/q3_k_unpack.inl"
 #include "kernels/codecs/q4_0_unpack.inl"

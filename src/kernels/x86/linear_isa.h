@@ -56,6 +56,8 @@ struct LinearIsa {
   LinearSliceFn nvfp4;
   LinearSliceFn q2_k;
   LinearSliceFn q3_k;
+  LinearSliceFn q2_0;
+  LinearSliceFn q1_0;
   LinearSliceFn tq1_0;
   LinearSliceFn tq2_0;
   LinearSliceFn f16;

@@ -37,6 +37,8 @@ constexpr std::array kFastTypes = {
     FastType{DType::kNVFP4, &LinearIsa::nvfp4, true},
     FastType{DType::kQ2_K, &LinearIsa::q2_k, true},
     FastType{DType::kQ3_K, &LinearIsa::q3_k, true},
+    FastType{DType::kQ2_0, &LinearIsa::q2_0, true},
+    FastType{DType::kQ1_0, &LinearIsa::q1_0, true},
     FastType{DType::kTQ1_0, &LinearIsa::tq1_0, true},
     FastType{DType::kTQ2_0, &LinearIsa::tq2_0, true},
     FastType{DType::kBF16, &LinearIsa::bf16, false},

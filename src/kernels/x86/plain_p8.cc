@@ -116,6 +116,8 @@ constexpr std::array kP8Types = {
     P8Type{DType::kTQ2_0, 32, false, {64, kNone}, ParseD<8, 64>},
     P8Type{DType::kMXFP4, 32, false, {kNone, kNone}, ParseMXFP4},
     P8Type{DType::kNVFP4, 16, false, {kNone, kNone}, ParseNVFP4},
+    P8Type{DType::kQ1_0, 32, false, {0, kNone}, ParseD<4>},
+    P8Type{DType::kQ2_0, 32, false, {0, kNone}, ParseD<2>},
 };
 
 const P8Type& P8TypeOf(DType type) {
