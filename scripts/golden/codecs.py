@@ -251,7 +251,7 @@ def write_codebooks(path):
     ]
     text = CODEBOOK_HEADER.format(version="0.19.0")
     for name, entries in tables:
-        text += f"const uint16_t {name}[{len(entries)}] = {{\n"
+        text += f"const uint16_t {name}[{len(entries)} + 1] = {{\n"
         for start in range(0, len(entries), 13):
             text += "    " + ",".join(f"0x{e:04x}" for e in entries[start : start + 13]) + ",\n"
         text += "};\n\n"

@@ -5,6 +5,7 @@
 #include "kernels/codecs/block.h"
 #include "kernels/codecs/half.h"
 #include "kernels/codecs/iq_codebooks.h"
+#include "kernels/codecs/iq_signs.h"
 
 namespace altteul::kernels {
 

@@ -9,6 +9,8 @@
 #pragma once
 
 #include "kernels/codecs/fp4_unpack.inl"
+#include "kernels/codecs/iq2_unpack.inl"
+#include "kernels/codecs/iq3_unpack.inl"
 #include "kernels/codecs/iq4_nl_unpack.inl"
 #include "kernels/codecs/iq4_xs_unpack.inl"
 #include "kernels/codecs/q1_0_unpack.inl"

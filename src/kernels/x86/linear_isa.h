@@ -60,6 +60,11 @@ struct LinearIsa {
   LinearSliceFn q1_0;
   LinearSliceFn tq1_0;
   LinearSliceFn tq2_0;
+  LinearSliceFn iq3_xxs;
+  LinearSliceFn iq3_s;
+  LinearSliceFn iq2_xxs;
+  LinearSliceFn iq2_xs;
+  LinearSliceFn iq2_s;
   LinearSliceFn f16;
   LinearSliceFn bf16;
   LinearSliceFn f32;  ///< weights [cols][16]; any number of columns

@@ -41,6 +41,11 @@ constexpr std::array kFastTypes = {
     FastType{DType::kQ1_0, &LinearIsa::q1_0, true},
     FastType{DType::kTQ1_0, &LinearIsa::tq1_0, true},
     FastType{DType::kTQ2_0, &LinearIsa::tq2_0, true},
+    FastType{DType::kIQ3_XXS, &LinearIsa::iq3_xxs, true},
+    FastType{DType::kIQ3_S, &LinearIsa::iq3_s, true},
+    FastType{DType::kIQ2_XXS, &LinearIsa::iq2_xxs, true},
+    FastType{DType::kIQ2_XS, &LinearIsa::iq2_xs, true},
+    FastType{DType::kIQ2_S, &LinearIsa::iq2_s, true},
     FastType{DType::kBF16, &LinearIsa::bf16, false},
 };
 

@@ -97,6 +97,34 @@ void ParseNVFP4(const uint8_t* p, float* scales, float* /*mins*/) {
   }
 }
 
+void ParseIQ2XXS(const uint8_t* p, float* scales, float* /*mins*/) {
+  for (size_t s = 0; s < 8; ++s) {
+    scales[s] = HalfAt(p) * (0.5f + static_cast<float>(p[2 + 8 * s + 7] >> 4)) * 0.25f;
+  }
+}
+
+/// IQ2_XS and IQ2_S: nibbles from byte `at` on.
+template <size_t at>
+void ParseIQ2(const uint8_t* p, float* scales, float* /*mins*/) {
+  for (size_t s = 0; s < 16; ++s) {
+    const int four = p[at + s / 2] >> (s % 2 * 4) & 15;
+    scales[s] = HalfAt(p) * (0.5f + static_cast<float>(four)) * 0.25f;
+  }
+}
+
+/// Levels are halved, so that they fit; all are even.
+void ParseIQ3XXS(const uint8_t* p, float* scales, float* /*mins*/) {
+  for (size_t s = 0; s < 8; ++s) {
+    scales[s] = HalfAt(p) * (0.5f + static_cast<float>(p[66 + 4 * s + 3] >> 4));
+  }
+}
+
+void ParseIQ3S(const uint8_t* p, float* scales, float* /*mins*/) {
+  for (size_t s = 0; s < 8; ++s) {
+    scales[s] = HalfAt(p) * static_cast<float>(1 + 2 * (p[106 + s / 2] >> (s % 2 * 4) & 15));
+  }
+}
+
 constexpr size_t kNone = SIZE_MAX;
 
 constexpr std::array kP8Types = {
@@ -110,7 +138,12 @@ constexpr std::array kP8Types = {
     P8Type{DType::kQ4_K, 32, true, {0, 2}, ParseQ45K},
     P8Type{DType::kQ5_K, 32, true, {0, 2}, ParseQ45K},
     P8Type{DType::kQ6_K, 16, false, {208, kNone}, ParseQ6K},
+    P8Type{DType::kIQ2_XXS, 32, false, {0, kNone}, ParseIQ2XXS},
+    P8Type{DType::kIQ2_XS, 16, false, {0, kNone}, ParseIQ2<66>},
+    P8Type{DType::kIQ3_XXS, 32, false, {0, kNone}, ParseIQ3XXS},
     P8Type{DType::kIQ4_NL, 32, false, {0, kNone}, ParseD<1>},
+    P8Type{DType::kIQ3_S, 32, false, {0, kNone}, ParseIQ3S},
+    P8Type{DType::kIQ2_S, 16, false, {0, kNone}, ParseIQ2<74>},
     P8Type{DType::kIQ4_XS, 32, false, {0, kNone}, ParseIQ4XS},
     P8Type{DType::kTQ1_0, 32, false, {52, kNone}, ParseD<8, 52>},
     P8Type{DType::kTQ2_0, 32, false, {64, kNone}, ParseD<8, 64>},
