@@ -46,6 +46,8 @@ constexpr GroupField kIQ2_XSFields[] = {{2, 4, 16}, {66, 4, 2}, {0, 2, 1}};
 constexpr GroupField kIQ2_SFields[] = {{2, 4, 8}, {34, 4, 8}, {66, 4, 2}, {74, 4, 2}, {0, 2, 1}};
 constexpr GroupField kIQ3_XXSFields[] = {{2, 4, 16}, {66, 4, 8}, {0, 2, 1}};
 constexpr GroupField kIQ3_SFields[] = {{2, 4, 16}, {66, 4, 2}, {74, 4, 8}, {106, 4, 1}, {0, 2, 1}};
+constexpr GroupField kIQ1_SFields[] = {{2, 4, 8}, {34, 4, 4}, {0, 2, 1}};
+constexpr GroupField kIQ1_MFields[] = {{0, 4, 8}, {32, 4, 4}, {48, 4, 2}};
 constexpr GroupField kIQ4_XSFields[] = {{8, 4, 32}, {4, 4, 1}, {2, 2, 1}, {0, 2, 1}};
 constexpr GroupField kTQ1_0Fields[] = {{0, 4, 13}, {52, 2, 1}};
 constexpr GroupField kTQ2_0Fields[] = {{0, 4, 16}, {64, 2, 1}};
@@ -69,13 +71,13 @@ constexpr std::array kTable = {
     Codec{DType::kIQ2_XXS, DecodeIQ2_XXS, nullptr, 256, kIQ2_XXSFields},
     Codec{DType::kIQ2_XS, DecodeIQ2_XS, nullptr, 256, kIQ2_XSFields},
     Codec{DType::kIQ3_XXS, DecodeIQ3_XXS, nullptr, 256, kIQ3_XXSFields},
-    Codec{DType::kIQ1_S, DecodeIQ1_S, nullptr, 256, kNone},
+    Codec{DType::kIQ1_S, DecodeIQ1_S, nullptr, 256, kIQ1_SFields},
     Codec{DType::kIQ4_NL, DecodeIQ4_NL, EncodeIQ4_NL, 32, kQ4_0Fields},
     Codec{DType::kIQ3_S, DecodeIQ3_S, nullptr, 256, kIQ3_SFields},
     Codec{DType::kIQ2_S, DecodeIQ2_S, nullptr, 256, kIQ2_SFields},
     Codec{DType::kIQ4_XS, DecodeIQ4_XS, nullptr, 256, kIQ4_XSFields},
     Codec{DType::kF64, DecodeF64, nullptr, 1, kNone},
-    Codec{DType::kIQ1_M, DecodeIQ1_M, nullptr, 256, kNone},
+    Codec{DType::kIQ1_M, DecodeIQ1_M, nullptr, 256, kIQ1_MFields},
     Codec{DType::kBF16, DecodeBf16, EncodeBf16, 32, kF16Fields},
     Codec{DType::kTQ1_0, DecodeTQ1_0, nullptr, 256, kTQ1_0Fields},
     Codec{DType::kTQ2_0, DecodeTQ2_0, nullptr, 256, kTQ2_0Fields},

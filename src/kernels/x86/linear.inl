@@ -9,6 +9,7 @@
 #pragma once
 
 #include "kernels/codecs/fp4_unpack.inl"
+#include "kernels/codecs/iq1_unpack.inl"
 #include "kernels/codecs/iq2_unpack.inl"
 #include "kernels/codecs/iq3_unpack.inl"
 #include "kernels/codecs/iq4_nl_unpack.inl"

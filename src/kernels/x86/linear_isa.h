@@ -65,6 +65,8 @@ struct LinearIsa {
   LinearSliceFn iq2_xxs;
   LinearSliceFn iq2_xs;
   LinearSliceFn iq2_s;
+  LinearSliceFn iq1_s;
+  LinearSliceFn iq1_m;
   LinearSliceFn f16;
   LinearSliceFn bf16;
   LinearSliceFn f32;  ///< weights [cols][16]; any number of columns

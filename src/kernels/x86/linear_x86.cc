@@ -46,6 +46,8 @@ constexpr std::array kFastTypes = {
     FastType{DType::kIQ2_XXS, &LinearIsa::iq2_xxs, true},
     FastType{DType::kIQ2_XS, &LinearIsa::iq2_xs, true},
     FastType{DType::kIQ2_S, &LinearIsa::iq2_s, true},
+    FastType{DType::kIQ1_S, &LinearIsa::iq1_s, true},
+    FastType{DType::kIQ1_M, &LinearIsa::iq1_m, true},
     FastType{DType::kBF16, &LinearIsa::bf16, false},
 };
 

@@ -125,6 +125,23 @@ void ParseIQ3S(const uint8_t* p, float* scales, float* /*mins*/) {
   }
 }
 
+/// IQ1: the weights are eighths of the scale.
+void ParseIQ1S(const uint8_t* p, float* scales, float* /*mins*/) {
+  for (size_t s = 0; s < 8; ++s) {
+    const int three = WordAt(p + 34 + 2 * s) >> 12 & 7;
+    scales[s] = HalfAt(p) * static_cast<float>(2 * three + 1) * 0.125f;
+  }
+}
+
+void ParseIQ1M(const uint8_t* p, float* scales, float* /*mins*/) {
+  int d = 0;
+  for (size_t i = 0; i < 4; ++i) d |= WordAt(p + 48 + 2 * i) >> 12 << (4 * i);
+  for (size_t s = 0; s < 16; ++s) {
+    const int three = WordAt(p + 48 + s / 4 * 2) >> (s % 4 * 3) & 7;
+    scales[s] = F16ToF32(static_cast<uint16_t>(d)) * static_cast<float>(2 * three + 1) * 0.125f;
+  }
+}
+
 constexpr size_t kNone = SIZE_MAX;
 
 constexpr std::array kP8Types = {
@@ -141,10 +158,12 @@ constexpr std::array kP8Types = {
     P8Type{DType::kIQ2_XXS, 32, false, {0, kNone}, ParseIQ2XXS},
     P8Type{DType::kIQ2_XS, 16, false, {0, kNone}, ParseIQ2<66>},
     P8Type{DType::kIQ3_XXS, 32, false, {0, kNone}, ParseIQ3XXS},
+    P8Type{DType::kIQ1_S, 32, false, {0, kNone}, ParseIQ1S},
     P8Type{DType::kIQ4_NL, 32, false, {0, kNone}, ParseD<1>},
     P8Type{DType::kIQ3_S, 32, false, {0, kNone}, ParseIQ3S},
     P8Type{DType::kIQ2_S, 16, false, {0, kNone}, ParseIQ2<74>},
     P8Type{DType::kIQ4_XS, 32, false, {0, kNone}, ParseIQ4XS},
+    P8Type{DType::kIQ1_M, 16, false, {kNone, kNone}, ParseIQ1M},
     P8Type{DType::kTQ1_0, 32, false, {52, kNone}, ParseD<8, 52>},
     P8Type{DType::kTQ2_0, 32, false, {64, kNone}, ParseD<8, 64>},
     P8Type{DType::kMXFP4, 32, false, {kNone, kNone}, ParseMXFP4},
@@ -160,6 +179,14 @@ const P8Type& P8TypeOf(DType type) {
 
 void PutU16(uint16_t value, std::byte* at) { std::memcpy(at, &value, sizeof value); }
 
+/// The f16 number of an IQ1_M block, a nibble in each of four words.
+void PutIQ1MScale(uint16_t half, std::byte* block) {
+  for (size_t i = 0; i < 4; ++i) {
+    std::byte& byte = block[48 + 2 * i + 1];
+    byte = (byte & std::byte{15}) | static_cast<std::byte>((half >> (4 * i) & 15) << 4);
+  }
+}
+
 /// An f16 factor from random bits.
 uint16_t HalfOf(uint64_t bits) {
   constexpr std::array<uint16_t, 4> kOddScales = {0, 0x0001, 0xa000, 0x7bff};
@@ -171,6 +198,7 @@ void PutScales(const P8Type& type, const RandomStream& random, uint64_t at, std:
   const uint64_t bits = random.Bits(at);
   if (type.halves[0] != kNone) PutU16(HalfOf(bits), block + type.halves[0]);
   if (type.halves[1] != kNone) PutU16(HalfOf(random.Bits(at + 1)), block + type.halves[1]);
+  if (type.type == DType::kIQ1_M) PutIQ1MScale(HalfOf(bits), block);
   if (type.type == DType::kMXFP4) {
     constexpr std::array<uint8_t, 4> kOddExponents = {0, 1, 2, 150};
     const bool is_odd = (bits >> 40) % 16 == 0;
