@@ -113,9 +113,13 @@ void Register(const Isa& isa) {
   // SmolLM2-135M's layers and head with a prompt; a matrix larger than any cache with few tokens.
   constexpr size_t kLayers[][2] = {{576, 576}, {1536, 576}, {576, 1536}, {49152, 576}};
   constexpr size_t kFewTokens[] = {1, 2, 4, 8, 16, 32};
-  constexpr DType kTypes[] = {DType::kQ4_0, DType::kQ4_1, DType::kQ5_0,   DType::kQ5_1,
-                              DType::kQ8_0, DType::kQ4_K, DType::kQ5_K,   DType::kQ6_K,
-                              DType::kF16,  DType::kBF16, DType::kIQ4_NL, DType::kF32};
+  constexpr DType kTypes[] = {DType::kQ4_0,   DType::kQ4_1,    DType::kQ5_0,    DType::kQ5_1,
+                              DType::kQ8_0,   DType::kQ4_K,    DType::kQ5_K,    DType::kQ6_K,
+                              DType::kF16,    DType::kBF16,    DType::kIQ4_NL,  DType::kF32,
+                              DType::kIQ4_XS, DType::kMXFP4,   DType::kNVFP4,   DType::kQ2_K,
+                              DType::kQ3_K,   DType::kQ2_0,    DType::kQ1_0,    DType::kTQ1_0,
+                              DType::kTQ2_0,  DType::kIQ3_S,   DType::kIQ3_XXS, DType::kIQ2_XS,
+                              DType::kIQ2_S,  DType::kIQ2_XXS, DType::kIQ1_S,   DType::kIQ1_M};
   std::vector<Case> cases;
   for (const DType type : kTypes) {
     const bool fits_576 = FindCodec(type)->tile_cols == 32;
