@@ -9,6 +9,9 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 namespace altteul {
@@ -67,6 +70,8 @@ CpuFeatures DetectCpuFeatures() {
     has.avx_vnni = has.avx2 && (a >> 4 & 1);
     has.avx512_bf16 = has.avx512 && (a >> 5 & 1);
   }
+#elif defined(__aarch64__)
+  has.neon_dot = getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
 #endif
   return has;
 }

@@ -15,6 +15,7 @@ struct CpuFeatures {
   bool avx512_vnni = false;
   bool avx512_bf16 = false;
   bool avx512_vbmi = false;
+  bool neon_dot = false;  ///< Armv8.2 dot products of bytes (sdot), beside NEON's f16 conversions
 };
 
 CpuFeatures DetectCpuFeatures();

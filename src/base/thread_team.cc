@@ -27,6 +27,8 @@ void CpuPause() {
 void SetFloatControl() {
 #if defined(__x86_64__)
   _mm_setcsr(0x1F80);  // the default of the x86-64 ABI: all exceptions masked, round to nearest
+#elif defined(__aarch64__)
+  asm volatile("msr fpcr, xzr");  // the default of AAPCS64: the same
 #endif
 }
 
