@@ -11,7 +11,7 @@
 
 #include "base/random.h"
 #include "kernels/attention.h"
-#include "kernels/x86/isas_under_test.h"
+#include "kernels/simd/isas_under_test.h"
 
 namespace altteul::kernels {
 namespace {

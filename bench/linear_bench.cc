@@ -13,17 +13,17 @@
 #include "base/machine.h"
 #include "int8_peak.h"
 #include "kernels/codecs/codec.h"
-#include "kernels/x86/kernels_x86.h"
+#include "kernels/kernel_table.h"
 #include "tensor/buffer.h"
 
 namespace altteul::kernels {
 namespace {
 
 struct Isa {
-  const char* name;
-  decltype(&FastPanelAvx2) fast_panel;
-  decltype(&PrepareAvx2) prepare;
-  decltype(&LinearAvx2) linear;
+  std::string_view name;
+  decltype(KernelTable::fast_panel) fast_panel;
+  decltype(KernelTable::prepare) prepare;
+  decltype(KernelTable::linear) linear;
 };
 
 struct Case {
@@ -150,10 +150,10 @@ int main(int argc, char** argv) {
   if (has.avx512_vnni) {
     benchmark::RegisterBenchmark("Int8Peak", Int8Peak)->Unit(benchmark::kMicrosecond);
   }
-  if (has.avx512 && has.avx512_vnni && has.avx512_bf16) {
-    Register({"avx512", FastPanelAvx512, PrepareAvx512, LinearAvx512});
+  for (const KernelTable* table : BuiltKernels()) {
+    if (table == &kReferenceKernels || !CanRun(*table, has)) continue;
+    Register({table->name, table->fast_panel, table->prepare, table->linear});
   }
-  if (has.avx2) Register({"avx2", FastPanelAvx2, PrepareAvx2, LinearAvx2});
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

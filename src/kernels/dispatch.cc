@@ -6,6 +6,8 @@
 
 #if defined(__x86_64__)
 #include "kernels/x86/kernels_x86.h"
+#elif defined(__aarch64__)
+#include "kernels/arm/kernels_neon.h"
 #endif
 
 namespace altteul::kernels {
@@ -23,6 +25,8 @@ constexpr std::array kBuilt = {
     Built{&kAvx2Kernels, [](const CpuFeatures& has) { return has.avx2; }},
     Built{&kAvx512Kernels,
           [](const CpuFeatures& has) { return has.avx512 && has.avx512_vnni && has.avx512_bf16; }},
+#elif defined(__aarch64__)
+    Built{&kNeonKernels, [](const CpuFeatures& has) { return has.neon_dot; }},
 #endif
 };
 

@@ -25,7 +25,7 @@ enum class Precision : uint8_t {
 };
 
 struct KernelTable {
-  std::string_view name;  ///< "reference", "avx2", "avx512"
+  std::string_view name;  ///< "reference", "avx2", "avx512", "neon"
 
   /// The panel that this instruction set's fast kernels use for a type; nothing where it has none,
   /// so that the matrix rests as the file has it and is computed in P32.
@@ -59,8 +59,8 @@ std::span<const KernelTable* const> BuiltKernels();
 /// True when a machine with these features can run the table.
 bool CanRun(const KernelTable& table, const CpuFeatures& features);
 
-/// The fastest table this machine can run, or the one named by `wanted` ("reference", "avx2",
-/// "avx512"; empty: the fastest).
+/// The fastest table this machine can run, or the one named by `wanted` (a name of
+/// BuiltKernels(); empty: the fastest).
 /// @return kInvalidArgument for an unknown name, kUnsupported when the machine lacks it
 Result<const KernelTable*> SelectKernels(std::string_view wanted, const CpuFeatures& features);
 

@@ -21,5 +21,6 @@ struct ProbeLoops {
 
 extern const ProbeLoops kProbeLoopsAvx2;
 extern const ProbeLoops kProbeLoopsAvx512;
+extern const ProbeLoops kProbeLoopsNeon;
 
 }  // namespace altteul::kernels

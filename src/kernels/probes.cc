@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "kernels/x86/probes_x86.h"
+#include "kernels/probe_loops.h"
 #include "tensor/buffer.h"
 
 namespace altteul::kernels {
@@ -18,6 +18,8 @@ ProbeLoops LoopsOf(std::string_view isa) {
 #if defined(__x86_64__)
   if (isa == "avx2") return kProbeLoopsAvx2;
   if (isa == "avx512") return kProbeLoopsAvx512;
+#elif defined(__aarch64__)
+  if (isa == "neon") return kProbeLoopsNeon;
 #endif
   (void)isa;
   return {};

@@ -31,6 +31,13 @@ TEST(ProbesTest, PeaksArePlausibleAndOrderedByWidth) {
     // 64 bytes against 16 floats at the same rate or half of it, with a factor 2 for noise.
     EXPECT_GT(peaks.int8_ops_per_s, peaks.f32_flops);
   }
+  if (has.neon_dot) {
+    // Plausible under an emulator too, a hundred times slower: only that both are measured.
+    const Peaks peaks = MeasurePeaks(team, clock, "neon").thread;
+    EXPECT_GT(peaks.int8_ops_per_s, 0.0);
+    EXPECT_GT(peaks.f32_flops, 0.0);
+    EXPECT_EQ(peaks.bf16_flops, 0.0);
+  }
 }
 
 TEST(ProbesTest, TheReferenceHasNoPeaks) {

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/reference/attention.inl"
-#include "kernels/x86/isas_under_test.h"
+#include "kernels/simd/isas_under_test.h"
 
 namespace altteul::kernels {
 namespace {

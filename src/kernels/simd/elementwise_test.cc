@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/reference/elementwise.inl"
-#include "kernels/x86/isas_under_test.h"
+#include "kernels/simd/isas_under_test.h"
 
 namespace altteul::kernels {
 namespace {

@@ -12,6 +12,8 @@
 
 #if defined(__x86_64__)
 #include "kernels/x86/float_kernels_x86.h"
+#elif defined(__aarch64__)
+#include "kernels/arm/kernels_neon.h"
 #endif
 
 namespace altteul::kernels {
@@ -42,6 +44,11 @@ inline std::vector<IsaUnderTest> IsasUnderTest() {
   if (has.avx512) {
     isas.push_back({"avx512", StoreKvAvx512, AttendAvx512, RmsNormAvx512, RopeAvx512, GluAvx512,
                     AddAvx512, SoftcapAvx512, ExpAvx512, TanhAvx512});
+  }
+#elif defined(__aarch64__)
+  if (DetectCpuFeatures().neon_dot) {
+    isas.push_back({"neon", StoreKvNeon, AttendNeon, RmsNormNeon, RopeNeon, GluNeon, AddNeon,
+                    SoftcapNeon, ExpNeon, TanhNeon});
   }
 #endif
   return isas;

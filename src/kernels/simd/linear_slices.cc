@@ -1,5 +1,4 @@
-// The linear layers' entry points: which type goes to which kernel, and who does which rows. The
-// kernels themselves stand in files compiled for one instruction set (see linear_isa.h).
+#include "kernels/simd/linear_slices.h"
 
 #include <algorithm>
 #include <array>
@@ -7,8 +6,6 @@
 #include "base/check.h"
 #include "base/thread_team.h"
 #include "kernels/codecs/codec.h"
-#include "kernels/x86/kernels_x86.h"
-#include "kernels/x86/linear_isa.h"
 
 namespace altteul::kernels {
 namespace {
@@ -62,30 +59,6 @@ const FastType* FindFastType(DType type) {
 PanelKind PanelOf(const FastType& row, PanelKind half) {
   if (row.is_quantized) return PanelKind::kP8;
   return row.type == DType::kF32 ? PanelKind::kP32 : half;
-}
-
-bool FastPanel(DType type, PanelKind half, PanelKind* panel) {
-  const FastType* row = FindFastType(type);
-  if (row == nullptr) return false;
-  *panel = PanelOf(*row, half);
-  return true;
-}
-
-void Prepare(const LinearIsa& isa, const PreparedRows& x, PreparedForms forms, int thread,
-             int n_threads) {
-  const Share share = ShareOf(x.n_rows, 1, thread, n_threads);
-  const size_t n_rows = share.end - share.begin;
-  const float* values = x.f32 + share.begin * x.cols;
-  if (forms.q8) {
-    ALT_CHECK(x.cols % kBlockCols == 0);
-    const size_t n_blocks = x.cols / kBlockCols;
-    const size_t first = share.begin * n_blocks;
-    isa.quantize(values, n_rows * n_blocks, x.q8 + first * kBlockCols, x.q8_scale + first,
-                 x.q8_sum16 + 2 * first, x.q8_offset + first);
-  }
-  if (forms.bf16) {
-    isa.round_to_bf16(values, n_rows * x.cols, x.bf16 + share.begin * x.cols);
-  }
 }
 
 uint8_t* AlignedTo64(std::byte* p) {
@@ -158,6 +131,32 @@ void LinearFileRows(const LinearIsa& isa, const LinearArgs& args, Share share, u
   }
 }
 
+}  // namespace
+
+bool FastPanel(DType type, PanelKind half, PanelKind* panel) {
+  const FastType* row = FindFastType(type);
+  if (row == nullptr) return false;
+  *panel = PanelOf(*row, half);
+  return true;
+}
+
+void Prepare(const LinearIsa& isa, const PreparedRows& x, PreparedForms forms, int thread,
+             int n_threads) {
+  const Share share = ShareOf(x.n_rows, 1, thread, n_threads);
+  const size_t n_rows = share.end - share.begin;
+  const float* values = x.f32 + share.begin * x.cols;
+  if (forms.q8) {
+    ALT_CHECK(x.cols % kBlockCols == 0);
+    const size_t n_blocks = x.cols / kBlockCols;
+    const size_t first = share.begin * n_blocks;
+    isa.quantize(values, n_rows * n_blocks, x.q8 + first * kBlockCols, x.q8_scale + first,
+                 x.q8_sum16 + 2 * first, x.q8_offset + first);
+  }
+  if (forms.bf16) {
+    isa.round_to_bf16(values, n_rows * x.cols, x.bf16 + share.begin * x.cols);
+  }
+}
+
 void Linear(const LinearIsa& isa, PanelKind half, const LinearArgs& args,
             std::span<std::byte> scratch, int thread, int n_threads) {
   const WeightMatrix& w = *args.w;
@@ -172,30 +171,6 @@ void Linear(const LinearIsa& isa, PanelKind half, const LinearArgs& args,
   } else {
     LinearGroups(isa, half, args, share, aligned);
   }
-}
-
-}  // namespace
-
-bool FastPanelAvx512(DType type, PanelKind* panel) {
-  return FastPanel(type, PanelKind::kP16, panel);
-}
-
-void PrepareAvx512(const PreparedRows& x, PreparedForms forms, int thread, int n_threads) {
-  Prepare(kLinearAvx512, x, forms, thread, n_threads);
-}
-
-void LinearAvx512(const LinearArgs& args, std::span<std::byte> scratch, int thread, int n_threads) {
-  Linear(kLinearAvx512, PanelKind::kP16, args, scratch, thread, n_threads);
-}
-
-bool FastPanelAvx2(DType type, PanelKind* panel) { return FastPanel(type, PanelKind::kP32, panel); }
-
-void PrepareAvx2(const PreparedRows& x, PreparedForms forms, int thread, int n_threads) {
-  Prepare(kLinearAvx2, x, forms, thread, n_threads);
-}
-
-void LinearAvx2(const LinearArgs& args, std::span<std::byte> scratch, int thread, int n_threads) {
-  Linear(kLinearAvx2, PanelKind::kP32, args, scratch, thread, n_threads);
 }
 
 }  // namespace altteul::kernels

@@ -16,25 +16,26 @@
 #include "base/random.h"
 #include "kernels/codecs/codec.h"
 #include "kernels/codecs/half.h"
-#include "kernels/x86/kernels_x86.h"
-#include "kernels/x86/plain_p8.h"
+#include "kernels/kernel_table.h"
+#include "kernels/simd/plain_p8.h"
 
 namespace altteul::kernels {
 namespace {
 
 struct Isa {
-  const char* name;
-  bool (*fast_panel)(DType, PanelKind*);
-  void (*prepare)(const PreparedRows&, PreparedForms, int, int);
-  void (*linear)(const LinearArgs&, std::span<std::byte>, int, int);
+  std::string_view name;
+  decltype(KernelTable::fast_panel) fast_panel;
+  decltype(KernelTable::prepare) prepare;
+  decltype(KernelTable::linear) linear;
 };
 
+/// Every table but the reference that this machine can run.
 std::vector<Isa> LinearIsasHere() {
   const CpuFeatures has = DetectCpuFeatures();
   std::vector<Isa> isas;
-  if (has.avx2) isas.push_back({"avx2", FastPanelAvx2, PrepareAvx2, LinearAvx2});
-  if (has.avx512 && has.avx512_vnni && has.avx512_bf16) {
-    isas.push_back({"avx512", FastPanelAvx512, PrepareAvx512, LinearAvx512});
+  for (const KernelTable* table : BuiltKernels()) {
+    if (table == &kReferenceKernels || !CanRun(*table, has)) continue;
+    isas.push_back({table->name, table->fast_panel, table->prepare, table->linear});
   }
   return isas;
 }
@@ -204,7 +205,7 @@ void ExpectProducts(const Isa& isa, const WeightMatrix& w, Activations* x, size_
 
 // ---- tests ----
 
-TEST(LinearX86Test, QuantizedTypesMatchPlainLoopsToTheLastBit) {
+TEST(LinearSimdTest, QuantizedTypesMatchPlainLoopsToTheLastBit) {
   for (const Isa& isa : LinearIsasHere()) {
     for (const DType type : P8Types()) {
       PanelKind panel{};
@@ -226,7 +227,7 @@ TEST(LinearX86Test, QuantizedTypesMatchPlainLoopsToTheLastBit) {
   }
 }
 
-TEST(LinearX86Test, EveryScaleOfFp4MatchesPlainLoopsToTheLastBit) {
+TEST(LinearSimdTest, EveryScaleOfFp4MatchesPlainLoopsToTheLastBit) {
   for (const Isa& isa : LinearIsasHere()) {
     for (const DType type : {DType::kMXFP4, DType::kNVFP4}) {
       constexpr size_t kScales = 256;
@@ -247,7 +248,7 @@ TEST(LinearX86Test, EveryScaleOfFp4MatchesPlainLoopsToTheLastBit) {
   }
 }
 
-TEST(LinearX86Test, PlainFloatsInF32MatchPlainLoopsToTheLastBit) {
+TEST(LinearSimdTest, PlainFloatsInF32MatchPlainLoopsToTheLastBit) {
   for (const Isa& isa : LinearIsasHere()) {
     for (const DType type : {DType::kF32, DType::kF16, DType::kBF16}) {
       PanelKind panel{};
@@ -269,7 +270,7 @@ TEST(LinearX86Test, PlainFloatsInF32MatchPlainLoopsToTheLastBit) {
   }
 }
 
-TEST(LinearX86Test, EveryTypeInFileRowsMatchesItsDecodedValues) {
+TEST(LinearSimdTest, EveryTypeInFileRowsMatchesItsDecodedValues) {
   constexpr size_t kFileRows = 19, kCols = 512, kMaxTokens = 31;
   for (const Isa& isa : LinearIsasHere()) {
     for (const Codec& codec : AllCodecs()) {
@@ -288,7 +289,7 @@ TEST(LinearX86Test, EveryTypeInFileRowsMatchesItsDecodedValues) {
   }
 }
 
-TEST(LinearX86Test, FileRowsMayHaveAnyNumberOfColumns) {
+TEST(LinearSimdTest, FileRowsMayHaveAnyNumberOfColumns) {
   for (const Isa& isa : LinearIsasHere()) {
     for (const size_t cols : {size_t{1}, size_t{20}, size_t{255}, size_t{257}, size_t{700}}) {
       const auto file = RandomPlainRows(DType::kF32, 17, cols);
@@ -306,7 +307,7 @@ TEST(LinearX86Test, FileRowsMayHaveAnyNumberOfColumns) {
 // of a partial sum per product. Partial sums stay below sum |w x|, so that cols * 2^-24 of it
 // bounds the error; twice that, because intermediate results may be rounded once more. (Denormal
 // products count as zero: cols * 2^-126 at most, covered by the smallest normal number.)
-TEST(LinearX86Test, HalvesInBf16PairsAreWithinTheirRounding) {
+TEST(LinearSimdTest, HalvesInBf16PairsAreWithinTheirRounding) {
   for (const Isa& isa : LinearIsasHere()) {
     for (const DType type : {DType::kF16, DType::kBF16}) {
       PanelKind panel{};
@@ -346,7 +347,7 @@ TEST(LinearX86Test, HalvesInBf16PairsAreWithinTheirRounding) {
   }
 }
 
-TEST(PrepareX86Test, QuantizesAsPlainLoopsWhateverTheThreads) {
+TEST(PrepareSimdTest, QuantizesAsPlainLoopsWhateverTheThreads) {
   constexpr size_t kTokens = 7, kCols = 576;
   for (const Isa& isa : LinearIsasHere()) {
     for (int n_threads = 1; n_threads <= 9; n_threads += 2) {
@@ -377,7 +378,7 @@ TEST(PrepareX86Test, QuantizesAsPlainLoopsWhateverTheThreads) {
   }
 }
 
-TEST(PrepareX86Test, RoundsHalfwayCodesToEven) {
+TEST(PrepareSimdTest, RoundsHalfwayCodesToEven) {
   for (const Isa& isa : LinearIsasHere()) {
     Activations x(1, 32);
     for (size_t i = 0; i < 32; ++i) x.f32[i] = static_cast<float>(i) - 15.5f;
@@ -387,7 +388,7 @@ TEST(PrepareX86Test, RoundsHalfwayCodesToEven) {
   }
 }
 
-TEST(PrepareX86Test, NotANumberAndInfinityReachTheOutputs) {
+TEST(PrepareSimdTest, NotANumberAndInfinityReachTheOutputs) {
   for (const Isa& isa : LinearIsasHere()) {
     for (const float odd :
          {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
@@ -411,7 +412,7 @@ TEST(PrepareX86Test, NotANumberAndInfinityReachTheOutputs) {
   }
 }
 
-TEST(LinearX86Test, TypesWithoutKernelHaveNoPanel) {
+TEST(LinearSimdTest, TypesWithoutKernelHaveNoPanel) {
   for (const Isa& isa : LinearIsasHere()) {
     PanelKind panel{};
     for (const Codec& codec : AllCodecs()) {

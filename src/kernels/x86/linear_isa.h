@@ -2,7 +2,7 @@
 //
 // Those files must not meet the standard library: an inline function compiled there could be the
 // copy that the linker keeps for the whole program, and a machine without the instructions would
-// stop in it. So types, spans and checks stay in linear_x86.cc, which calls through this table.
+// stop in it. So types, spans and checks stay in linear_slices.cc, which calls through this table.
 
 #pragma once
 
@@ -80,5 +80,6 @@ struct LinearIsa {
 
 extern const LinearIsa kLinearAvx512;
 extern const LinearIsa kLinearAvx2;
+extern const LinearIsa kLinearNeon;
 
 }  // namespace altteul::kernels

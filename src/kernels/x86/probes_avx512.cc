@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/x86/probes_x86.h"
+#include "kernels/probe_loops.h"
 
 namespace altteul::kernels {
 namespace {

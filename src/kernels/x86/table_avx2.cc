@@ -1,17 +1,20 @@
 // The table of AVX2 with FMA and F16C. Compiled for any x86-64: only the functions it names are
 // not.
 
+#include "kernels/simd/linear_slices.h"
 #include "kernels/x86/float_kernels_x86.h"
 #include "kernels/x86/kernels_x86.h"
 
 namespace altteul::kernels {
 
+using StepsAvx2 = LinearSteps<kLinearAvx2, PanelKind::kP32>;
+
 const KernelTable kAvx2Kernels = {
     .name = "avx2",
-    .fast_panel = FastPanelAvx2,
+    .fast_panel = StepsAvx2::FastPanel,
     .embed = EmbedRows,
-    .prepare = PrepareAvx2,
-    .linear = LinearAvx2,
+    .prepare = StepsAvx2::Prepare,
+    .linear = StepsAvx2::Linear,
     .rms_norm = RmsNormAvx2,
     .rope = RopeAvx2,
     .glu = GluAvx2,

@@ -1,17 +1,20 @@
 // The table of AVX-512 with VNNI and BF16. Compiled for any x86-64: only the functions it names are
 // not.
 
+#include "kernels/simd/linear_slices.h"
 #include "kernels/x86/float_kernels_x86.h"
 #include "kernels/x86/kernels_x86.h"
 
 namespace altteul::kernels {
 
+using StepsAvx512 = LinearSteps<kLinearAvx512, PanelKind::kP16>;
+
 const KernelTable kAvx512Kernels = {
     .name = "avx512",
-    .fast_panel = FastPanelAvx512,
+    .fast_panel = StepsAvx512::FastPanel,
     .embed = EmbedRows,
-    .prepare = PrepareAvx512,
-    .linear = LinearAvx512,
+    .prepare = StepsAvx512::Prepare,
+    .linear = StepsAvx512::Linear,
     .rms_norm = RmsNormAvx512,
     .rope = RopeAvx512,
     .glu = GluAvx512,

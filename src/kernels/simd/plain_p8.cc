@@ -1,4 +1,4 @@
-#include "kernels/x86/plain_p8.h"
+#include "kernels/simd/plain_p8.h"
 
 #include <algorithm>
 #include <array>
