@@ -1,0 +1,28 @@
+// The linear layers for NEON with dot products. 16-bit floats are multiplied in f32.
+
+#include "kernels/arm/simd_neon.h"
+// Written on the names above.
+#include "kernels/x86/linear.inl"
+// And on those of linear.inl.
+#include "kernels/simd/linear_halves_f32.inl"
+
+namespace altteul::kernels {
+
+const LinearIsa kLinearNeon = {
+    .q4_0 = LinearP8<UnpackQ4_0>,
+    .q4_1 = LinearP8<UnpackQ4_1>,
+    .q5_0 = LinearP8<UnpackQ5_0>,
+    .q5_1 = LinearP8<UnpackQ5_1>,
+    .q8_0 = LinearP8<UnpackQ8_0>,
+    .iq4_nl = LinearP8<UnpackIQ4_NL>,
+    .q4_k = LinearP8<UnpackQ4_K>,
+    .q5_k = LinearP8<UnpackQ5_K>,
+    .q6_k = LinearP8<UnpackQ6_K>,
+    .f16 = LinearConverted<LoadF16Line>,
+    .bf16 = LinearFloat<LoadBf16Line>,
+    .f32 = LinearFloat<LoadF32Line>,
+    .quantize = Quantize,
+    .round_to_bf16 = RoundToBf16,
+};
+
+}  // namespace altteul::kernels
