@@ -23,6 +23,7 @@ constexpr std::array kBuilt = {
     Built{&kReferenceKernels, [](const CpuFeatures&) { return true; }},
 #if defined(__x86_64__)
     Built{&kAvx2Kernels, [](const CpuFeatures& has) { return has.avx2; }},
+    Built{&kAvxVnniKernels, [](const CpuFeatures& has) { return has.avx_vnni; }},
     Built{&kAvx512Kernels,
           [](const CpuFeatures& has) { return has.avx512 && has.avx512_vnni && has.avx512_bf16; }},
 #elif defined(__aarch64__)

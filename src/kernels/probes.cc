@@ -17,6 +17,7 @@ constexpr int kRuns = 3;
 ProbeLoops LoopsOf(std::string_view isa) {
 #if defined(__x86_64__)
   if (isa == "avx2") return kProbeLoopsAvx2;
+  if (isa == "avxvnni") return kProbeLoopsAvxVnni;
   if (isa == "avx512") return kProbeLoopsAvx512;
 #elif defined(__aarch64__)
   if (isa == "neon") return kProbeLoopsNeon;

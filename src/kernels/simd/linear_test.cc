@@ -17,6 +17,7 @@
 #include "kernels/codecs/codec.h"
 #include "kernels/codecs/half.h"
 #include "kernels/kernel_table.h"
+#include "kernels/simd/linear_slices.h"
 #include "kernels/simd/plain_p8.h"
 
 namespace altteul::kernels {
@@ -29,7 +30,8 @@ struct Isa {
   decltype(KernelTable::linear) linear;
 };
 
-/// Every table but the reference that this machine can run.
+/// Every table but the reference that this machine can run; and AVX-VNNI's text, which machines
+/// with AVX-512 run in another encoding.
 std::vector<Isa> LinearIsasHere() {
   const CpuFeatures has = DetectCpuFeatures();
   std::vector<Isa> isas;
@@ -37,6 +39,12 @@ std::vector<Isa> LinearIsasHere() {
     if (table == &kReferenceKernels || !CanRun(*table, has)) continue;
     isas.push_back({table->name, table->fast_panel, table->prepare, table->linear});
   }
+#if defined(__x86_64__)
+  using Evex = LinearSteps<kLinearAvxVnniEvex, PanelKind::kP32>;
+  if (has.avx512_vnni) {
+    isas.push_back({"avxvnni as EVEX", Evex::FastPanel, Evex::Prepare, Evex::Linear});
+  }
+#endif
   return isas;
 }
 

@@ -1,4 +1,5 @@
-// The linear layers for AVX2 with FMA and F16C. 16-bit floats are multiplied in f32.
+// The linear layers for AVX2 with FMA and F16C. 16-bit floats are multiplied in f32. Compiled again
+// with vpdpbusd for kLinearAvxVnni, and for its test (CMakeLists.txt).
 
 #include "kernels/x86/simd_avx2.h"
 // Written on the names above.
@@ -6,9 +7,13 @@
 // And on those of linear.inl.
 #include "kernels/simd/linear_halves_f32.inl"
 
+#ifndef ALT_LINEAR_ISA
+#define ALT_LINEAR_ISA kLinearAvx2
+#endif
+
 namespace altteul::kernels {
 
-const LinearIsa kLinearAvx2 = {
+const LinearIsa ALT_LINEAR_ISA = {
     .q4_0 = LinearP8<UnpackQ4_0>,
     .q4_1 = LinearP8<UnpackQ4_1>,
     .q5_0 = LinearP8<UnpackQ5_0>,

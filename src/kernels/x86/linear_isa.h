@@ -80,6 +80,8 @@ struct LinearIsa {
 
 extern const LinearIsa kLinearAvx512;
 extern const LinearIsa kLinearAvx2;
+extern const LinearIsa kLinearAvxVnni;
+extern const LinearIsa kLinearAvxVnniEvex;  ///< the same text in AVX-512's form; in tests only
 extern const LinearIsa kLinearNeon;
 
 }  // namespace altteul::kernels

@@ -28,12 +28,15 @@ namespace {
   "vpmaddubsw %%ymm12, %%ymm13, %%ymm14\n\t" \
   "vpmaddwd %%ymm12, %%ymm14, %%ymm15\n\t"   \
   "vpaddd %%ymm15, %%ymm" #n ", %%ymm" #n "\n\t"
+#define ALT_VNNI_STEP(n) "%{vex%} vpdpbusd %%ymm12, %%ymm13, %%ymm" #n "\n\t"
 #define ALT_F32_STEP(n) "vfmadd231ps %%ymm12, %%ymm13, %%ymm" #n "\n\t"
 
 ALT_PROBE(Int8Loop, ALT_INT8_STEP)
+ALT_PROBE(VnniLoop, ALT_VNNI_STEP)
 ALT_PROBE(F32Loop, ALT_F32_STEP)
 
 #undef ALT_F32_STEP
+#undef ALT_VNNI_STEP
 #undef ALT_INT8_STEP
 #undef ALT_PROBE
 #undef ALT_ZERO
@@ -42,6 +45,12 @@ ALT_PROBE(F32Loop, ALT_F32_STEP)
 
 const ProbeLoops kProbeLoopsAvx2 = {
     .int8 = {Int8Loop, 12.0 * 32 * 2},
+    .bf16 = {},
+    .f32 = {F32Loop, 12.0 * 8 * 2},
+};
+
+const ProbeLoops kProbeLoopsAvxVnni = {
+    .int8 = {VnniLoop, 12.0 * 32 * 2},
     .bf16 = {},
     .f32 = {F32Loop, 12.0 * 8 * 2},
 };

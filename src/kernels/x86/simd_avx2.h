@@ -273,27 +273,6 @@ ALT_SIMD_INLINE Bytes64 OrWhere(Bytes64 a, Bytes64 bits, int32_t mask, uint8_t a
           _mm256_or_si256(a.hi, _mm256_andnot_si256(clear_hi, add))};
 }
 // ---- integer products: codes x activations (signed), summed by fours ----
-//
-// vpmaddubsw adds two products of an unsigned and a signed byte in 16 bits and saturates. Codes up
-// to 63 are safe as they are. Signed 8-bit codes lend their sign to the activation and keep their
-// magnitude: 2 x 128 x 127 = 32512 fits. (Activations are never -128, whose sign cannot turn.)
-
-constexpr int kSignedBias = 0;  // signed codes stay signed
-ALT_SIMD_INLINE Bytes64 FromSigned(Bytes64 a) { return a; }
-
-/// Steps whose products may be summed in 16 bits: steps x 2 x kMaxCode x 127 <= 32767.
-template <int kMaxCode>
-constexpr int kStepsPerSum = kMaxCode <= 15   ? 8
-                             : kMaxCode <= 31 ? 4
-                             : kMaxCode <= 63 ? 2
-                                              : 1;
-
-/// The largest code that is multiplied in the same way.
-template <int kMaxCode>
-constexpr int kCodeClass = kMaxCode <= 15   ? 15
-                           : kMaxCode <= 31 ? 31
-                           : kMaxCode <= 63 ? 63
-                                            : 255;
 
 // What follows works on one register's rows: 0..7 or 8..15.
 constexpr int kRegisters = 2;  // of 16 rows
@@ -303,9 +282,6 @@ struct RowBytes4 {
 };
 struct RowI32 {
   __m256i v;
-};
-struct DotSum {
-  __m256i v;  // 16-bit sums
 };
 /// Four activations, the same for all rows.
 ALT_SIMD_INLINE RowBytes4 Broadcast4(const int8_t* p) {
@@ -322,6 +298,58 @@ ALT_SIMD_INLINE RowBytes4 LoadRegister(const uint8_t* p) {
   return {Load32Bytes(p + 32 * kRegister)};
 }
 ALT_SIMD_INLINE RowI32 SetRowI32(int32_t x) { return {_mm256_set1_epi32(x)}; }
+
+#if defined(__AVXVNNI__) || defined(__AVX512VNNI__)
+// vpdpbusd, as in simd_avx512.h: in the VEX form of AVX-VNNI, or in the EVEX form where this text
+// is tested on machines that have AVX-512 instead.
+
+constexpr int kSignedBias = 128;
+ALT_SIMD_INLINE Bytes64 FromSigned(Bytes64 a) {
+  const __m256i bias = _mm256_set1_epi8(static_cast<char>(kSignedBias));
+  return {_mm256_xor_si256(a.lo, bias), _mm256_xor_si256(a.hi, bias)};
+}
+
+template <int kMaxCode>
+constexpr int kStepsPerSum = 8;
+template <int kMaxCode>
+constexpr int kCodeClass = 255;
+
+using DotSum = RowI32;
+ALT_SIMD_INLINE DotSum StartDot(RowI32 sum) { return sum; }
+template <int kMaxCode>
+ALT_SIMD_INLINE DotSum DotStep(DotSum dot, RowBytes4 codes, RowBytes4 activations) {
+#if defined(__AVXVNNI__)
+  return {_mm256_dpbusd_avx_epi32(dot.v, codes.v, activations.v)};
+#else
+  return {_mm256_dpbusd_epi32(dot.v, codes.v, activations.v)};
+#endif
+}
+ALT_SIMD_INLINE RowI32 FinishDot(RowI32 /*sum*/, DotSum dot) { return dot; }
+
+#else
+// vpmaddubsw adds two products of an unsigned and a signed byte in 16 bits and saturates. Codes up
+// to 63 are safe as they are. Signed 8-bit codes lend their sign to the activation and keep their
+// magnitude: 2 x 128 x 127 = 32512 fits. (Activations are never -128, whose sign cannot turn.)
+
+constexpr int kSignedBias = 0;  // signed codes stay signed
+ALT_SIMD_INLINE Bytes64 FromSigned(Bytes64 a) { return a; }
+
+/// Steps whose products may be summed in 16 bits: steps x 2 x kMaxCode x 127 <= 32767.
+template <int kMaxCode>
+constexpr int kStepsPerSum = kMaxCode <= 15   ? 8
+                             : kMaxCode <= 31 ? 4
+                             : kMaxCode <= 63 ? 2
+                                              : 1;
+/// The largest code that is multiplied in the same way.
+template <int kMaxCode>
+constexpr int kCodeClass = kMaxCode <= 15   ? 15
+                           : kMaxCode <= 31 ? 31
+                           : kMaxCode <= 63 ? 63
+                                            : 255;
+
+struct DotSum {
+  __m256i v;  // 16-bit sums
+};
 ALT_SIMD_INLINE DotSum StartDot(RowI32 /*sum*/) { return {_mm256_setzero_si256()}; }
 template <int kMaxCode>
 ALT_SIMD_INLINE DotSum DotStep(DotSum dot, RowBytes4 codes, RowBytes4 activations) {
@@ -338,6 +366,8 @@ ALT_SIMD_INLINE RowI32 FinishDot(RowI32 sum, DotSum dot) {
   asm("" : "+x"(total));  // as in DotStep
   return {total};
 }
+#endif
+
 /// sum + isum * (scale * x_scale), in the rows of one register.
 template <int kRegister>
 ALT_SIMD_INLINE void AddScaled(RowI32 isum, F32x16 scale, float x_scale, F32x16* sum) {
