@@ -5,6 +5,7 @@
 #   build   what compiles the program          test    what compiles and runs the tests
 #   models  what fetches the default model     bench   Google Benchmark
 #   fuzz    clang with libFuzzer and clang-tidy
+#   neon    what cross-compiles the kernels for 64-bit Arm, and runs their tests
 # --list prints the names of the missing packages and installs nothing.
 set -euo pipefail
 
@@ -16,8 +17,9 @@ names_of() {
     models) echo ca-certificates python3 python3-venv ;;
     bench) echo libbenchmark-dev ;;
     fuzz) echo clang-16 clang-tidy-16 libclang-rt-16-dev ;;
+    neon) echo g++-aarch64-linux-gnu qemu-user googletest ;;
     *)
-      echo "install_packages.sh: no group '$1'; these are: build test models bench fuzz" >&2
+      echo "install_packages.sh: no group '$1'; these are: build test models bench fuzz neon" >&2
       exit 2
       ;;
   esac
