@@ -88,7 +88,7 @@ TEST(SpeculationPaceTest, AnExpensiveDraftIsSoonGivenUp) {
 
 // The allowance: 2 passes and 1 % of the time, and the pass that uses it up (16 guesses).
 TEST(SpeculationPaceTest, WrongBeliefsCostNoMoreThanTheAllowance) {
-  for (const size_t n : {50, 200, 1000, 5000}) {
+  for (const size_t n : {50u, 200u, 1000u, 5000u}) {
     for (const double row : {0.05, 0.2, 0.5, 1.0}) {
       SpeculationPace pace;
       const Machine machine{.row = row, .chance = 0.01f, .guess = 0, .believed = 0.95f};

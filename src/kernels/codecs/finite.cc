@@ -35,14 +35,14 @@ namespace {
 /// Plain numbers of which none has all the bits of its exponent set.
 template <typename Word, Word kExponent>
 bool Numbers(const std::byte* numbers, size_t n) {
-  constexpr Word kOne = kExponent & (~kExponent + 1u);  // carries a full exponent into the sign
+  constexpr Word kOne = kExponent & (~uint32_t{kExponent} + 1u);  // carries a full exponent into the sign
   constexpr Word kSign = kExponent + kOne;
   // Lanes of constant number between local arrays, because compilers vectorise such a loop.
   constexpr size_t kLanes = 64 / sizeof(Word);
   Word lanes[kLanes] = {};
   const auto add = [&lanes](const Word(&words)[kLanes]) {
     for (size_t i = 0; i < kLanes; ++i) {
-      lanes[i] = static_cast<Word>(lanes[i] | ((words[i] & kExponent) + kOne));
+      lanes[i] |= static_cast<Word>((words[i] & kExponent) + kOne);
     }
   };
   Word words[kLanes];
