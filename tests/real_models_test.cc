@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "engine/prompt_lookup.h"
+#include "engine/session.h"
 #include "eval/evaluate.h"
 #include "support/test_models.h"
 
@@ -183,6 +185,44 @@ TEST_P(RealModelsSlowTest, FastPathIsNearTheReference) {
     EXPECT_GT(result.value().divergence->same_top, 0.9) << kernels->name;
     RecordProperty("kl_" + std::string(kernels->name),
                    std::to_string(result.value().divergence->mean));
+  }
+}
+
+// A text that was begun a second time: much to look up, and longer than Gemma's windows of 512.
+TEST_P(RealModelsSlowTest, LookingUpChangesNoAnswer) {
+  std::ifstream file(std::string(ALT_SOURCE_DIR) + "/docs/texts/judge.txt");
+  const std::string judge{std::istreambuf_iterator<char>(file), {}};
+  const KernelTable& kernels = *KernelsHere().back();
+  const auto model = model::LoadModel(path_, {&kernels, Precision::kFast}, team_, LogSink());
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  const auto text = model.value()->tokenizer->Encode(judge, {});
+  ASSERT_TRUE(text.ok()) << text.status().message();
+  std::vector<TokenId> prompt(text.value().begin(), text.value().begin() + 600);
+  prompt.insert(prompt.end(), prompt.begin(), prompt.begin() + 30);
+
+  constexpr size_t kContext = 1024;
+  const auto forward = engine::Forward::Create(*model.value(), kernels, team_, 128, kContext);
+  ASSERT_TRUE(forward.ok()) << forward.status().message();
+  const SteadyClock clock;
+  engine::GenerateOptions options{.max_tokens = 60, .ignore_end = true, .stop = {}};
+  const auto answer = [&](float temperature, engine::Speculator* speculator) {
+    engine::SamplerOptions sampling;
+    sampling.temperature = temperature;
+    auto sampler = engine::Sampler::Create(sampling, model.value()->config.vocabulary).value();
+    auto session =
+        std::move(engine::Session::Create(*forward.value(), clock, kernels::KvType::kF16, kContext))
+            .value();
+    EXPECT_TRUE(session.SetPrompt(prompt).ok());
+    options.speculator = speculator;
+    auto result = session.Generate(options, sampler, {});
+    EXPECT_TRUE(result.ok()) << result.status().message();
+    return std::move(result).value();
+  };
+  for (const float temperature : {0.0f, 0.8f}) {
+    engine::PromptLookup lookup(16);
+    const engine::Generated guessed = answer(temperature, &lookup);
+    EXPECT_EQ(guessed.ids, answer(temperature, nullptr).ids) << "temperature " << temperature;
+    EXPECT_GT(guessed.proposed_tokens, 0u);
   }
 }
 
