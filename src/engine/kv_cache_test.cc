@@ -92,6 +92,25 @@ TEST(KvCacheTest, ARingGoesBackAsFarAsTheWindowIsStillThere) {
   }
 }
 
+// What guessing ahead relies on: rows of one pass, all or some, can be forgotten at once, also
+// behind an earlier step back.
+TEST(KvCacheTest, APassCanAlwaysBeTakenBack) {
+  for (const size_t back : {size_t{0}, size_t{7}, size_t{48}}) {
+    KvCache cache = Make({16, 0}, 512, 32);
+    cache.Advance(200);
+    cache.TruncateTo(200 - back);
+    for (size_t length = cache.length(); length + 32 <= 512; ++length) {
+      for (size_t kept = 0; kept < 32; ++kept) {
+        ASSERT_EQ(cache.length(), length);
+        cache.Advance(32);
+        ASSERT_TRUE(cache.TruncateTo(length + kept)) << length << " and " << kept;
+        ASSERT_TRUE(cache.TruncateTo(length)) << length << " and " << kept;
+      }
+      cache.Advance(1);
+    }
+  }
+}
+
 TEST(KvCacheTest, ARingRemembersHowFarItOnceWas) {
   KvCache cache = Make({16}, 512, 32);
   cache.Advance(200);
