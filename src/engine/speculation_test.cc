@@ -312,15 +312,15 @@ TEST(SpeculationTest, RefutedGuessesDoNoHarmToSlidingWindows) {
   for (const KvType type : {KvType::kF16, KvType::kQ8_0}) {
     const Time time = Time::kEager;
     for (const SamplerOptions& sampling : Samplings()) {
-      Bench with(model, time, sampling, 300, type), without(model, time, sampling, 300, type);
+      Bench with(model, time, sampling, 200, type), without(model, time, sampling, 200, type);
       const auto prompt = BytesAsTokens(kPrompt);
-      const Generated plain = without.Ask(prompt, Endless(150));
+      const Generated plain = without.Ask(prompt, Endless(100));
       // Every third guess is wrong.
       ScriptedSpeculator speculator(15, [&](size_t at) {
         const size_t i = at - prompt.size();
         return i % 3 == 2 ? TokenId{'#'} : plain.ids[std::min(i, plain.ids.size() - 1)];
       });
-      ExpectSame(with.Ask(prompt, Endless(150, &speculator)), plain,
+      ExpectSame(with.Ask(prompt, Endless(100, &speculator)), plain,
                  "seed " + std::to_string(sampling.seed));
       EXPECT_GT(speculator.right, 20u);
       EXPECT_GT(speculator.wrong, 20u);
