@@ -122,11 +122,24 @@ INSTANTIATE_TEST_SUITE_P(Models, SameBitsTest,
                                            FamilyCase{"exaone4_window", true}),
                          [](const auto& one) { return std::string(one.param.model); });
 
+/// A model of random weights in as many types as fit.
+struct MixedCase {
+  const char* name;
+  std::span<const DType> (*types)();
+};
+
+class MixedModelTest : public ::testing::TestWithParam<MixedCase> {};
+
+INSTANTIATE_TEST_SUITE_P(Types, MixedModelTest,
+                         ::testing::Values(MixedCase{"FourBitsAndMore", RandomTypes},
+                                           MixedCase{"FewBits", RandomFewBitTypes}),
+                         [](const auto& one) { return std::string(one.param.name); });
+
 // Types with a fast kernel, in layers of a local and a global kind.
-TEST(SameBitsTest, EveryFastType) {
+TEST_P(MixedModelTest, HasTheSameBitsHoweverItIsCut) {
   const TempFolder folder;
   const std::string path = (folder.path() / "mixed.gguf").string();
-  const Status written = WriteQuantizedModel(path, RandomTypes());
+  const Status written = WriteQuantizedModel(path, GetParam().types());
   ASSERT_TRUE(written.ok()) << written.message();
   for (const KernelTable* kernels : KernelsHere()) {
     ThreadTeam team(2);
@@ -144,10 +157,10 @@ TEST(SameBitsTest, EveryFastType) {
   }
 }
 
-TEST(SameBitsTest, TheMixedModelUsesEveryPanel) {
+TEST_P(MixedModelTest, UsesEveryPanel) {
   const TempFolder folder;
   const std::string path = (folder.path() / "mixed.gguf").string();
-  ASSERT_TRUE(WriteQuantizedModel(path, RandomTypes()).ok());
+  ASSERT_TRUE(WriteQuantizedModel(path, GetParam().types()).ok());
   for (const KernelTable* kernels : KernelsHere()) {
     if (kernels == &kernels::kReferenceKernels) continue;
     ThreadTeam team(1);
@@ -159,7 +172,7 @@ TEST(SameBitsTest, TheMixedModelUsesEveryPanel) {
         if (linear->w.form == kernels::RestForm::kGroups16) grouped.insert(linear->w.type);
       }
     }
-    for (const DType type : RandomTypes()) {
+    for (const DType type : GetParam().types()) {
       kernels::PanelKind panel{};
       const bool is_fast = kernels->fast_panel(type, &panel);
       EXPECT_EQ(grouped.count(type) == 1, is_fast) << TraitsOf(type).name << ", " << kernels->name;
@@ -168,10 +181,10 @@ TEST(SameBitsTest, TheMixedModelUsesEveryPanel) {
 }
 
 // Fast arithmetic is close to the weights' own in f32: no panel is plainly wrong.
-TEST(SameBitsTest, FastIsNearF32InTheMixedModel) {
+TEST_P(MixedModelTest, FastIsNearF32) {
   const TempFolder folder;
   const std::string path = (folder.path() / "mixed.gguf").string();
-  ASSERT_TRUE(WriteQuantizedModel(path, RandomTypes()).ok());
+  ASSERT_TRUE(WriteQuantizedModel(path, GetParam().types()).ok());
   ThreadTeam team(2);
   const auto truth = LoadBare(path, kernels::kReferenceKernels, Precision::kF32, team);
   ASSERT_TRUE(truth.ok()) << truth.status().message();

@@ -21,6 +21,9 @@ constexpr std::array kTypes = {DType::kQ6_K,  DType::kQ4_0,   DType::kQ4_1, DTyp
                                DType::kQ5_1,  DType::kQ8_0,   DType::kQ4_K, DType::kQ5_K,
                                DType::kF16,   DType::kIQ4_NL, DType::kBF16, DType::kF32,
                                DType::kIQ4_XS};
+constexpr std::array kFewBitTypes = {
+    DType::kQ2_K,    DType::kQ3_K,  DType::kIQ3_S, DType::kIQ3_XXS, DType::kIQ2_S, DType::kIQ2_XS,
+    DType::kIQ2_XXS, DType::kIQ1_S, DType::kTQ1_0, DType::kTQ2_0,   DType::kQ1_0,  DType::kQ2_0};
 
 // Types without an encoder: random codes under scales that give the wanted deviation.
 struct ScaledType {
@@ -34,6 +37,18 @@ constexpr std::array kScaled = {
     ScaledType{DType::kQ5_K, 0, 2, 15.5f},
     ScaledType{DType::kQ6_K, 208, std::nullopt, 0},
     ScaledType{DType::kIQ4_XS, 0, std::nullopt, 0},
+    ScaledType{DType::kQ2_K, 80, 82, 1.5f},
+    ScaledType{DType::kQ3_K, 108, std::nullopt, 0},
+    ScaledType{DType::kIQ3_S, 0, std::nullopt, 0},
+    ScaledType{DType::kIQ3_XXS, 0, std::nullopt, 0},
+    ScaledType{DType::kIQ2_S, 0, std::nullopt, 0},
+    ScaledType{DType::kIQ2_XS, 0, std::nullopt, 0},
+    ScaledType{DType::kIQ2_XXS, 0, std::nullopt, 0},
+    ScaledType{DType::kIQ1_S, 0, std::nullopt, 0},
+    ScaledType{DType::kTQ1_0, 52, std::nullopt, 0},
+    ScaledType{DType::kTQ2_0, 64, std::nullopt, 0},
+    ScaledType{DType::kQ1_0, 0, std::nullopt, 0},
+    ScaledType{DType::kQ2_0, 0, std::nullopt, 0},
 };
 
 void PutHalf(float value, std::byte* at) {
@@ -122,6 +137,7 @@ std::vector<Tensor> MakeTensors(std::span<const DType> types) {
 }  // namespace
 
 std::span<const DType> RandomTypes() { return kTypes; }
+std::span<const DType> RandomFewBitTypes() { return kFewBitTypes; }
 
 Status WriteQuantizedModel(const std::string& path, std::span<const DType> types,
                            const std::function<void(GgufWriter&)>& change) {

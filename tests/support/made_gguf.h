@@ -13,8 +13,10 @@
 
 namespace altteul::tests {
 
-/// Every type that WriteQuantizedModel can fill with sane random weights.
+/// The types that WriteQuantizedModel can fill with sane random weights, in two sets of which each
+/// fits into one model: those of 4 bits and more, and those with fewer.
 std::span<const DType> RandomTypes();
+std::span<const DType> RandomFewBitTypes();
 
 /// Writes a model of Gemma 2's architecture, which has both kinds of layers: 2 layers, width 256,
 /// 4 heads of 64 with one KV head, ffn 512, vocabulary 100, window 24 on the first layer.
