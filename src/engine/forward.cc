@@ -242,7 +242,6 @@ void Forward::Attention(size_t layer, int thread) {
   const float* in = work.x;
   if (plan.pre_norm) {
     Norm(work.x, work.norm, w.attn_norm, n, config.hidden, thread);
-    Barrier();
     in = work.norm;
   }
   Prepare(in, n, {&w.q, &w.k, &w.v}, thread);
@@ -253,13 +252,12 @@ void Forward::Attention(size_t layer, int thread) {
   if (plan.qk_norm) {
     Norm(work.q, work.q, w.q_norm, n * config.n_heads, config.head_dim, thread);
     Norm(work.k, work.k, w.k_norm, n * config.n_kv_heads, config.head_dim, thread);
-    Barrier();
   }
   if (plan.rope) {
     Rope(*plan.rope, work.q, config.n_heads, thread);
     Rope(*plan.rope, work.k, config.n_kv_heads, thread);
-    Barrier();
   }
+  if (plan.qk_norm || plan.rope) Barrier();
   kernels_.store_kv({.sequences = sequences, .k = work.k, .v = work.v}, thread, team_.size());
   Barrier();
   kernels_.attend({.sequences = sequences,
@@ -286,7 +284,6 @@ void Forward::FeedForward(size_t layer, int thread) {
   const float* in = work.x;
   if (plan.pre_norm) {
     Norm(work.x, work.norm, w.ffn_norm, n, config.hidden, thread);
-    Barrier();
     in = work.norm;
   }
   Prepare(in, n, {&w.gate, &w.up}, thread);
@@ -300,12 +297,12 @@ void Forward::FeedForward(size_t layer, int thread) {
                 .width = config.ffn,
                 .activation = config.activation},
                thread, team_.size());
-  Barrier();
   Prepare(work.gate, n, {&w.down}, thread);
   AddSubBlock(w.down, work.gate, w.ffn_post_norm, thread);
 }
 
-// x += norm(linear(in)), or x += linear(in) where there is no norm behind. Ends in a barrier.
+// x += norm(linear(in)), or x += linear(in) where there is no norm behind. Row steps over x may
+// follow without a barrier.
 void Forward::AddSubBlock(const Linear& linear, const float* in, const float* post_norm,
                           int thread) {
   Workspace& work = *work_;
@@ -319,9 +316,7 @@ void Forward::AddSubBlock(const Linear& linear, const float* in, const float* po
   Product(linear, in, n, work.sub, hidden, false, thread);
   Barrier();
   Norm(work.sub, work.sub, post_norm, n, hidden, thread);
-  Barrier();
   kernels_.add({.x = work.x, .y = work.sub, .n_rows = n, .width = hidden}, thread, team_.size());
-  Barrier();
 }
 
 void Forward::Logits(size_t first, size_t count, std::span<float> out) {
@@ -389,7 +384,7 @@ PreparedRows Forward::Rows(const float* x, size_t n_rows, size_t cols) const {
   return rows;
 }
 
-// The forms of x that these products read. Ends in a barrier if it did anything.
+// The forms of x that these products read, x itself included: a row step that ends in a barrier.
 void Forward::Prepare(const float* x, size_t n_rows, std::initializer_list<const Linear*> readers,
                       int thread) {
   PreparedForms forms;
@@ -397,8 +392,9 @@ void Forward::Prepare(const float* x, size_t n_rows, std::initializer_list<const
     forms.q8 |= reader->w.panel == PanelKind::kP8;
     forms.bf16 |= reader->w.panel == PanelKind::kP16;
   }
-  if (!forms.q8 && !forms.bf16) return;
-  kernels_.prepare(Rows(x, n_rows, (*readers.begin())->w.cols), forms, thread, team_.size());
+  if (forms.q8 || forms.bf16) {
+    kernels_.prepare(Rows(x, n_rows, (*readers.begin())->w.cols), forms, thread, team_.size());
+  }
   Barrier();
 }
 

@@ -2,7 +2,10 @@
 // with the same file names that fills this table; the engine calls nothing else.
 //
 // Every step takes (thread, n_threads) and does that thread's share; shares never change a result.
-// No step ends in a barrier: the caller places them. No step allocates, locks, logs or fails.
+// Row steps (prepare, rms_norm, rope, glu, add) give thread t the rows ShareOf(rows, 1, t, n), so
+// that one may follow another over the same rows without a barrier; a row of rope is one head of
+// one token. No step ends in a barrier: the caller places them. No step allocates, locks, logs or
+// fails.
 
 #pragma once
 

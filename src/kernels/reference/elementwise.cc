@@ -17,8 +17,8 @@ void GluReference(const GluArgs& args, int thread, int n_threads) {
 }
 
 void AddReference(const AddArgs& args, int thread, int n_threads) {
-  const Share share = ShareOf(args.n_rows * args.width, 1, thread, n_threads);
-  for (size_t i = share.begin; i < share.end; ++i) args.x[i] += args.y[i];
+  const Share rows = ShareOf(args.n_rows, 1, thread, n_threads);
+  for (size_t i = rows.begin * args.width; i < rows.end * args.width; ++i) args.x[i] += args.y[i];
 }
 
 void SoftcapReference(const SoftcapArgs& args, int thread, int n_threads) {

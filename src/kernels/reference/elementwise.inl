@@ -32,21 +32,20 @@ void RmsNormPlain(const RmsNormArgs& args, int thread, int n_threads) {
 template <typename Scalar>
 void RopePlain(const RopeArgs& args, int thread, int n_threads) {
   const size_t n_pairs = args.n_rotated / 2;
-  const Share share = ShareOf(args.n_rows, 1, thread, n_threads);
-  for (size_t row = share.begin; row < share.end; ++row) {
-    for (size_t head = 0; head < args.n_heads; ++head) {
-      float* x = args.x + (row * args.n_heads + head) * args.head_dim;
-      for (size_t i = 0; i < n_pairs; ++i) {
-        const bool halves = args.pairs == RopePairs::kHalves;
-        float& first = x[halves ? i : 2 * i];
-        float& second = x[halves ? i + n_pairs : 2 * i + 1];
-        const Scalar a = first;
-        const Scalar b = second;
-        const Scalar c = args.cos[row * n_pairs + i];
-        const Scalar s = args.sin[row * n_pairs + i];
-        first = static_cast<float>(a * c - b * s);
-        second = static_cast<float>(a * s + b * c);
-      }
+  const Share share = ShareOf(args.n_rows * args.n_heads, 1, thread, n_threads);
+  for (size_t at = share.begin; at < share.end; ++at) {
+    float* x = args.x + at * args.head_dim;
+    const size_t token = at / args.n_heads;
+    for (size_t i = 0; i < n_pairs; ++i) {
+      const bool halves = args.pairs == RopePairs::kHalves;
+      float& first = x[halves ? i : 2 * i];
+      float& second = x[halves ? i + n_pairs : 2 * i + 1];
+      const Scalar a = first;
+      const Scalar b = second;
+      const Scalar c = args.cos[token * n_pairs + i];
+      const Scalar s = args.sin[token * n_pairs + i];
+      first = static_cast<float>(a * c - b * s);
+      second = static_cast<float>(a * s + b * c);
     }
   }
 }
@@ -62,8 +61,8 @@ Scalar Activate(Activation activation, Scalar x) {
 
 template <typename Scalar>
 void GluPlain(const GluArgs& args, int thread, int n_threads) {
-  const Share share = ShareOf(args.n_rows * args.width, 1, thread, n_threads);
-  for (size_t i = share.begin; i < share.end; ++i) {
+  const Share rows = ShareOf(args.n_rows, 1, thread, n_threads);
+  for (size_t i = rows.begin * args.width; i < rows.end * args.width; ++i) {
     args.out[i] = static_cast<float>(Activate<Scalar>(args.activation, args.gate[i]) *
                                      static_cast<Scalar>(args.up[i]));
   }

@@ -111,8 +111,14 @@ inline void Rope(const RopeArgs& args, int thread, int n_threads) {
   }
 }
 
+/// A thread's share of rows, as a range of their values.
+inline Range ValuesOfRows(size_t n_rows, size_t width, int thread, int n_threads) {
+  const Range rows = SplitAmong(n_rows, 1, thread, n_threads);
+  return {rows.begin * width, rows.end * width};
+}
+
 inline void Glu(const GluArgs& args, int thread, int n_threads) {
-  const Range share = SplitAmong(args.n_rows * args.width, kGrain, thread, n_threads);
+  const Range share = ValuesOfRows(args.n_rows, args.width, thread, n_threads);
   if (args.activation == Activation::kSilu) {
     ForEach(share, args.gate, args.up, args.out,
             [](Vec gate, Vec up) { return Mul(Silu(gate), up); });
@@ -123,7 +129,7 @@ inline void Glu(const GluArgs& args, int thread, int n_threads) {
 }
 
 inline void AddTo(const AddArgs& args, int thread, int n_threads) {
-  ForEach(SplitAmong(args.n_rows * args.width, kGrain, thread, n_threads), args.x, args.y, args.x,
+  ForEach(ValuesOfRows(args.n_rows, args.width, thread, n_threads), args.x, args.y, args.x,
           [](Vec x, Vec y) { return Add(x, y); });
 }
 
