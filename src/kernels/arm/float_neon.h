@@ -14,6 +14,9 @@ namespace {
 using Vec = float32x4_t;
 
 constexpr size_t kLanes = 4;
+struct F32Cells;
+using FastCells = F32Cells;  ///< what attention multiplies in, see kv_cache.inl
+
 constexpr size_t kWidestPass = 1;  ///< groups of 16 sums that 32 registers hold for six rows
 
 inline Vec Zero() { return vdupq_n_f32(0.0f); }
@@ -59,6 +62,9 @@ inline void StorePart(float* p, Vec a, size_t n) {
 
 inline Vec LoadF16(const uint16_t* p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
 inline void StoreF16(uint16_t* p, Vec a) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(a))); }
+inline Vec LoadBf16(const uint16_t* p) {
+  return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16));
+}
 inline Vec LoadS8(const int8_t* p) {
   int32_t four;
   __builtin_memcpy(&four, p, sizeof four);
@@ -104,6 +110,14 @@ inline uint16_t F32ScalarToF16(float x) {
   uint16_t half;
   __builtin_memcpy(&half, &value, sizeof half);
   return half;
+}
+
+/// The rounding of kernels/codecs/half.h.
+inline uint16_t F32ScalarToBf16(float x) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &x, sizeof bits);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40u);
+  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 
 }  // namespace

@@ -28,6 +28,9 @@ struct Bytes64 {
 // and one activation, beside 4 x 4 sums in f32: 27 of the 32 registers. Floats: 6 x 4 sums, 4 of
 // weights and one activation, 29.
 constexpr int kMaxTokensP8 = 4;
+// Panels take one group for the same reason: 2 x 2 reads as often as 1 x 4 and holds 2 more.
+constexpr size_t kPanelGroups = 1;
+constexpr int PanelTileTokens(int /*groups*/) { return kMaxTokensP8; }
 constexpr int kMaxTokensFloat = 6;
 
 /// {f(0), f(1), f(2), f(3)}
@@ -85,6 +88,20 @@ ALT_SIMD_INLINE I32x16 LoadI8(const uint8_t* p) {
   return {{vmovl_s16(vget_low_s16(lo)), vmovl_high_s16(lo), vmovl_s16(vget_low_s16(hi)),
            vmovl_high_s16(hi)}};
 }
+/// 16 unsigned bytes, 16 unsigned words.
+ALT_SIMD_INLINE I32x16 LoadU8(const uint8_t* p) {
+  const uint8x16_t bytes = vld1q_u8(p);
+  const uint16x8_t words[2] = {vmovl_u8(vget_low_u8(bytes)), vmovl_high_u8(bytes)};
+  return Four<I32x16>([&](int i) {
+    const uint16x8_t half = words[i / 2];
+    return vreinterpretq_s32_u32(i % 2 == 0 ? vmovl_u16(vget_low_u16(half)) : vmovl_high_u16(half));
+  });
+}
+ALT_SIMD_INLINE I32x16 LoadU16(const uint8_t* p) {
+  return Four<I32x16>([&](int i) {
+    return vreinterpretq_s32_u32(vmovl_u16(vreinterpret_u16_u8(vld1_u8(p + 8 * i))));
+  });
+}
 /// The low byte of each; all are in [-128, 127].
 ALT_SIMD_INLINE void StoreI8(I32x16 a, int8_t* p) {
   const int16x8_t lo = vmovn_high_s32(vmovn_s32(a.v[0]), a.v[1]);
@@ -103,6 +120,22 @@ ALT_SIMD_INLINE I32x16 ShiftRight(I32x16 a) {
     return vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(a.v[i]), kBits));
   });
 }
+template <int kBits>
+ALT_SIMD_INLINE I32x16 ShiftLeft(I32x16 a) {
+  return Four<I32x16>([&](int i) { return vshlq_n_s32(a.v[i], kBits); });
+}
+ALT_SIMD_INLINE I32x16 Add(I32x16 a, I32x16 b) {
+  return Four<I32x16>([&](int i) { return vaddq_s32(a.v[i], b.v[i]); });
+}
+/// Bits first .. first + count - 1 of each.
+ALT_SIMD_INLINE I32x16 Bits(I32x16 a, int first, int count) {
+  const int32x4_t shift = vdupq_n_s32(-first);  // to the left where it is positive
+  const uint32x4_t mask = vdupq_n_u32((1u << count) - 1);
+  return Four<I32x16>([&](int i) {
+    const uint32x4_t shifted = vshlq_u32(vreinterpretq_u32_s32(a.v[i]), shift);
+    return vreinterpretq_s32_u32(vandq_u32(shifted, mask));
+  });
+}
 ALT_SIMD_INLINE I32x16 Max(I32x16 a, I32x16 b) {
   return Four<I32x16>([&](int i) { return vmaxq_s32(a.v[i], b.v[i]); });
 }
@@ -114,6 +147,13 @@ ALT_SIMD_INLINE int32_t SumOf(I32x16 a) {
 }
 ALT_SIMD_INLINE F32x16 ToF32(I32x16 a) {
   return Four<F32x16>([&](int i) { return vcvtq_f32_s32(a.v[i]); });
+}
+/// The f32 and the f16 (in the low halves) of these bits.
+ALT_SIMD_INLINE F32x16 F32OfBits(I32x16 a) {
+  return Four<F32x16>([&](int i) { return vreinterpretq_f32_s32(a.v[i]); });
+}
+ALT_SIMD_INLINE F32x16 F16ToF32(I32x16 a) {
+  return Four<F32x16>([&](int i) { return vcvt_f32_f16(vreinterpret_f16_s16(vmovn_s32(a.v[i]))); });
 }
 ALT_SIMD_INLINE I32x16 RoundToI32(F32x16 a) {
   return Four<I32x16>([&](int i) { return vcvtnq_s32_f32(a.v[i]); });
@@ -138,6 +178,13 @@ ALT_SIMD_INLINE Bytes64 And(Bytes64 a, uint8_t b) {
 ALT_SIMD_INLINE Bytes64 Or(Bytes64 a, Bytes64 b) {
   return Four<Bytes64>([&](int i) { return vorrq_u8(a.v[i], b.v[i]); });
 }
+ALT_SIMD_INLINE Bytes64 Xor(Bytes64 a, Bytes64 b) {
+  return Four<Bytes64>([&](int i) { return veorq_u8(a.v[i], b.v[i]); });
+}
+/// Each row's four bytes were one number, the first byte the lowest.
+ALT_SIMD_INLINE Bytes64 AsBytes(I32x16 a) {
+  return Four<Bytes64>([&](int i) { return vreinterpretq_u8_s32(a.v[i]); });
+}
 /// Shifts each row's four bytes as one number: mask away what came from the neighbour.
 ALT_SIMD_INLINE Bytes64 ShiftLeft(Bytes64 a, int bits) {
   const int32x4_t count = vdupq_n_s32(bits);  // to the right where it is negative
@@ -150,12 +197,59 @@ ALT_SIMD_INLINE Bytes64 Lookup16(const uint8_t* table, Bytes64 a) {
   const uint8x16_t values = vld1q_u8(table);
   return Four<Bytes64>([&](int i) { return vqtbl1q_u8(values, a.v[i]); });
 }
+/// Two 16-bit numbers a row -> table[number], 16 bits each. Entry by entry: there is no gather, and
+/// the smallest table would fill all registers.
+template <int kEntries>
+ALT_SIMD_INLINE Bytes64 LookupPairs(const uint16_t* table, I32x16 a) {
+  return Four<Bytes64>([&](int i) {
+    const uint16x8_t at = vreinterpretq_u16_s32(a.v[i]);
+    const uint16x8_t found = {table[vgetq_lane_u16(at, 0)], table[vgetq_lane_u16(at, 1)],
+                              table[vgetq_lane_u16(at, 2)], table[vgetq_lane_u16(at, 3)],
+                              table[vgetq_lane_u16(at, 4)], table[vgetq_lane_u16(at, 5)],
+                              table[vgetq_lane_u16(at, 6)], table[vgetq_lane_u16(at, 7)]};
+    return vreinterpretq_u8_u16(found);
+  });
+}
+/// Four bytes of each row's four: `places` has their numbers, the first in the lowest byte. From
+/// 128 on a number stands for a zero.
+ALT_SIMD_INLINE Bytes64 ShuffleRows(Bytes64 a, uint32_t places) {
+  const uint32x4_t rows = {0, 0x04040404, 0x08080808, 0x0c0c0c0c};
+  const uint8x16_t from = vreinterpretq_u8_u32(vaddq_u32(rows, vdupq_n_u32(places)));
+  return Four<Bytes64>([&](int i) { return vqtbl1q_u8(a.v[i], from); });
+}
+/// Byte j of each row's four, shifted to the right by byte j of `counts` and masked.
+ALT_SIMD_INLINE Bytes64 BitsOfBytes(Bytes64 a, uint32_t counts, uint8_t mask) {
+  const int8x16_t left = vnegq_s8(vreinterpretq_s8_u32(vdupq_n_u32(counts)));
+  const uint8x16_t m = vdupq_n_u8(mask);
+  return Four<Bytes64>([&](int i) { return vandq_u8(vshlq_u8(a.v[i], left), m); });
+}
+/// Bytes 2 * half and 2 * half + 1 of each row's four, as two 16-bit numbers.
+ALT_SIMD_INLINE I32x16 WidenBytes(I32x16 a, int half) {
+  const uint32_t first = 2 * static_cast<uint32_t>(half);
+  const Bytes64 words = ShuffleRows(AsBytes(a), 0x80018000u + first * 0x00010001u);
+  return Four<I32x16>([&](int i) { return vreinterpretq_s32_u8(words.v[i]); });
+}
+/// The four nibbles of those bytes, low ones first, a byte each.
+ALT_SIMD_INLINE Bytes64 SpreadNibbles(Bytes64 a, int half) {
+  const uint32_t first = 2 * static_cast<uint32_t>(half);
+  return BitsOfBytes(ShuffleRows(a, 0x01010000u + first * 0x01010101u), 0x04000400u, 15);
+}
 /// Byte `index` of each row's four, in all four places.
 ALT_SIMD_INLINE Bytes64 RepeatByte(Bytes64 a, int index) {
-  const uint32x4_t rows = {0, 0x04040404, 0x08080808, 0x0c0c0c0c};
-  const uint8x16_t places =
-      vaddq_u8(vreinterpretq_u8_u32(rows), vdupq_n_u8(static_cast<uint8_t>(index)));
-  return Four<Bytes64>([&](int i) { return vqtbl1q_u8(a.v[i], places); });
+  return ShuffleRows(a, static_cast<uint32_t>(index) * 0x01010101u);
+}
+/// The four pairs of bits of byte `index` of each row's four, the lowest first, a byte each.
+ALT_SIMD_INLINE Bytes64 SpreadPairs(Bytes64 a, int index) {
+  return BitsOfBytes(RepeatByte(a, index), 0x06040200u, 3);
+}
+/// The trit at the top of each byte times `power` (mod 256): floor(3 * that / 256).
+ALT_SIMD_INLINE Bytes64 TopTrit(Bytes64 a, int power) {
+  const uint8x16_t factor = vdupq_n_u8(static_cast<uint8_t>(power));
+  return Four<Bytes64>([&](int i) {
+    // floor(3p / 2) = p + floor(p / 2), whose half fits in a byte; and 64 of that are a trit.
+    const uint8x16_t p = vmulq_u8(a.v[i], factor);
+    return vshrq_n_u8(vhaddq_u8(p, vshrq_n_u8(p, 1)), 6);
+  });
 }
 /// a, with `added` set in the bytes where bits & mask is not zero. `mask` has four bytes a row.
 ALT_SIMD_INLINE Bytes64 OrWhere(Bytes64 a, Bytes64 bits, int32_t mask, uint8_t added) {
@@ -167,13 +261,16 @@ ALT_SIMD_INLINE Bytes64 OrWhere(Bytes64 a, Bytes64 bits, int32_t mask, uint8_t a
 
 // ---- integer products: codes x activations, both signed, summed by fours ----
 
-// Unsigned codes are at most 63, so they are signed ones too.
+// Unsigned codes are at most 127, so they are signed ones too.
 constexpr int kSignedBias = 0;
 ALT_SIMD_INLINE Bytes64 FromSigned(Bytes64 a) { return a; }
 
 /// Steps whose products may be summed before they must go to the i32 sum. Here they go at once.
 template <int kMaxCode>
 constexpr int kStepsPerSum = 8;
+/// The largest code that is multiplied in the same way.
+template <int kMaxCode>
+constexpr int kCodeClass = 255;
 
 // What follows works on the rows of two registers, 0..7 or 8..15, which linear.inl takes for one.
 constexpr int kRegisters = 2;  // of 16 rows
@@ -196,10 +293,16 @@ template <int kRegister>
 ALT_SIMD_INLINE RowBytes4 RegisterOf(Bytes64 a) {
   return {{vreinterpretq_s8_u8(a.v[2 * kRegister]), vreinterpretq_s8_u8(a.v[2 * kRegister + 1])}};
 }
+template <int kRegister>
+ALT_SIMD_INLINE RowBytes4 LoadRegister(const uint8_t* p) {
+  p += 32 * kRegister;
+  return {{vreinterpretq_s8_u8(vld1q_u8(p)), vreinterpretq_s8_u8(vld1q_u8(p + 16))}};
+}
 ALT_SIMD_INLINE RowI32 SetRowI32(int32_t x) { return {{vdupq_n_s32(x), vdupq_n_s32(x)}}; }
 ALT_SIMD_INLINE DotSum StartDot(RowI32 sum) { return sum; }
 template <int kMaxCode>
 ALT_SIMD_INLINE DotSum DotStep(DotSum dot, RowBytes4 codes, RowBytes4 activations) {
+  static_assert(kMaxCode <= 127 || kMaxCode == 255, "255 stands for signed codes");
   return {{vdotq_s32(dot.v[0], codes.v[0], activations.v[0]),
            vdotq_s32(dot.v[1], codes.v[1], activations.v[1])}};
 }
