@@ -140,6 +140,11 @@ bool FastPanel(DType type, PanelKind half, PanelKind* panel) {
   return true;
 }
 
+LinearSliceFn FindKernel(const LinearIsa& isa, DType type) {
+  const FastType* row = FindFastType(type);
+  return row == nullptr ? nullptr : isa.*row->multiply;
+}
+
 void Prepare(const LinearIsa& isa, const PreparedRows& x, PreparedForms forms, int thread,
              int n_threads) {
   const Share share = ShareOf(x.n_rows, 1, thread, n_threads);

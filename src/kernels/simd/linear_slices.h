@@ -15,6 +15,8 @@ namespace altteul::kernels {
 // @param half  what the instruction set multiplies 16-bit floats in: P16 or P32
 
 bool FastPanel(DType type, PanelKind half, PanelKind* panel);
+/// The kernel that Linear takes for weights in groups; null for a type without FastPanel.
+LinearSliceFn FindKernel(const LinearIsa& isa, DType type);
 void Prepare(const LinearIsa& isa, const PreparedRows& x, PreparedForms forms, int thread,
              int n_threads);
 void Linear(const LinearIsa& isa, PanelKind half, const LinearArgs& args,

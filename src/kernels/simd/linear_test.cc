@@ -213,6 +213,28 @@ void ExpectProducts(const Isa& isa, const WeightMatrix& w, Activations* x, size_
 
 // ---- tests ----
 
+// Of tables that this machine cannot run, too. First, because other tests would call a null.
+TEST(LinearSimdTest, EveryTypeWithAPanelHasAKernelInEveryBuiltTable) {
+  std::vector<const LinearIsa*> isas;
+#if defined(__x86_64__)
+  isas = {&kLinearAvx2, &kLinearAvxVnni, &kLinearAvx512};
+#elif defined(__aarch64__)
+  isas = {&kLinearNeon};
+#endif
+  ASSERT_EQ(isas.size() + 1, BuiltKernels().size());
+  for (size_t i = 0; i < isas.size(); ++i) {
+    const std::string_view name = BuiltKernels()[i + 1]->name;
+    EXPECT_NE(isas[i]->quantize, nullptr) << name;
+    EXPECT_NE(isas[i]->round_to_bf16, nullptr) << name;
+    for (const Codec& codec : AllCodecs()) {
+      PanelKind panel{};
+      EXPECT_EQ(FindKernel(*isas[i], codec.type) != nullptr,
+                BuiltKernels()[i + 1]->fast_panel(codec.type, &panel))
+          << name << " " << TraitsOf(codec.type).name;
+    }
+  }
+}
+
 TEST(LinearSimdTest, QuantizedTypesMatchPlainLoopsToTheLastBit) {
   for (const Isa& isa : LinearIsasHere()) {
     for (const DType type : P8Types()) {
