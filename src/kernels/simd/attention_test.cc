@@ -14,6 +14,13 @@
 namespace altteul::kernels {
 namespace {
 
+/// An emulator takes some twenty times as long: it gets the same edges with fewer sizes and plans.
+#ifdef ALT_EMULATED
+constexpr bool kIsEmulated = true;
+#else
+constexpr bool kIsEmulated = false;
+#endif
+
 struct Case {
   KvType type = KvType::kF16;
   size_t n_heads = 6;
@@ -154,6 +161,7 @@ std::vector<Case> Cases() {
   for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kQ8_0}) {
     for (const size_t head_dim : {16, 20, 24, 32, 64, 80, 96, 128, 256}) {
       if (type == KvType::kQ8_0 && head_dim % 32 != 0) continue;
+      if (kIsEmulated && (head_dim == 96 || head_dim == 128)) continue;
       cases.push_back({.type = type, .head_dim = head_dim, .n_tokens = 70});
     }
     cases.push_back({.type = type, .window = 17});
@@ -169,7 +177,7 @@ std::vector<Case> Cases() {
   // Three segments, whole and through a window that spans a border.
   const Case whole{
       .n_heads = 2, .n_kv_heads = 1, .head_dim = 16, .n_tokens = 1100, .capacity = 1152};
-  cases.push_back(whole);
+  if (!kIsEmulated) cases.push_back(whole);
   cases.push_back(whole);
   cases.back().window = 200;
   return cases;
@@ -184,7 +192,7 @@ TEST_P(AttentionTest, AgreesWithTheOracle) {
   const auto isas = IsasUnderTest();
   const auto expected = AttendAll(c, isas[0], AttendPlain<double>, plan, sequence);
   for (const IsaUnderTest& isa : isas) {
-    if (isa.name == "reference" && c.n_tokens > 300) continue;  // slow
+    if (isa.name == "reference" && c.n_tokens > (kIsEmulated ? 70 : 300)) continue;  // slow
     const double limit = Tolerance(c, isa, sequence);
     const auto out = AttendAll(c, isa, plan, sequence);
     for (size_t i = 0; i < out.size(); ++i) {
@@ -201,7 +209,9 @@ TEST_P(AttentionTest, HasTheSameBitsHoweverThePromptIsCutAndShared) {
   for (const IsaUnderTest& isa : IsasUnderTest()) {
     if (isa.name == "reference" && (c.n_tokens > 100 || c.head_dim > 32)) continue;  // slow
     const auto expected = AttendAll(c, isa, {.chunk = 1}, sequence);
-    for (const Plan& plan : {Plan{90, 1}, Plan{7, 1}, Plan{90, 2}, Plan{64, 3}, Plan{1, 5}}) {
+    std::vector<Plan> plans = {{90, 2}, {7, 1}};
+    if (!kIsEmulated) plans.insert(plans.end(), {{90, 1}, {64, 3}, {1, 5}});
+    for (const Plan& plan : plans) {
       const auto out = AttendAll(c, isa, plan, sequence);
       const size_t i = FirstDifference(out, expected);
       ASSERT_EQ(i, out.size()) << isa.name << ", chunks of " << plan.chunk << ", " << plan.n_threads
