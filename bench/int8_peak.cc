@@ -1,4 +1,4 @@
-// Compiled for AVX-512 VNNI: intrinsics only, see kernels/x86/linear_isa.h.
+// Compiled for AVX-512 VNNI: intrinsics only, see kernels/simd/linear_isa.h.
 
 #include "int8_peak.h"
 

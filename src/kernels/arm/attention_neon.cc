@@ -10,7 +10,7 @@
 #include "kernels/attention_scratch.h"
 
 // Compiled once for each instruction set, over the Vec of the header above.
-#include "kernels/x86/attention.inl"
+#include "kernels/simd/attention.inl"
 
 namespace altteul::kernels {
 

@@ -9,7 +9,7 @@
 #include "kernels/arm/kernels_neon.h"
 
 // Compiled once for each instruction set, over the Vec of the header above.
-#include "kernels/x86/elementwise.inl"
+#include "kernels/simd/elementwise.inl"
 
 namespace altteul::kernels {
 

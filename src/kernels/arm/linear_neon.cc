@@ -2,7 +2,7 @@
 
 #include "kernels/arm/simd_neon.h"
 // Written on the names above.
-#include "kernels/x86/linear.inl"
+#include "kernels/simd/linear.inl"
 // And on those of linear.inl.
 #include "kernels/simd/linear_halves_f32.inl"
 

@@ -3,7 +3,7 @@
 // scripts/golden/codecs.py writes iq_codebooks.cc from the `gguf` Python package.
 //
 // A zero follows the last entry, because kernels that gather read four bytes at an entry. Included
-// where no standard library may be (see kernels/x86/linear_isa.h).
+// where no standard library may be (see kernels/simd/linear_isa.h).
 
 #pragma once
 

@@ -7,7 +7,7 @@
 #include <span>
 
 #include "kernels/linear.h"
-#include "kernels/x86/linear_isa.h"
+#include "kernels/simd/linear_isa.h"
 
 namespace altteul::kernels {
 

@@ -9,7 +9,7 @@
 #include "kernels/x86/float_kernels_x86.h"
 
 // Compiled once for each instruction set, over the Vec of the header above.
-#include "kernels/x86/elementwise.inl"
+#include "kernels/simd/elementwise.inl"
 
 namespace altteul::kernels {
 

@@ -3,7 +3,7 @@
 
 #include "kernels/x86/simd_avx2.h"
 // Written on the names above.
-#include "kernels/x86/linear.inl"
+#include "kernels/simd/linear.inl"
 // And on those of linear.inl.
 #include "kernels/simd/linear_halves_f32.inl"
 

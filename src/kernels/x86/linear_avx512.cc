@@ -2,7 +2,7 @@
 
 #include "kernels/x86/simd_avx512.h"
 // Written on the names above.
-#include "kernels/x86/linear.inl"
+#include "kernels/simd/linear.inl"
 
 namespace altteul::kernels {
 namespace {

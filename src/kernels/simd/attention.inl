@@ -12,8 +12,8 @@
 
 #pragma once
 
-#include "kernels/x86/float_math.inl"
-#include "kernels/x86/kv_cache.inl"
+#include "kernels/simd/float_math.inl"
+#include "kernels/simd/kv_cache.inl"
 
 namespace altteul::kernels {
 namespace {

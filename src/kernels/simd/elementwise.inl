@@ -4,7 +4,7 @@
 
 #pragma once
 
-#include "kernels/x86/float_math.inl"
+#include "kernels/simd/float_math.inl"
 
 namespace altteul::kernels {
 namespace {
