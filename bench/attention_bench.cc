@@ -84,7 +84,7 @@ void RunStore(benchmark::State& state, const IsaUnderTest& isa, KvType type) {
 void RegisterAll() {
   for (const IsaUnderTest& isa : IsasUnderTest()) {
     if (isa.name == "reference") continue;
-    for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8_0}) {
+    for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kQ8_0, KvType::kQ4_0}) {
       const std::string suffix = "/" + std::string(KvTypeName(type)) + "/" + isa.name;
       for (const Shape& shape : kShapes) {
         benchmark::RegisterBenchmark(

@@ -154,6 +154,7 @@ TEST_P(MixedModelTest, HasTheSameBitsHoweverItIsCut) {
         reference ? std::vector<size_t>{7, 0} : std::vector<size_t>{1, 7, 64, 0};
     ExpectSameBits(m, *kernels, tokens, chunks, KvType::kQ8_0);
     if (!reference) ExpectSameBits(m, *kernels, tokens, {64}, KvType::kF16);
+    if (!reference) ExpectSameBits(m, *kernels, tokens, {64}, KvType::kQ4_0);
   }
 }
 

@@ -14,9 +14,17 @@ size_t RoundUp(size_t value, size_t grain) { return (value + grain - 1) / grain 
 
 Result<KvCache> KvCache::Create(const model::ModelConfig& config, kernels::KvType type,
                                 size_t context, size_t max_chunk) {
-  if (type == kernels::KvType::kQ8_0 && config.head_dim % 32 != 0) {
+  const kernels::KvLayout kind{.type = type};
+  if (kind.has_scales() && config.head_dim % 32 != 0) {
     return Status(ErrorCode::kUnsupported,
-                  "a q8_0 KV cache needs heads of a multiple of 32, this model's have " +
+                  "a KV cache in " + std::string(KvTypeName(type)) +
+                      " needs heads of a multiple of 32, this model's have " +
+                      std::to_string(config.head_dim));
+  }
+  if (kind.is_turned() && config.head_dim > kernels::kMostTurned) {
+    return Status(ErrorCode::kUnsupported,
+                  "a KV cache in " + std::string(KvTypeName(type)) + " takes heads of at most " +
+                      std::to_string(kernels::kMostTurned) + ", this model's have " +
                       std::to_string(config.head_dim));
   }
   constexpr size_t kMostPositions = size_t{1} << 32;

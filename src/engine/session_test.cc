@@ -227,6 +227,7 @@ void ExpectPrefixReuseLikeFresh(uint32_t window, KvType type) {
 TEST(SessionTest, AReusedPrefixGivesTheLogitsOfAFreshSession) {
   ExpectPrefixReuseLikeFresh(0, KvType::kF16);
   ExpectPrefixReuseLikeFresh(0, KvType::kQ8_0);
+  ExpectPrefixReuseLikeFresh(0, KvType::kQ4_0);
 }
 
 TEST(SessionTest, AReusedPrefixGivesTheLogitsOfAFreshSessionWithAWindowToo) {

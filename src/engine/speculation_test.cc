@@ -309,7 +309,7 @@ TEST(SpeculationTest, SampledTokensKeepTheirDistribution) {
 // are taken back again and again, over several rounds of the ring.
 TEST(SpeculationTest, RefutedGuessesDoNoHarmToSlidingWindows) {
   TestModel model(Tiny(1, 2, 16));
-  for (const KvType type : {KvType::kF16, KvType::kQ8_0}) {
+  for (const KvType type : {KvType::kF16, KvType::kQ8_0, KvType::kQ4_0}) {
     const Time time = Time::kEager;
     for (const SamplerOptions& sampling : Samplings()) {
       Bench with(model, time, sampling, 200, type), without(model, time, sampling, 200, type);

@@ -16,6 +16,8 @@ std::string_view KvTypeName(KvType type) {
       return "bf16";
     case KvType::kQ8_0:
       return "q8_0";
+    case KvType::kQ4_0:
+      return "q4_0";
   }
   return "unknown";
 }
@@ -23,7 +25,7 @@ std::string_view KvTypeName(KvType type) {
 size_t AttentionScratchBytes(size_t head_dim) {
   const size_t fast = PlanScratch(head_dim).n_floats * sizeof(float) + 64;  // 64 to align it
   const size_t reference =                                                  // AttendScratch<double>
-      sizeof(double) + head_dim * (2 * sizeof(double) + (16 + 1) * sizeof(float));
+      sizeof(double) + head_dim * (2 * sizeof(double) + (16 + 2) * sizeof(float));
   return std::max(fast, reference);
 }
 

@@ -28,8 +28,9 @@ namespace altteul::kernels {
 
 inline constexpr size_t kKeyTile = 64;      ///< keys of one softmax step
 inline constexpr size_t kKeySegment = 512;  ///< keys merged as one; a multiple of kKeyTile
+inline constexpr size_t kMostTurned = 512;  ///< head_dim of a cache that keeps turned rows
 
-enum class KvType : uint8_t { kF32, kF16, kBF16, kQ8_0 };
+enum class KvType : uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0 };
 
 std::string_view KvTypeName(KvType type);  ///< "f16", as -ctk takes it
 
@@ -39,22 +40,31 @@ std::string_view KvTypeName(KvType type);  ///< "f16", as -ctk takes it
 ///   V  [n_kv_heads][capacity][head_dim]
 /// q8_0 stores s8 codes so, and f16 scales per 32 of head_dim:
 ///   K  [n_kv_heads][capacity / 16][head_dim / 32][16],  V  [n_kv_heads][capacity][head_dim / 32]
+/// q4_0 stores codes - 8, two in a byte: of 32 elements side by side the first 16 in the lower
+/// halves of 16 bytes. Its keys and values are turned (hadamard.h) before they are rounded; so are
+/// the queries that meet them, and the output is turned back.
 struct KvLayout {
   KvType type = KvType::kF16;
   size_t n_kv_heads = 0;
-  size_t head_dim = 0;  ///< for q8_0 a multiple of 32
+  size_t head_dim = 0;  ///< for q8_0 and q4_0 a multiple of 32, for q4_0 at most kMostTurned
   size_t capacity = 0;  ///< a multiple of kKeyTile
 
   // Byte offsets of the four parts from the start of the layer's memory, and its size.
   size_t k_offset() const { return 0; }
-  size_t v_offset() const { return elements() * element_bytes(); }
-  size_t k_scale_offset() const { return 2 * elements() * element_bytes(); }
+  size_t v_offset() const { return bytes_of(elements()); }
+  size_t k_scale_offset() const { return 2 * bytes_of(elements()); }
   size_t v_scale_offset() const { return k_scale_offset() + scale_bytes(); }
   size_t total_bytes() const { return k_scale_offset() + 2 * scale_bytes(); }
 
   size_t elements() const { return n_kv_heads * capacity * head_dim; }  ///< of K, and again of V
-  size_t element_bytes() const { return type == KvType::kF32 ? 4 : type == KvType::kQ8_0 ? 1 : 2; }
-  size_t scale_bytes() const { return type == KvType::kQ8_0 ? elements() / 32 * 2 : 0; }
+  bool has_scales() const { return type == KvType::kQ8_0 || type == KvType::kQ4_0; }
+  bool is_turned() const { return type == KvType::kQ4_0; }
+  size_t scale_bytes() const { return has_scales() ? elements() / 32 * 2 : 0; }
+  /// @param n_elements  for q4_0 a multiple of 2
+  size_t bytes_of(size_t n_elements) const {
+    constexpr size_t kBits[] = {32, 16, 16, 8, 4};
+    return n_elements * kBits[static_cast<size_t>(type)] / 8;
+  }
 };
 
 /// Rows [first_row, first_row + n_rows) of a batch: consecutive positions of one sequence.

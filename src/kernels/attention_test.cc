@@ -11,6 +11,7 @@ TEST(KvTypeNameTest, NamesEveryType) {
   EXPECT_EQ(KvTypeName(KvType::kF32), "f32");
   EXPECT_EQ(KvTypeName(KvType::kF16), "f16");
   EXPECT_EQ(KvTypeName(KvType::kQ8_0), "q8_0");
+  EXPECT_EQ(KvTypeName(KvType::kQ4_0), "q4_0");
 }
 
 TEST(KvLayoutTest, PartsFollowEachOtherWithoutGaps) {
@@ -19,6 +20,10 @@ TEST(KvLayoutTest, PartsFollowEachOtherWithoutGaps) {
   EXPECT_EQ(q8.k_scale_offset(), 2u * 3 * 64 * 128);
   EXPECT_EQ(q8.v_scale_offset() - q8.k_scale_offset(), 3u * 2 * 128 * 2);
   EXPECT_EQ(q8.total_bytes(), 2u * 3 * 128 * (64 + 2 * 2));
+
+  const KvLayout q4{.type = KvType::kQ4_0, .n_kv_heads = 3, .head_dim = 64, .capacity = 128};
+  EXPECT_EQ(q4.v_offset(), 3u * 32 * 128);
+  EXPECT_EQ(q4.total_bytes(), 2u * 3 * 128 * (32 + 2 * 2));
 
   const KvLayout f16{.type = KvType::kF16, .n_kv_heads = 3, .head_dim = 64, .capacity = 128};
   EXPECT_EQ(f16.total_bytes(), 2u * 3 * 64 * 128 * 2);

@@ -88,7 +88,7 @@ class BenchCommand : public Command {
                    "SHAPE:TYPE instead of a model: random weights. Shapes: " + SyntheticShapes());
     app.add_option("--keep", keep_,
                    "where to keep the synthetic model (default: removed afterwards)");
-    app.add_option("--ctk,--cache-type", kv_type_, "KV cache: f32, f16, bf16, q8_0 (-ctk)")
+    app.add_option("--ctk,--cache-type", kv_type_, "KV cache: f32, f16, bf16, q8_0, q4_0 (-ctk)")
         ->capture_default_str();
     app.add_option("--html", html_, "also write a page with the roofline chart, NAME.html");
     app.add_flag("--json", json_, "one JSON object");

@@ -69,7 +69,7 @@ class RunCommand : public Command {
     app.add_flag("--ignore-eos", generate_.ignore_end, "go on behind the end of the turn");
     app.add_option("--stop", generate_.stop, "end the answer before this text; may be repeated")
         ->allow_extra_args(false);
-    app.add_option("--ctk,--cache-type", kv_type_, "KV cache: f32, f16, bf16, q8_0 (-ctk)")
+    app.add_option("--ctk,--cache-type", kv_type_, "KV cache: f32, f16, bf16, q8_0, q4_0 (-ctk)")
         ->capture_default_str();
     app.add_flag("--json", json_, "one JSON object with text and ids");
     AddSamplerOptions(app);

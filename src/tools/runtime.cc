@@ -85,7 +85,7 @@ Result<std::unique_ptr<const model::Model>> Load(const std::string& path, Runtim
 Result<kernels::KvType> ParseKvType(const std::string& name) {
   std::string names;
   for (const auto type : {kernels::KvType::kF32, kernels::KvType::kF16, kernels::KvType::kBF16,
-                          kernels::KvType::kQ8_0}) {
+                          kernels::KvType::kQ8_0, kernels::KvType::kQ4_0}) {
     if (kernels::KvTypeName(type) == name) return type;
     names += (names.empty() ? "" : ", ") + std::string(kernels::KvTypeName(type));
   }

@@ -71,6 +71,13 @@ inline Vec LoadS8(const int8_t* p) {
   const int16x8_t wide = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)));
   return vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide)));
 }
+inline Vec LoadNibbles(const uint8_t* p, int shift) {
+  uint32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  const uint16x8_t wide = vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(four)));
+  const uint32x4_t bytes = vshlq_u32(vmovl_u16(vget_low_u16(wide)), vdupq_n_s32(-shift));
+  return vcvtq_f32_u32(vandq_u32(bytes, vdupq_n_u32(15)));
+}
 inline void StoreS8(int8_t* p, Vec a) {
   const int16x4_t half = vmovn_s32(vcvtnq_s32_f32(a));
   const int8x8_t codes = vmovn_s16(vcombine_s16(half, half));

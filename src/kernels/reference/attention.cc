@@ -12,11 +12,22 @@ void WriteHalf(std::byte* out, size_t index, uint16_t half) {
   std::memcpy(out + index * sizeof(half), &half, sizeof(half));
 }
 
+/// The scale of 32 values as it is stored (f16): from it their codes are rounded, so that decoding
+/// errs by half a step only.
+uint16_t ScaleOf32(KvType type, const float* x) {
+  const auto [least, most] = std::minmax_element(x, x + 32);
+  if (type == KvType::kQ8_0)
+    return F32ToF16(std::max(std::fabs(*least), std::fabs(*most)) / 127.0f);
+  return F32ToF16((-*least > *most ? *least : *most) / -8.0f);  // the larger one is code -8
+}
+
 /// Writes one row x [head_dim]; place(d) tells where its elements and scales go.
 template <typename Place>
 void WriteRow(const KvLayout& layout, const float* x, std::byte* elements, std::byte* scales,
               const Place& place) {
   float scale = 0.0f;
+  const float lowest_code = layout.type == KvType::kQ4_0 ? -8.0f : -127.0f;
+  const float highest_code = layout.type == KvType::kQ4_0 ? 7.0f : 127.0f;
   for (size_t d = 0; d < layout.head_dim; ++d) {
     const KvPlace at = place(d);
     if (layout.type == KvType::kF32) {
@@ -27,18 +38,21 @@ void WriteRow(const KvLayout& layout, const float* x, std::byte* elements, std::
       WriteHalf(elements, at.element, F32ToBf16(x[d]));
     } else {
       if (d % 32 == 0) {
-        float largest = 0.0f;
-        for (size_t i = d; i < d + 32; ++i) largest = std::max(largest, std::fabs(x[i]));
-        const uint16_t half = F32ToF16(largest / 127.0f);
+        const uint16_t half = ScaleOf32(layout.type, x + d);
         WriteHalf(scales, at.scale, half);
         scale = F16ToF32(half);
       }
-      // From the scale as it is stored, so that decoding errs by half a step only. Rounding the
-      // scale down can make the largest value 127.06 steps.
+      // Rounding the scale down can make the largest value of q8_0 127.06 steps.
       const float steps = scale == 0.0f ? 0.0f : std::nearbyint(x[d] / scale);
-      const float held = std::min(std::max(steps, -127.0f), 127.0f);
+      const float held = std::min(std::max(steps, lowest_code), highest_code);
       const auto code = static_cast<int8_t>(held);
-      std::memcpy(elements + at.element, &code, sizeof(code));
+      if (layout.type == KvType::kQ8_0) {
+        std::memcpy(elements + at.element, &code, sizeof(code));
+      } else {
+        const HalfByte half = HalfByteOf(at.element);
+        const std::byte others = elements[half.byte] & ~(std::byte{15} << half.shift);
+        elements[half.byte] = others | static_cast<std::byte>(code + 8) << half.shift;
+      }
     }
   }
 }
@@ -53,11 +67,16 @@ void StoreKvReference(const StoreKvArgs& args, int thread, int n_threads) {
       const size_t head = at % layout.n_kv_heads;
       const size_t position = rows.first_position + at / layout.n_kv_heads;
       const size_t offset = (rows.first_row * layout.n_kv_heads + at) * layout.head_dim;
-      WriteRow(layout, args.k + offset, rows.cache + layout.k_offset(),
-               rows.cache + layout.k_scale_offset(),
+      const float* k = args.k + offset;
+      const float* v = args.v + offset;
+      float turned_k[kMostTurned], turned_v[kMostTurned];
+      if (layout.is_turned()) {
+        k = Turned(k, layout.head_dim, turned_k);
+        v = Turned(v, layout.head_dim, turned_v);
+      }
+      WriteRow(layout, k, rows.cache + layout.k_offset(), rows.cache + layout.k_scale_offset(),
                [&](size_t d) { return KeyPlace(layout, head, position, d); });
-      WriteRow(layout, args.v + offset, rows.cache + layout.v_offset(),
-               rows.cache + layout.v_scale_offset(),
+      WriteRow(layout, v, rows.cache + layout.v_offset(), rows.cache + layout.v_scale_offset(),
                [&](size_t d) { return ValuePlace(layout, head, position, d); });
     }
   }

@@ -15,6 +15,7 @@
 #include "base/thread_team.h"
 #include "kernels/attention.h"
 #include "kernels/codecs/half.h"
+#include "kernels/hadamard.h"
 #include "kernels/reference/dot_panel.inl"
 
 namespace altteul::kernels {
@@ -37,7 +38,16 @@ inline KvPlace ValuePlace(const KvLayout& layout, size_t head, size_t position, 
   return {row * layout.head_dim + d, row * (layout.head_dim / 32) + d / 32};
 }
 
-/// One element of the cache; the scale is used by q8_0 alone.
+/// Where q4_0 keeps the code of an element: a byte and the place of its lowest bit.
+struct HalfByte {
+  size_t byte;
+  unsigned shift;
+};
+inline HalfByte HalfByteOf(size_t element) {
+  return {element / 32 * 16 + element % 16, element % 32 < 16 ? 0u : 4u};
+}
+
+/// One element of the cache; only q8_0 and q4_0 have scales.
 inline float ReadKv(const std::byte* elements, const std::byte* scales, KvType type,
                     KvPlace place) {
   if (type == KvType::kF32) {
@@ -50,9 +60,14 @@ inline float ReadKv(const std::byte* elements, const std::byte* scales, KvType t
     std::memcpy(&half, elements + place.element * sizeof(half), sizeof(half));
     return type == KvType::kF16 ? F16ToF32(half) : Bf16ToF32(half);
   }
+  std::memcpy(&half, scales + place.scale * sizeof(half), sizeof(half));
+  if (type == KvType::kQ4_0) {
+    const HalfByte at = HalfByteOf(place.element);
+    const int code = std::to_integer<int>(elements[at.byte] >> at.shift & std::byte{15}) - 8;
+    return static_cast<float>(code) * F16ToF32(half);
+  }
   int8_t code;
   std::memcpy(&code, elements + place.element, sizeof(code));
-  std::memcpy(&half, scales + place.scale * sizeof(half), sizeof(half));
   return static_cast<float>(code) * F16ToF32(half);
 }
 
@@ -102,9 +117,11 @@ struct AttendScratch {
   Scalar* total;    ///< [head_dim]
   float* keys;      ///< [head_dim][16]
   float* value;     ///< [head_dim]
+  float* query;     ///< [head_dim] turned, where the cache is
 };
 
-/// One query row: q, out [head_dim]. The rule is in attention.h, the names are the same.
+/// One query row: q, out [head_dim], both turned if the cache is. The rule is in attention.h, the
+/// names are the same.
 template <typename Scalar>
 void AttendRow(const AttentionArgs& args, const SequenceRows& rows, size_t kv_head, size_t position,
                const float* q, const AttendScratch<Scalar>& scratch, float* out) {
@@ -180,15 +197,19 @@ void AttendPlain(const AttentionArgs& args, std::span<std::byte> scratch, int th
     const AttendScratch<Scalar> parts = {.segment = scalars,
                                          .total = scalars + head_dim,
                                          .keys = floats,
-                                         .value = floats + head_dim * kPanelRows};
+                                         .value = floats + head_dim * kPanelRows,
+                                         .query = floats + head_dim * (kPanelRows + 1)};
     const size_t group = args.n_heads / rows.layout.n_kv_heads;
     const Share share = ShareOf(rows.n_rows * args.n_heads, 1, thread, n_threads);
     for (size_t at = share.begin; at < share.end; ++at) {
       const size_t row = at / args.n_heads;
       const size_t head = at % args.n_heads;
       const size_t offset = ((rows.first_row + row) * args.n_heads + head) * head_dim;
-      AttendRow(args, rows, head / group, rows.first_position + row, args.q + offset, parts,
-                args.out + offset);
+      const float* q = args.q + offset;
+      if (rows.layout.is_turned()) q = Turned(q, head_dim, parts.query);
+      float* out = args.out + offset;
+      AttendRow(args, rows, head / group, rows.first_position + row, q, parts, out);
+      if (rows.layout.is_turned()) HadamardTurn(out, head_dim);
     }
   }
 }

@@ -386,8 +386,10 @@ inline void ReadQueries(const AttentionArgs& args, const Work& work, const Block
   for (size_t row = 0; row < block.n_rows; ++row) {
     const size_t token = work.rows->first_row + work.token + row / work.n_heads;
     const size_t head = work.head + row % work.n_heads;
-    ReadQuery<Cells>(args.q + (token * args.n_heads + head) * n, n,
-                     block.queries + row * block.padded);
+    const float* q = args.q + (token * args.n_heads + head) * n;
+    float turned[kMostTurned];
+    if (work.rows->layout.is_turned()) q = Turned(q, n, turned);
+    ReadQuery<Cells>(q, n, block.queries + row * block.padded);
   }
 }
 
@@ -402,6 +404,7 @@ inline void WriteOutputs(const AttentionArgs& args, const Work& work, const Bloc
     size_t d = 0;
     for (; d + kLanes <= n; d += kLanes) Store(out + d, Div(Load(total + d), sum));
     if (d < n) StorePart(out + d, Div(Load(total + d), sum), n - d);
+    if (work.rows->layout.is_turned()) HadamardTurn(out, n);
   }
 }
 

@@ -21,6 +21,10 @@ constexpr bool kIsEmulated = true;
 constexpr bool kIsEmulated = false;
 #endif
 
+constexpr KvType kKvTypes[] = {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kQ8_0,
+                               KvType::kQ4_0};
+bool HasScales(KvType type) { return KvLayout{.type = type}.has_scales(); }
+
 struct Case {
   KvType type = KvType::kF16;
   size_t n_heads = 6;
@@ -130,19 +134,24 @@ bool MultipliesBf16(const Case& c, const IsaUnderTest& isa) {
   return isa.name == "avx512" && c.type != KvType::kF32;
 }
 
-/// What rounding can do to an output, to first order: f32 (u = 2^-24 a step), and bf16 for weights
-/// and for what q8_0 codes decode to.
+/// What rounding can do to an output, to first order: f32 (u = 2^-24 a step), and bf16 for weights,
+/// for what codes decode to and for turned queries.
 double Tolerance(const Case& c, const IsaUnderTest& isa, const Sequence& s) {
   const double u = 0x1p-24;
   const bool is_bf16 = MultipliesBf16(c, isa);
   const double weight_rounding = is_bf16 ? 0x1p-9 + 4e-6 : 0.0;
-  const double cache_rounding = is_bf16 && c.type == KvType::kQ8_0 ? 0x1p-9 : 0.0;
+  const double cache_rounding = is_bf16 && HasScales(c.type) ? 0x1p-9 : 0.0;
+  const bool is_turned = KvLayout{.type = c.type}.is_turned();
+  const double query_rounding = is_bf16 && is_turned ? 0x1p-9 : 0.0;
   // A score is a chain of head_dim steps over products of at most |q||k| in sum, then scaled; both
-  // norms may grow by 1 % in the cache's type.
-  const double largest_score = 1.02 * LargestNorm(s.q, c.head_dim) * LargestNorm(s.k, c.head_dim) /
+  // norms may grow by 1 % in the cache's type, and by an eighth of it in q4_0.
+  const double growth = c.type == KvType::kQ4_0 ? 1.125 : 1.02;
+  const double largest_score = growth * LargestNorm(s.q, c.head_dim) *
+                               LargestNorm(s.k, c.head_dim) /
                                std::sqrt(static_cast<double>(c.head_dim));
   double score_error =
-      ((static_cast<double>(c.head_dim) + 2.0) * u + cache_rounding) * largest_score;
+      ((static_cast<double>(c.head_dim) + 2.0) * u + cache_rounding + query_rounding) *
+      largest_score;
   // softcap: slope at most 1; a division, tanh within 4 units in the last place, a product.
   if (c.softcap > 0.0f) score_error += 12.0 * u * c.softcap;
   // A weight errs by the scores' error and its maximum's, the subtraction's and exp's rounding.
@@ -153,14 +162,17 @@ double Tolerance(const Case& c, const IsaUnderTest& isa, const Sequence& s) {
   const double chain = (seen + 6.0 * (seen / 64.0 + 2.0) + 4.0) * u;
   double largest_value = 0.0;
   for (const float value : s.v) largest_value = std::max(largest_value, std::fabs(double{value}));
-  return (2.0 * (weight_error + chain) + cache_rounding) * 1.02 * largest_value;
+  // A turned row has elements as large as its norm, and 8 steps back.
+  if (is_turned) largest_value = LargestNorm(s.v, c.head_dim);
+  const double turning = is_turned ? 10.0 * u : 0.0;
+  return (2.0 * (weight_error + chain) + cache_rounding + turning) * growth * largest_value;
 }
 
 std::vector<Case> Cases() {
   std::vector<Case> cases;
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kQ8_0}) {
+  for (const KvType type : kKvTypes) {
     for (const size_t head_dim : {16, 20, 24, 32, 64, 80, 96, 128, 256}) {
-      if (type == KvType::kQ8_0 && head_dim % 32 != 0) continue;
+      if (HasScales(type) && head_dim % 32 != 0) continue;
       if (kIsEmulated && (head_dim == 96 || head_dim == 128)) continue;
       cases.push_back({.type = type, .head_dim = head_dim, .n_tokens = 70});
     }
@@ -225,7 +237,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, AttentionTest, ::testing::ValuesIn(Cases()));
 
 // Without a window and within capacity a prompt may come as one chunk.
 TEST(AttentionChunkTest, OneChunkOf100EqualsHundredOfOne) {
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kQ8_0}) {
+  for (const KvType type : kKvTypes) {
     const Case c{.type = type};
     const Sequence sequence(c, "one chunk");
     for (const IsaUnderTest& isa : IsasUnderTest()) {
@@ -292,9 +304,9 @@ TEST(AttentionNanTest, LaterTokensOfTheChunkDoNotLeakIntoEarlierRows) {
 }
 
 TEST(StoreKvTest, StoresTheSameBytesAsTheReferenceAndNothingElse) {
-  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBF16, KvType::kQ8_0}) {
+  for (const KvType type : kKvTypes) {
     for (const size_t head_dim : {32, 96, 20}) {
-      if (type == KvType::kQ8_0 && head_dim % 32 != 0) continue;
+      if (HasScales(type) && head_dim % 32 != 0) continue;
       const Case c{.type = type, .head_dim = head_dim, .n_tokens = 40};
       Sequence sequence(c, "store");
       sequence.k[3] = 0x1p-20f;  // a subnormal half
@@ -334,6 +346,52 @@ TEST(StoreKvTest, Q8ErrsByAtMostHalfAStep) {
       const double step = largest / 127.0;
       EXPECT_NEAR(stored, s.k[i], step * (0.5 + 0.063)) << isa.name;
     }
+  }
+}
+
+// An outlier among the keys costs a plain cache of 4 bits all other elements of its block; turned,
+// it costs a part of each.
+TEST(StoreKvTest, Q4ErrsByHalfAStepOfTheTurnedRow) {
+  const Case c{.type = KvType::kQ4_0, .n_kv_heads = 1, .head_dim = 64, .n_tokens = 64};
+  for (const IsaUnderTest& isa : IsasUnderTest()) {
+    Sequence s(c, "q4");
+    for (size_t token = 0; token < c.n_tokens; ++token) s.k[token * 64 + token] = 40.0f;
+    const SequenceRows rows{.layout = s.layout, .cache = s.cache.data(), .n_rows = c.n_tokens};
+    isa.store_kv({.sequences = {&rows, 1}, .k = s.k.data(), .v = s.v.data()}, 0, 1);
+    for (size_t token = 0; token < c.n_tokens; ++token) {
+      float keys[64 * kPanelRows];
+      ReadKeys16(rows, 0, token / kPanelRows * kPanelRows, keys);
+      float turned[64];
+      Turned(s.k.data() + token * 64, 64, turned);
+      for (size_t d = 0; d < 64; ++d) {
+        float largest = 0.0f;
+        for (size_t j = d / 32 * 32; j < d / 32 * 32 + 32; ++j) {
+          largest = std::max(largest, std::fabs(turned[j]));
+        }
+        // A whole step where the largest of the other sign is held at code 7.
+        EXPECT_NEAR(keys[d * kPanelRows + token % kPanelRows], turned[d], largest / 8.0 * 1.01)
+            << isa.name << ", token " << token << ", d " << d;
+      }
+    }
+  }
+}
+
+TEST(HadamardTurnTest, IsTheWalshHadamardMatrixAndItsOwnInverse) {
+  for (const size_t n : {16, 32, 64, 96, 80, 128, 256, 512}) {
+    const size_t width = n & (~n + 1);
+    const auto x = NormalValues(n, "turn");
+    std::vector<float> turned(n);
+    Turned(x.data(), n, turned.data());
+    for (size_t i = 0; i < n; ++i) {
+      double sum = 0.0;
+      for (size_t j = 0; j < width; ++j) {
+        const bool is_odd = __builtin_popcountll(i % width & j) % 2 != 0;
+        sum += (is_odd ? -1.0 : 1.0) * x[i / width * width + j];
+      }
+      EXPECT_NEAR(turned[i], sum / std::sqrt(static_cast<double>(width)), 1e-5) << n << ", " << i;
+    }
+    HadamardTurn(turned.data(), n);
+    for (size_t i = 0; i < n; ++i) EXPECT_NEAR(turned[i], x[i], 1e-5) << n << ", " << i;
   }
 }
 

@@ -12,6 +12,8 @@
 
 #pragma once
 
+#include "kernels/hadamard.h"
+
 namespace altteul::kernels {
 namespace {
 
@@ -35,7 +37,7 @@ struct HeadCache {
 inline HeadCache HeadOf(const SequenceRows& rows, size_t kv_head) {
   const KvLayout& layout = rows.layout;
   const size_t head_elements = layout.capacity * layout.head_dim;
-  const size_t head_bytes = kv_head * head_elements * layout.element_bytes();
+  const size_t head_bytes = layout.bytes_of(kv_head * head_elements);
   const size_t scale_bytes = kv_head * (head_elements / 32) * sizeof(uint16_t);
   std::byte* cache = rows.cache;
   return {layout.type,
@@ -69,24 +71,54 @@ inline void StoreRowBf16(const float* x, size_t n, uint16_t* out, size_t stride)
   for (size_t d = 0; d < n; ++d) out[d * stride] = F32ScalarToBf16(x[d]);
 }
 
-/// Codes of 32 values from their scale as it is stored, so that decoding errs by half a step only.
+/// Codes of 32 values and their scale (f16). They are rounded from the scale as it is stored, so
+/// that decoding errs by half a step only.
+inline uint16_t CodesOf32(KvType type, const float* x, int8_t* codes) {
+  const bool is_q4 = type == KvType::kQ4_0;
+  Vec most = Load(x);
+  Vec least = most;
+  for (size_t i = kLanes; i < 32; i += kLanes) {
+    most = Max(most, Load(x + i));
+    least = Min(least, Load(x + i));
+  }
+  const float above = FirstLane(MaxOfLanes(most));
+  const float below = FirstLane(MaxOfLanes(Sub(Zero(), least)));
+  const float largest = below > above ? below : above;
+  // The largest of q4_0 is code -8, whichever its sign.
+  const uint16_t scale_f16 =
+      F32ScalarToF16(is_q4 ? (below > above ? below : -above) / 8.0f : largest / 127.0f);
+  const float scale = F16ScalarToF32(scale_f16);
+  const Vec lowest = Set1(is_q4 ? -8.0f : -127.0f);
+  const Vec highest = Set1(is_q4 ? 7.0f : 127.0f);
+  for (size_t i = 0; i < 32; i += kLanes) {
+    const Vec steps = scale == 0.0f ? Zero() : RoundToEven(Div(Load(x + i), Set1(scale)));
+    StoreS8(codes + i, Min(Max(steps, lowest), highest));
+  }
+  return scale_f16;
+}
+
 inline void StoreRowQ8(const float* x, size_t n, int8_t* out, size_t stride, uint16_t* scales,
                        size_t scale_stride) {
   for (size_t block = 0; block < n / 32; ++block) {
-    const float* values = x + block * 32;
-    Vec largest = Zero();
-    for (size_t i = 0; i < 32; i += kLanes) largest = Max(largest, Abs(Load(values + i)));
-    const uint16_t scale_f16 = F32ScalarToF16(FirstLane(MaxOfLanes(largest)) / 127.0f);
-    const float scale = F16ScalarToF32(scale_f16);
-    int8_t codes[32] = {};
-    if (scale != 0.0f) {
-      for (size_t i = 0; i < 32; i += kLanes) {
-        const Vec steps = RoundToEven(Div(Load(values + i), Set1(scale)));
-        StoreS8(codes + i, Min(Max(steps, Set1(-127.0f)), Set1(127.0f)));
-      }
-    }
-    scales[block * scale_stride] = scale_f16;
+    int8_t codes[32];
+    scales[block * scale_stride] = CodesOf32(KvType::kQ8_0, x + block * 32, codes);
     for (size_t i = 0; i < 32; ++i) out[(block * 32 + i) * stride] = codes[i];
+  }
+}
+
+/// @param apart  how far apart in the row the two elements are that share a byte
+inline void StoreRowQ4(const float* x, size_t n, uint8_t* out, size_t stride, size_t apart,
+                       uint16_t* scales, size_t scale_stride) {
+  float turned[kMostTurned];
+  Turned(x, n, turned);
+  for (size_t block = 0; block < n / 32; ++block) {
+    int8_t codes[32];
+    scales[block * scale_stride] = CodesOf32(KvType::kQ4_0, turned + block * 32, codes);
+    for (size_t i = 0; i < 16; ++i) {
+      const size_t low = apart == 1 ? 2 * i : i;
+      out[(block * 16 + i) * stride] =
+          static_cast<uint8_t>((codes[low] + 8) | (codes[low + apart] + 8) << 4);
+    }
   }
 }
 
@@ -106,10 +138,17 @@ inline void StorePosition(const HeadCache& head, size_t position, const float* k
     StoreRowBf16(k, n, reinterpret_cast<uint16_t*>(head.keys) + key, 16);
     StoreRowBf16(v, n, reinterpret_cast<uint16_t*>(head.values) + value, 1);
   } else {
-    StoreRowQ8(k, n, reinterpret_cast<int8_t*>(head.keys) + key, 16,
-               head.key_scales + slot / 16 * (n / 32) * 16 + slot % 16, 16);
-    StoreRowQ8(v, n, reinterpret_cast<int8_t*>(head.values) + value, 1,
-               head.value_scales + slot * (n / 32), 1);
+    uint16_t* key_scales = head.key_scales + slot / 16 * (n / 32) * 16 + slot % 16;
+    uint16_t* value_scales = head.value_scales + slot * (n / 32);
+    if (head.type == KvType::kQ8_0) {
+      StoreRowQ8(k, n, reinterpret_cast<int8_t*>(head.keys) + key, 16, key_scales, 16);
+      StoreRowQ8(v, n, reinterpret_cast<int8_t*>(head.values) + value, 1, value_scales, 1);
+    } else {
+      auto* keys = reinterpret_cast<uint8_t*>(head.keys) + slot / 16 * n * 8 + slot % 16;
+      StoreRowQ4(k, n, keys, 16, 1, key_scales, 16);
+      auto* values = reinterpret_cast<uint8_t*>(head.values) + value / 2;
+      StoreRowQ4(v, n, values, 1, 16, value_scales, 1);
+    }
   }
 }
 
@@ -142,7 +181,9 @@ inline void StoreKv(const StoreKvArgs& args, size_t thread, size_t n_threads) {
 
 // --- reading -----------------------------------------------------------------------------------
 
-/// Elements [at, at + kLanes) of a run. `scale` is used by q8_0 alone.
+constexpr bool HasScales(KvType type) { return type == KvType::kQ8_0 || type == KvType::kQ4_0; }
+
+/// Elements [at, at + kLanes) of a run. Only q8_0 and q4_0 use `scale`.
 template <KvType kType>
 inline Vec LoadKv(const std::byte* elements, size_t at, Vec scale) {
   if constexpr (kType == KvType::kF32) {
@@ -151,12 +192,16 @@ inline Vec LoadKv(const std::byte* elements, size_t at, Vec scale) {
     return LoadF16(reinterpret_cast<const uint16_t*>(elements) + at);
   } else if constexpr (kType == KvType::kBF16) {
     return LoadBf16(reinterpret_cast<const uint16_t*>(elements) + at);
+  } else if constexpr (kType == KvType::kQ4_0) {
+    const auto* codes = reinterpret_cast<const uint8_t*>(elements) + at / 32 * 16 + at % 16;
+    return Mul(Sub(LoadNibbles(codes, at % 32 < 16 ? 0 : 4), Set1(8.0f)), scale);
   } else {
     return Mul(LoadS8(reinterpret_cast<const int8_t*>(elements) + at), scale);
   }
 }
 
-/// The first n < kLanes elements from `at` on, zeros above. Not for q8_0, whose heads are whole.
+/// The first n < kLanes elements from `at` on, zeros above. Not for types with scales, whose
+/// heads are whole.
 template <KvType kType>
 inline Vec LoadKvPart(const std::byte* elements, size_t at, size_t n) {
   if constexpr (kType == KvType::kF32) {
@@ -187,7 +232,7 @@ inline void ReadKeysAs(const HeadCache& head, size_t slot, size_t first, size_t 
         return LoadKv<kType>(head.keys, from + d * 16 + part * kLanes, scale);
       };
       for (size_t d = 0; d < n; d += Cells::kValues) {
-        if (kType == KvType::kQ8_0 && d % 32 == 0) {
+        if (HasScales(kType) && d % 32 == 0) {
           scale = LoadF16(scales + d / 32 * 16 + part * kLanes);
         }
         float* to = cells + d / Cells::kValues * 16 + part * kLanes;
@@ -211,10 +256,10 @@ struct ValueRow {
     const size_t n = head.head_dim;
     const size_t from = slot * n + d;
     if (d + kLanes > n) {
-      return kType == KvType::kQ8_0 || d >= n ? Zero()
-                                              : LoadKvPart<kType>(head.values, from, n - d);
+      if constexpr (HasScales(kType)) return Zero();
+      return d < n ? LoadKvPart<kType>(head.values, from, n - d) : Zero();
     }
-    const Vec scale = kType == KvType::kQ8_0
+    const Vec scale = HasScales(kType)
                           ? Set1(F16ScalarToF32(head.value_scales[slot * (n / 32) + d / 32]))
                           : Zero();
     return LoadKv<kType>(head.values, from, scale);
@@ -256,6 +301,9 @@ inline const float* ReadKeys(const HeadCache& head, size_t slot, size_t first, s
     case KvType::kQ8_0:
       ReadKeysAs<Cells, KvType::kQ8_0>(head, slot, first, last, scratch);
       break;
+    case KvType::kQ4_0:
+      ReadKeysAs<Cells, KvType::kQ4_0>(head, slot, first, last, scratch);
+      break;
   }
   return scratch;
 }
@@ -278,6 +326,9 @@ inline const float* ReadValues(const HeadCache& head, size_t slot, size_t first,
       break;
     case KvType::kQ8_0:
       ReadValuesAs<Cells, KvType::kQ8_0>(head, slot, first, last, padded, scratch);
+      break;
+    case KvType::kQ4_0:
+      ReadValuesAs<Cells, KvType::kQ4_0>(head, slot, first, last, padded, scratch);
       break;
   }
   return scratch;

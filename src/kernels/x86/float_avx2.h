@@ -78,6 +78,11 @@ inline Vec LoadS8(const int8_t* p) {
   const __m128i codes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(codes));
 }
+inline Vec LoadNibbles(const uint8_t* p, int shift) {
+  const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  return _mm256_cvtepi32_ps(
+      _mm256_and_si256(_mm256_srli_epi32(bytes, shift), _mm256_set1_epi32(15)));
+}
 inline void StoreS8(int8_t* p, Vec a) {
   const __m256i wide = _mm256_cvtps_epi32(a);
   const __m128i half =

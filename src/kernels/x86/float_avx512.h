@@ -79,6 +79,12 @@ inline Vec LoadS8(const int8_t* p) {
   const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes));
 }
+/// Codes of 4 bits: those of the bytes whose lowest bit is `shift`.
+inline Vec LoadNibbles(const uint8_t* p, int shift) {
+  const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  return _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_srli_epi32(bytes, static_cast<unsigned>(shift)),
+                                             _mm512_set1_epi32(15)));
+}
 /// Integral values in [-128, 127].
 inline void StoreS8(int8_t* p, Vec a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a)));

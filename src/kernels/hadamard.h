@@ -1,0 +1,58 @@
+// The turn of a head's keys, values and queries that a q4_0 cache needs (attention.h). Plain loops
+// in an anonymous namespace, see float_avx512.h.
+
+#pragma once
+
+#include <cstddef>
+
+namespace altteul::kernels {
+namespace {
+
+/// x := H x for each run of `width` floats of x, where width is the largest power of two that
+/// divides n and H is the Walsh-Hadamard matrix over sqrt(width): orthogonal and its own inverse,
+/// so products of two turned vectors are those of the vectors. It spreads an outlier over the whole
+/// run. Each sum is the same tree of f32 additions on every instruction set.
+/// @pre n is a multiple of 16
+inline void HadamardTurn(float* x, size_t n) {
+  using Row = float __attribute__((vector_size(64)));
+  using Lanes = int __attribute__((vector_size(64)));
+  constexpr Lanes kLane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const size_t width = n & (~n + 1);
+  float factor = 1.0f;
+  for (size_t w = width; w > 1; w /= 4) factor *= w == 2 ? 0x1.6a09e6p-1f : 0.5f;
+
+  for (size_t at = 0; at < n; at += 16) {  // sums of places that differ in the lower four bits
+    Row row;
+    __builtin_memcpy(&row, x + at, sizeof row);
+    for (int step = 1; step < 16; step *= 2) {
+      const Lanes is_second = (kLane & step) != 0;
+      const Row first = is_second ? __builtin_shuffle(row, kLane ^ step) : row;
+      const Row second = is_second ? -row : __builtin_shuffle(row, kLane ^ step);
+      row = first + second;
+    }
+    row *= factor;
+    __builtin_memcpy(x + at, &row, sizeof row);
+  }
+  for (size_t step = 16; step < width; step *= 2) {
+    for (size_t at = 0; at < n; at += 16) {
+      if ((at & step) != 0) continue;
+      Row a, b;
+      __builtin_memcpy(&a, x + at, sizeof a);
+      __builtin_memcpy(&b, x + at + step, sizeof b);
+      const Row sum = a + b;
+      const Row difference = a - b;
+      __builtin_memcpy(x + at, &sum, sizeof sum);
+      __builtin_memcpy(x + at + step, &difference, sizeof difference);
+    }
+  }
+}
+
+/// Fills out [n] with the turned x [n] and returns it.
+inline const float* Turned(const float* x, size_t n, float* out) {
+  for (size_t i = 0; i < n; ++i) out[i] = x[i];
+  HadamardTurn(out, n);
+  return out;
+}
+
+}  // namespace
+}  // namespace altteul::kernels
