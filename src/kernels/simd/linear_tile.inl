@@ -12,7 +12,7 @@ constexpr size_t kRows = 16;            // of a group
 constexpr size_t kCodeBytes = 32 * 16;  // of a block of 32 columns in a panel
 
 // How far ahead of the work memory is asked for: some 100 ns of reading at 25 GB/s.
-constexpr size_t kPrefetchBytes = 2304;
+constexpr size_t kPrefetchBytes = 4608;
 
 /// One token's sums of a group -> out, where some of its rows do not exist.
 ALT_SIMD_NOINLINE void StorePartialGroup(const LinearSlice& s, size_t row, size_t token,
