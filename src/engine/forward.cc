@@ -22,6 +22,9 @@ namespace {
 constexpr size_t kAlign = 64;
 constexpr size_t kMostRows = size_t{1} << 32;  // with widths up to 2^20 no size wraps
 
+// Passes of so few rows may share the segments of a context among threads.
+constexpr size_t kRowsOfSums = 8;
+
 // Cuts one allocation into aligned arrays. First pass with base == nullptr: sizes only.
 class Carver {
  public:
@@ -64,6 +67,8 @@ struct Forward::Workspace {
   };
   std::vector<RopeTable> ropes;
 
+  kernels::SegmentSums sums;  ///< of kRowsOfSums rows
+
   size_t scratch_bytes = 0;  ///< of one thread
   std::byte* scratch = nullptr;
   Buffer memory;
@@ -73,6 +78,7 @@ struct Forward::Workspace {
   std::vector<text::TokenId> ids;       ///< [T]
   std::vector<size_t> positions;        ///< [T]
   std::vector<SequenceRows> sequences;  ///< [n_layers][n_sequences]
+  bool shares_segments = false;         ///< few rows, and one of them with several segments
   size_t n_sequences = 0;
 
   std::span<std::byte> Scratch(int thread) const {
@@ -82,7 +88,7 @@ struct Forward::Workspace {
     return {sequences.data() + layer * n_sequences, n_sequences};
   }
 
-  void Carve(Carver& carver, const ModelConfig& c, size_t rows, int n_threads) {
+  void Carve(Carver& carver, const ModelConfig& c, size_t rows, size_t context, int n_threads) {
     const size_t q_width = c.n_heads * c.head_dim;
     const size_t kv_width = c.n_kv_heads * c.head_dim;
     const size_t widest = std::max({c.hidden, q_width, c.ffn});
@@ -104,6 +110,9 @@ struct Forward::Workspace {
       rope.cos = carver.Take<float>(rows * rope.n_pairs);
       rope.sin = carver.Take<float>(rows * rope.n_pairs);
     }
+    sums.n_segments = (context + kernels::kKeySegment - 1) / kernels::kKeySegment;
+    sums.data = carver.Take<float>(std::min(rows, kRowsOfSums) * c.n_heads * sums.n_segments *
+                                   kernels::SegmentSums::StrideOf(c.head_dim));
     scratch_bytes =
         std::max(kernels::LinearScratchBytes(widest), kernels::AttentionScratchBytes(c.head_dim));
     scratch_bytes = (scratch_bytes + kAlign - 1) / kAlign * kAlign;
@@ -137,12 +146,12 @@ Result<std::unique_ptr<Forward>> Forward::Create(const model::Model& model,
         {.frequencies = chosen.data(), .n_pairs = chosen.size(), .magnitude = plan.magnitude});
   }
   Carver sizes(nullptr);
-  work.Carve(sizes, model.config, max_rows, team.size());
+  work.Carve(sizes, model.config, max_rows, context, team.size());
   ALT_ASSIGN_OR_RETURN(
       work.memory,
       Buffer::Allocate(sizes.used(), "working memory for " + std::to_string(max_rows) + " rows"));
   Carver places(work.memory.mutable_bytes().data());
-  work.Carve(places, model.config, max_rows, team.size());
+  work.Carve(places, model.config, max_rows, context, team.size());
   work.ids.reserve(max_rows);
   work.positions.reserve(max_rows);
   return forward;
@@ -194,6 +203,10 @@ Status Forward::Run(std::span<const SequenceInput> inputs) {
     }
   }
   work.n_rows = work.ids.size();
+  const size_t longest = *std::max_element(work.positions.begin(), work.positions.end()) + 1;
+  work.shares_segments = team_.size() > 1 && work.n_rows <= kRowsOfSums &&
+                         longest > kernels::kKeySegment &&
+                         longest <= work.sums.n_segments * kernels::kKeySegment;
   work.n_sequences = inputs.size();
   work.sequences.clear();
   for (size_t layer = 0; layer < config.n_layers; ++layer) {
@@ -260,15 +273,18 @@ void Forward::Attention(size_t layer, int thread) {
   if (plan.qk_norm || plan.rope) Barrier();
   kernels_.store_kv({.sequences = sequences, .k = work.k, .v = work.v}, thread, team_.size());
   Barrier();
-  kernels_.attend({.sequences = sequences,
-                   .q = work.q,
-                   .out = work.mix,
-                   .n_heads = config.n_heads,
-                   .scale = config.attention_scale,
-                   .softcap = config.attention_softcap,
-                   .window = plan.window},
-                  work.Scratch(thread), thread, team_.size());
+  const kernels::AttentionArgs args = {
+      .sequences = sequences,
+      .q = work.q,
+      .out = work.mix,
+      .n_heads = config.n_heads,
+      .scale = config.attention_scale,
+      .softcap = config.attention_softcap,
+      .window = plan.window,
+      .sums = work.shares_segments ? work.sums : kernels::SegmentSums{}};
+  kernels_.attend(args, work.Scratch(thread), thread, team_.size());
   Barrier();
+  kernels_.merge_segments(args, thread, team_.size());
   Prepare(work.mix, n, {&w.o}, thread);
   AddSubBlock(w.o, work.mix, w.attn_post_norm, thread);
 }

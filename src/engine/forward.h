@@ -37,7 +37,8 @@ class Forward {
 
   /// @param model, kernels, team  must outlive the result
   /// @param max_rows  rows of one pass, all sequences together
-  /// @param context   the longest a sequence gets; decides between short and long rope factors
+  /// @param context   the longest a sequence gets; decides between short and long rope factors,
+  ///                  and how much memory threads have for sharing it
   /// @return kOutOfMemory
   static Result<std::unique_ptr<Forward>> Create(const model::Model& model,
                                                  const kernels::KernelTable& kernels,

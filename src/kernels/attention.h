@@ -61,7 +61,7 @@ struct KvLayout {
   bool is_turned() const { return type == KvType::kQ4_0; }
   size_t scale_bytes() const { return has_scales() ? elements() / 32 * 2 : 0; }
   /// @param n_elements  for q4_0 a multiple of 2
-  size_t bytes_of(size_t n_elements) const {
+  constexpr size_t bytes_of(size_t n_elements) const {
     constexpr size_t kBits[] = {32, 16, 16, 8, 4};
     return n_elements * kBits[static_cast<size_t>(type)] / 8;
   }
@@ -82,6 +82,17 @@ struct StoreKvArgs {
   const float* v = nullptr;  ///< [all rows, n_kv_heads, head_dim]
 };
 
+/// Where a pass of few rows leaves the sums of its segments, so that threads can share the context
+/// of one row: for segment p / kKeySegment of a row's head the unnormalised output, the maximum and
+/// the sum of weights.
+struct SegmentSums {
+  float* data =
+      nullptr;  ///< [all rows, n_heads, n_segments, StrideOf(head_dim)]; null: do not share
+  size_t n_segments = 0;  ///< of the longest context
+
+  static constexpr size_t StrideOf(size_t head_dim) { return (head_dim + 15) / 16 * 16 + 16; }
+};
+
 struct AttentionArgs {
   std::span<const SequenceRows> sequences;
   const float* q = nullptr;  ///< [all rows, n_heads, head_dim]
@@ -91,6 +102,7 @@ struct AttentionArgs {
   float scale = 1.0f;
   float softcap = 0.0f;  ///< 0: none
   size_t window = 0;     ///< 0: every earlier position
+  SegmentSums sums;      ///< not null: attend() leaves sums, merge_segments() makes the output
 };
 
 /// Bytes of scratch one thread needs for Attend at this head size.

@@ -46,6 +46,7 @@ const KernelTable kReferenceKernels = {
     .softcap = SoftcapReference,
     .store_kv = StoreKvReference,
     .attend = AttendReference,
+    .merge_segments = MergeSegmentsReference,
 };
 
 std::span<const KernelTable* const> BuiltKernels() {

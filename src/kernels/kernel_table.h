@@ -2,7 +2,7 @@
 // with the same file names that fills this table; the engine calls nothing else.
 //
 // Every step takes (thread, n_threads) and does that thread's share; shares never change a result.
-// Row steps (prepare, rms_norm, rope, glu, add) give thread t the rows ShareOf(rows, 1, t, n), so
+// Row steps (prepare, rms_norm, rope, glu, add, merge_segments) give thread t the rows ShareOf(rows, 1, t, n), so
 // that one may follow another over the same rows without a barrier; a row of rope is one head of
 // one token. No step ends in a barrier: the caller places them. No step allocates, locks, logs or
 // fails.
@@ -54,6 +54,9 @@ struct KernelTable {
   /// @param scratch  this thread's own, AttentionScratchBytes(head_dim)
   void (*attend)(const AttentionArgs& args, std::span<std::byte> scratch, int thread,
                  int n_threads);
+
+  /// The output of attend() where args.sums are given, otherwise nothing. A row step.
+  void (*merge_segments)(const AttentionArgs& args, int thread, int n_threads);
 };
 
 /// The tables that this build has, slowest first. The reference is always there.

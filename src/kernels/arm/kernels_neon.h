@@ -21,6 +21,7 @@ void AddNeon(const AddArgs& args, int thread, int n_threads);
 void SoftcapNeon(const SoftcapArgs& args, int thread, int n_threads);
 void StoreKvNeon(const StoreKvArgs& args, int thread, int n_threads);
 void AttendNeon(const AttentionArgs& args, std::span<std::byte> scratch, int thread, int n_threads);
+void MergeSegmentsNeon(const AttentionArgs& args, int thread, int n_threads);
 
 /// As ExpAvx2 and TanhAvx2. @pre n is a multiple of 4
 void ExpNeon(const float* x, float* y, size_t n);

@@ -22,6 +22,7 @@ const KernelTable kNeonKernels = {
     .softcap = SoftcapNeon,
     .store_kv = StoreKvNeon,
     .attend = AttendNeon,
+    .merge_segments = MergeSegmentsNeon,
 };
 
 }  // namespace altteul::kernels

@@ -87,4 +87,6 @@ void AttendReference(const AttentionArgs& args, std::span<std::byte> scratch, in
   AttendPlain<float>(args, scratch, thread, n_threads);
 }
 
+void MergeSegmentsReference(const AttentionArgs& /*args*/, int /*thread*/, int /*n_threads*/) {}
+
 }  // namespace altteul::kernels

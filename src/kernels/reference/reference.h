@@ -24,5 +24,7 @@ void SoftcapReference(const SoftcapArgs& args, int thread, int n_threads);
 void StoreKvReference(const StoreKvArgs& args, int thread, int n_threads);
 void AttendReference(const AttentionArgs& args, std::span<std::byte> scratch, int thread,
                      int n_threads);
+/// The reference never leaves sums.
+void MergeSegmentsReference(const AttentionArgs& args, int thread, int n_threads);
 
 }  // namespace altteul::kernels

@@ -70,6 +70,7 @@ using Attend = decltype(&AttendReference);
 struct Plan {
   size_t chunk = 1;
   int n_threads = 1;
+  bool shares_segments = false;
 };
 
 void AttendChunk(const Case& c, const IsaUnderTest& isa, Attend attend, const Plan& plan,
@@ -77,15 +78,28 @@ void AttendChunk(const Case& c, const IsaUnderTest& isa, Attend attend, const Pl
                  float* out) {
   std::vector<std::byte> scratch(AttentionScratchBytes(c.head_dim), std::byte{0xFF});
   const StoreKvArgs store{.sequences = rows, .k = k, .v = v};
-  const AttentionArgs args{.sequences = rows,
-                           .q = q,
-                           .out = out,
-                           .n_heads = c.n_heads,
-                           .scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim)),
-                           .softcap = c.softcap,
-                           .window = c.window};
+  size_t n_rows = 0, longest = 0;
+  for (const SequenceRows& sequence : rows) {
+    n_rows += sequence.n_rows;
+    longest = std::max(longest, sequence.first_position + sequence.n_rows);
+  }
+  const size_t n_segments = (longest + kKeySegment - 1) / kKeySegment;
+  std::vector<float> sums(plan.shares_segments
+                              ? n_rows * c.n_heads * n_segments * SegmentSums::StrideOf(c.head_dim)
+                              : 0,
+                          std::numeric_limits<float>::quiet_NaN());
+  const AttentionArgs args{
+      .sequences = rows,
+      .q = q,
+      .out = out,
+      .n_heads = c.n_heads,
+      .scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim)),
+      .softcap = c.softcap,
+      .window = c.window,
+      .sums = {.data = plan.shares_segments ? sums.data() : nullptr, .n_segments = n_segments}};
   for (int t = 0; t < plan.n_threads; ++t) isa.store_kv(store, t, plan.n_threads);
   for (int t = 0; t < plan.n_threads; ++t) attend(args, scratch, t, plan.n_threads);
+  for (int t = 0; t < plan.n_threads; ++t) isa.merge_segments(args, t, plan.n_threads);
 }
 
 /// Stores and attends the whole sequence, chunk by chunk. Returns [n_tokens, n_heads, head_dim].
@@ -221,8 +235,8 @@ TEST_P(AttentionTest, HasTheSameBitsHoweverThePromptIsCutAndShared) {
   for (const IsaUnderTest& isa : IsasUnderTest()) {
     if (isa.name == "reference" && (c.n_tokens > 100 || c.head_dim > 32)) continue;  // slow
     const auto expected = AttendAll(c, isa, {.chunk = 1}, sequence);
-    std::vector<Plan> plans = {{90, 2}, {7, 1}};
-    if (!kIsEmulated) plans.insert(plans.end(), {{90, 1}, {64, 3}, {1, 5}});
+    std::vector<Plan> plans = {{90, 2}, {7, 1}, {1, 3, true}};
+    if (!kIsEmulated) plans.insert(plans.end(), {{90, 1}, {64, 3}, {1, 5}, {5, 2, true}});
     for (const Plan& plan : plans) {
       const auto out = AttendAll(c, isa, plan, sequence);
       const size_t i = FirstDifference(out, expected);
@@ -266,8 +280,8 @@ TEST(AttentionBatchTest, OtherSequencesInTheBatchChangeNothing) {
       k.insert(k.end(), a.k.begin(), a.k.end());
       v.insert(v.end(), a.v.begin(), a.v.end());
       std::vector<float> out(q.size());
-      AttendChunk(c, isa, isa.attend, {.n_threads = n_threads}, rows, q.data(), k.data(), v.data(),
-                  out.data());
+      const Plan plan{.n_threads = n_threads, .shares_segments = n_threads % 2 == 1};
+      AttendChunk(c, isa, isa.attend, plan, rows, q.data(), k.data(), v.data(), out.data());
       const auto all = std::span<const float>(out);
       EXPECT_EQ(FirstDifference(all.first(b.q.size()), second_alone), b.q.size()) << isa.name;
       EXPECT_EQ(FirstDifference(all.subspan(b.q.size()), first_alone), a.q.size()) << isa.name;

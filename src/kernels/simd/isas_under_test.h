@@ -22,6 +22,7 @@ struct IsaUnderTest {
   std::string name;
   decltype(&StoreKvReference) store_kv;
   decltype(&AttendReference) attend;
+  decltype(&MergeSegmentsReference) merge_segments;
   decltype(&RmsNormReference) rms_norm;
   decltype(&RopeReference) rope;
   decltype(&GluReference) glu;
@@ -32,23 +33,23 @@ struct IsaUnderTest {
 };
 
 inline std::vector<IsaUnderTest> IsasUnderTest() {
-  std::vector<IsaUnderTest> isas = {{"reference", StoreKvReference, AttendReference,
-                                     RmsNormReference, RopeReference, GluReference, AddReference,
-                                     SoftcapReference, nullptr, nullptr}};
+  std::vector<IsaUnderTest> isas = {
+      {"reference", StoreKvReference, AttendReference, MergeSegmentsReference, RmsNormReference,
+       RopeReference, GluReference, AddReference, SoftcapReference, nullptr, nullptr}};
 #if defined(__x86_64__)
   const CpuFeatures has = DetectCpuFeatures();
   if (has.avx2) {
-    isas.push_back({"avx2", StoreKvAvx2, AttendAvx2, RmsNormAvx2, RopeAvx2, GluAvx2, AddAvx2,
-                    SoftcapAvx2, ExpAvx2, TanhAvx2});
+    isas.push_back({"avx2", StoreKvAvx2, AttendAvx2, MergeSegmentsAvx2, RmsNormAvx2, RopeAvx2,
+                    GluAvx2, AddAvx2, SoftcapAvx2, ExpAvx2, TanhAvx2});
   }
   if (has.avx512) {
-    isas.push_back({"avx512", StoreKvAvx512, AttendAvx512, RmsNormAvx512, RopeAvx512, GluAvx512,
-                    AddAvx512, SoftcapAvx512, ExpAvx512, TanhAvx512});
+    isas.push_back({"avx512", StoreKvAvx512, AttendAvx512, MergeSegmentsAvx512, RmsNormAvx512,
+                    RopeAvx512, GluAvx512, AddAvx512, SoftcapAvx512, ExpAvx512, TanhAvx512});
   }
 #elif defined(__aarch64__)
   if (DetectCpuFeatures().neon_dot) {
-    isas.push_back({"neon", StoreKvNeon, AttendNeon, RmsNormNeon, RopeNeon, GluNeon, AddNeon,
-                    SoftcapNeon, ExpNeon, TanhNeon});
+    isas.push_back({"neon", StoreKvNeon, AttendNeon, MergeSegmentsNeon, RmsNormNeon, RopeNeon,
+                    GluNeon, AddNeon, SoftcapNeon, ExpNeon, TanhNeon});
   }
 #endif
   return isas;

@@ -215,10 +215,25 @@ inline Vec LoadKvPart(const std::byte* elements, size_t at, size_t n) {
   }
 }
 
+constexpr size_t BytesOf(KvType type, size_t n_elements) {
+  return KvLayout{.type = type}.bytes_of(n_elements);
+}
+
+/// The first byte of the keys, or values, of the tile at `slot`.
+inline const std::byte* KeysAt(const HeadCache& head, size_t slot) {
+  return head.keys + BytesOf(head.type, slot * head.head_dim);
+}
+inline const std::byte* ValuesAt(const HeadCache& head, size_t slot) {
+  return head.values + BytesOf(head.type, slot * head.head_dim);
+}
+
 /// Keys of the 16-key groups [first, last) of the tile at `slot`, as [4][head_dim / kValues][16]
 /// cells. Groups outside the range are not set.
+/// @param ahead  what is read next: as many bytes are asked for while these are decoded
 template <class Cells, KvType kType>
-inline void ReadKeysAs(const HeadCache& head, size_t slot, size_t first, size_t last, float* out) {
+inline void ReadKeysAs(const HeadCache& head, size_t slot, size_t first, size_t last,
+                       const std::byte* ahead, float* out) {
+  constexpr size_t kCellBytes = BytesOf(kType, 16 * Cells::kValues);
   constexpr size_t kParts = 16 / kLanes;
   const size_t n = head.head_dim;
   const size_t n_cells = (n + Cells::kValues - 1) / Cells::kValues;
@@ -241,6 +256,9 @@ inline void ReadKeysAs(const HeadCache& head, size_t slot, size_t first, size_t 
         } else {
           Store(to, Cells::Pack(load(d), d + 1 < n ? load(d + 1) : Zero()));
         }
+        if (part == 0 && d * BytesOf(kType, 16) % 64 < kCellBytes) {
+          __builtin_prefetch(ahead + BytesOf(kType, group * n * 16 + d * 16));
+        }
       }
     }
   }
@@ -252,7 +270,7 @@ struct ValueRow {
   const HeadCache& head;
   size_t slot;
 
-  Vec Of(size_t d) const {
+  [[gnu::always_inline]] Vec Of(size_t d) const {
     const size_t n = head.head_dim;
     const size_t from = slot * n + d;
     if (d + kLanes > n) {
@@ -268,12 +286,15 @@ struct ValueRow {
 
 /// Values of the keys [first, last) of the tile at `slot`, as [64 / kValues][padded] cells with
 /// zeros from head_dim on. Cells with only keys outside the range are not set.
+/// @param ahead  as ReadKeysAs()
 template <class Cells, KvType kType>
 inline void ReadValuesAs(const HeadCache& head, size_t slot, size_t first, size_t last,
-                         size_t padded, float* out) {
+                         size_t padded, const std::byte* ahead, float* out) {
   for (size_t cell = first / Cells::kValues; cell * Cells::kValues < last; ++cell) {
     const ValueRow<kType> row{head, slot + cell * Cells::kValues};
     float* to = out + cell * padded;
+    const size_t cell_bytes = BytesOf(kType, head.head_dim * Cells::kValues);
+    for (size_t i = 0; i < cell_bytes; i += 64) __builtin_prefetch(ahead + cell * cell_bytes + i);
     for (size_t d = 0; d < padded; d += kLanes) {
       if constexpr (Cells::kValues == 1) {
         Store(to + d, row.Of(d));
@@ -288,21 +309,21 @@ inline void ReadValuesAs(const HeadCache& head, size_t slot, size_t first, size_
 /// Points into the cache where its keys are cells already.
 template <class Cells>
 inline const float* ReadKeys(const HeadCache& head, size_t slot, size_t first, size_t last,
-                             float* scratch) {
+                             const std::byte* ahead, float* scratch) {
   switch (head.type) {
     case KvType::kF32:
       return reinterpret_cast<const float*>(head.keys) + slot * head.head_dim;
     case KvType::kF16:
-      ReadKeysAs<Cells, KvType::kF16>(head, slot, first, last, scratch);
+      ReadKeysAs<Cells, KvType::kF16>(head, slot, first, last, ahead, scratch);
       break;
     case KvType::kBF16:
-      ReadKeysAs<Cells, KvType::kBF16>(head, slot, first, last, scratch);
+      ReadKeysAs<Cells, KvType::kBF16>(head, slot, first, last, ahead, scratch);
       break;
     case KvType::kQ8_0:
-      ReadKeysAs<Cells, KvType::kQ8_0>(head, slot, first, last, scratch);
+      ReadKeysAs<Cells, KvType::kQ8_0>(head, slot, first, last, ahead, scratch);
       break;
     case KvType::kQ4_0:
-      ReadKeysAs<Cells, KvType::kQ4_0>(head, slot, first, last, scratch);
+      ReadKeysAs<Cells, KvType::kQ4_0>(head, slot, first, last, ahead, scratch);
       break;
   }
   return scratch;
@@ -310,25 +331,25 @@ inline const float* ReadKeys(const HeadCache& head, size_t slot, size_t first, s
 
 template <class Cells>
 inline const float* ReadValues(const HeadCache& head, size_t slot, size_t first, size_t last,
-                               size_t padded, float* scratch) {
+                               size_t padded, const std::byte* ahead, float* scratch) {
   switch (head.type) {
     case KvType::kF32:
       if (head.head_dim == padded) {
         return reinterpret_cast<const float*>(head.values) + slot * padded;
       }
-      ReadValuesAs<F32Cells, KvType::kF32>(head, slot, first, last, padded, scratch);
+      ReadValuesAs<F32Cells, KvType::kF32>(head, slot, first, last, padded, ahead, scratch);
       break;
     case KvType::kF16:
-      ReadValuesAs<Cells, KvType::kF16>(head, slot, first, last, padded, scratch);
+      ReadValuesAs<Cells, KvType::kF16>(head, slot, first, last, padded, ahead, scratch);
       break;
     case KvType::kBF16:
-      ReadValuesAs<Cells, KvType::kBF16>(head, slot, first, last, padded, scratch);
+      ReadValuesAs<Cells, KvType::kBF16>(head, slot, first, last, padded, ahead, scratch);
       break;
     case KvType::kQ8_0:
-      ReadValuesAs<Cells, KvType::kQ8_0>(head, slot, first, last, padded, scratch);
+      ReadValuesAs<Cells, KvType::kQ8_0>(head, slot, first, last, padded, ahead, scratch);
       break;
     case KvType::kQ4_0:
-      ReadValuesAs<Cells, KvType::kQ4_0>(head, slot, first, last, padded, scratch);
+      ReadValuesAs<Cells, KvType::kQ4_0>(head, slot, first, last, padded, ahead, scratch);
       break;
   }
   return scratch;

@@ -23,4 +23,8 @@ void AttendAvx512(const AttentionArgs& args, std::span<std::byte> scratch, int t
   Attend(args, scratch.data(), static_cast<size_t>(thread), static_cast<size_t>(n_threads));
 }
 
+void MergeSegmentsAvx512(const AttentionArgs& args, int thread, int n_threads) {
+  MergeSegments(args, static_cast<size_t>(thread), static_cast<size_t>(n_threads));
+}
+
 }  // namespace altteul::kernels

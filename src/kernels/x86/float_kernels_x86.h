@@ -18,6 +18,7 @@ void AddAvx2(const AddArgs& args, int thread, int n_threads);
 void SoftcapAvx2(const SoftcapArgs& args, int thread, int n_threads);
 void StoreKvAvx2(const StoreKvArgs& args, int thread, int n_threads);
 void AttendAvx2(const AttentionArgs& args, std::span<std::byte> scratch, int thread, int n_threads);
+void MergeSegmentsAvx2(const AttentionArgs& args, int thread, int n_threads);
 
 void RmsNormAvx512(const RmsNormArgs& args, int thread, int n_threads);
 void RopeAvx512(const RopeArgs& args, int thread, int n_threads);
@@ -27,6 +28,7 @@ void SoftcapAvx512(const SoftcapArgs& args, int thread, int n_threads);
 void StoreKvAvx512(const StoreKvArgs& args, int thread, int n_threads);
 void AttendAvx512(const AttentionArgs& args, std::span<std::byte> scratch, int thread,
                   int n_threads);
+void MergeSegmentsAvx512(const AttentionArgs& args, int thread, int n_threads);
 
 /// The kernels' own functions of one variable over x[n], y[n], so that tests can sweep them.
 /// @pre n is a multiple of 16

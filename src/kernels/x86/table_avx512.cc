@@ -22,6 +22,7 @@ const KernelTable kAvx512Kernels = {
     .softcap = SoftcapAvx512,
     .store_kv = StoreKvAvx512,
     .attend = AttendAvx512,
+    .merge_segments = MergeSegmentsAvx512,
 };
 
 }  // namespace altteul::kernels

@@ -22,6 +22,7 @@ const KernelTable kAvxVnniKernels = {
     .softcap = SoftcapAvx2,
     .store_kv = StoreKvAvx2,
     .attend = AttendAvx2,
+    .merge_segments = MergeSegmentsAvx2,
 };
 
 }  // namespace altteul::kernels

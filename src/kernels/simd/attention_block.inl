@@ -1,0 +1,286 @@
+// Attention of one block: up to 48 rows (a token's query head each) of one kv head.
+//
+// Tile by tile, 64 keys and values are decoded to cells (kv_cache.inl) once and then serve six rows
+// at a time: scores and weighted values are the same small product, sums in registers, one load of
+// a key vector for six rows.
+//
+// Which rows share a register tile must not show in the result. A score is a lane of its own, so
+// extra keys do no harm; but a value of a key that a row does not see is never multiplied, not even
+// by zero, since it may be NaN. So the keys that all six rows see are taken together, and the few
+// at the edges row by row; the order stays ascending for each row.
+
+#pragma once
+
+#include "kernels/simd/attention_product.inl"
+#include "kernels/simd/float_math.inl"
+#include "kernels/simd/kv_cache.inl"
+
+namespace altteul::kernels {
+namespace {
+
+constexpr float kMinusInfinity = -__builtin_inff();
+
+/// Keys [first, last), relative to a tile's start.
+struct KeyRange {
+  size_t first;
+  size_t last;
+};
+
+struct Block {
+  HeadCache head;
+  size_t n_rows;  // n_tokens * n_heads, at most kBlockRows; heads of a token side by side
+  size_t window;
+  float scale;
+  float softcap;
+  const std::byte* next_keys;  // of another block: what this thread reads after this one
+  size_t padded;               // see ScratchPlan, as the rest
+  float* keys;                 // cells
+  float* values;               // cells
+  float* queries;              // cells
+  float* weights;              // scores, then cells
+  float* segment;
+  float* total;
+  float* segment_max;
+  float* segment_sum;
+  float* total_max;
+  float* total_sum;
+  size_t position[kBlockRows];  // of each row
+};
+
+/// The first key that the query at `position` sees.
+inline size_t FirstKey(const Block& block, size_t position) {
+  return block.window == 0 || position < block.window ? 0 : position - block.window + 1;
+}
+
+/// What part of the `length` keys from `start` the rows [row, last_row] see, together.
+inline KeyRange SeenBy(const Block& block, size_t row, size_t last_row, size_t start,
+                       size_t length) {
+  const size_t first = FirstKey(block, block.position[row]);
+  const size_t last = block.position[last_row] + 1;
+  const size_t from = first > start ? first - start : 0;
+  const size_t to = last < start + length ? (last > start ? last - start : 0) : length;
+  return {from, to > from ? to : from};
+}
+
+/// One step of the online softmax: scores [64] -> cells of exp(score - max) in place, 0 outside
+/// `seen`. Returns exp(old max - new max), by which all earlier sums must be multiplied.
+template <class Cells>
+inline float SoftmaxStep(const Block& block, KeyRange seen, float* scores, float* max, float* sum) {
+  constexpr size_t kVecs = kKeyTile / kLanes;
+  const uint64_t upto = seen.last == 64 ? ~uint64_t{0} : (uint64_t{1} << seen.last) - 1;
+  const uint64_t lanes = upto & ~((uint64_t{1} << seen.first) - 1);
+
+  Vec s[kVecs];
+  Vec largest = Set1(kMinusInfinity);
+  for (size_t v = 0; v < kVecs; ++v) {
+    s[v] = Mul(Set1(block.scale), Load(scores + v * kLanes));
+    if (block.softcap > 0.0f) {
+      const Vec cap = Set1(block.softcap);
+      s[v] = Mul(cap, Tanh(Div(s[v], cap)));
+    }
+    s[v] = Select(static_cast<uint32_t>(lanes >> (v * kLanes)), s[v], Set1(kMinusInfinity));
+    largest = Max(largest, s[v]);
+  }
+  const Vec old_max = Set1(*max);
+  const Vec new_max = Max(old_max, MaxOfLanes(largest));
+  const Vec correction = Exp(Sub(old_max, new_max));
+  for (size_t v = 0; v < kVecs; ++v) {
+    s[v] = Select(static_cast<uint32_t>(lanes >> (v * kLanes)), Cells::Exp(Sub(s[v], new_max)),
+                  Zero());
+  }
+  if constexpr (Cells::kValues == 1) {
+    for (size_t v = 0; v < kVecs; ++v) Store(scores + v * kLanes, s[v]);
+  } else {
+    for (size_t v = 0; v < kVecs; v += 2) {
+      Store(scores + v / 2 * kLanes, Cells::PackNeighbours(s[v], s[v + 1]));
+    }
+  }
+  // Neighbours first: (0 + 1) + (2 + 3) for four vectors.
+  for (size_t n = kVecs; n > 1; n /= 2) {
+    for (size_t v = 0; v < n / 2; ++v) s[v] = Add(s[2 * v], s[2 * v + 1]);
+  }
+  *max = FirstLane(new_max);
+  *sum = FirstLane(Fma(Set1(*sum), correction, SumOfLanes(s[0])));
+  return FirstLane(correction);
+}
+
+inline void ScaleRow(float* row, size_t padded, float factor) {
+  if (factor == 1.0f) return;
+  for (size_t d = 0; d < padded; d += kLanes) Store(row + d, Mul(Load(row + d), Set1(factor)));
+}
+
+/// The cell that holds key `key`, of which the row sees only this one of its two.
+template <class Cells>
+inline void AddHalfCell(const Block& block, const float* values, size_t row, const float* weights,
+                        size_t key) {
+  const size_t cell = key / 2;
+  const Vec weight = Set1(weights[cell]);
+  float* out = block.segment + row * block.padded;
+  for (size_t d = 0; d < block.padded; d += kLanes) {
+    const Vec both = Load(values + cell * block.padded + d);
+    const Vec one = key % 2 == 0 ? Cells::KeepFirst(both) : Cells::KeepSecond(both);
+    Store(out + d, Cells::Step(weight, one, Load(out + d)));
+  }
+}
+
+/// o[d] += p[k] V[k][d] for the keys of `seen`, rows [row, row + n_rows), cells ascending.
+/// @param weights  cells [n_rows][kKeyTile]
+/// @pre more than one row: `seen` is made of whole cells
+template <class Cells>
+inline void AddValues(const Block& block, const float* values, size_t row, size_t n_rows,
+                      const float* weights, KeyRange seen) {
+  constexpr size_t n = Cells::kValues;
+  if (seen.first >= seen.last) return;
+  if constexpr (n == 2) {
+    if (seen.first % n != 0) AddHalfCell<Cells>(block, values, row, weights, seen.first);
+  }
+  const size_t first = (seen.first + n - 1) / n;
+  const size_t last = seen.last / n;
+  if (first < last) {
+    Multiply<Cells, true>({.a = weights + first,
+                           .a_stride = kKeyTile,
+                           .b = values + first * block.padded,
+                           .b_stride = block.padded,
+                           .group_stride = 16,
+                           .n = last - first,
+                           .c = block.segment + row * block.padded,
+                           .c_stride = block.padded},
+                          n_rows, block.padded / 16);
+  }
+  if constexpr (n == 2) {
+    if (seen.last % n != 0) AddHalfCell<Cells>(block, values, row, weights, seen.last - 1);
+  }
+}
+
+/// Rows [row, row + n_rows), at most kRowTile, over the tile at `start`.
+template <class Cells>
+inline void AttendRows(const Block& block, const float* keys, const float* values, size_t row,
+                       size_t n_rows, size_t start) {
+  constexpr size_t n = Cells::kValues;
+  const KeyRange any = SeenBy(block, row, row + n_rows - 1, start, kKeyTile);
+  if (any.first >= any.last) return;
+  const size_t first_group = any.first / 16;
+  const size_t last_group = (any.last + 15) / 16;
+  const size_t n_cells = (block.head.head_dim + n - 1) / n;
+  Multiply<Cells, false>({.a = block.queries + row * block.padded,
+                          .a_stride = block.padded,
+                          .b = keys + first_group * n_cells * 16,
+                          .b_stride = 16,
+                          .group_stride = n_cells * 16,
+                          .n = n_cells,
+                          .c = block.weights + first_group * 16,
+                          .c_stride = kKeyTile},
+                         n_rows, last_group - first_group);
+
+  KeyRange seen[kRowTile];
+  KeyRange all = any;  // what every row sees
+  for (size_t r = 0; r < n_rows; ++r) {
+    seen[r] = SeenBy(block, row + r, row + r, start, kKeyTile);
+    if (seen[r].first > all.first) all.first = seen[r].first;
+    if (seen[r].last < all.last) all.last = seen[r].last;
+    if (seen[r].first >= seen[r].last) continue;
+    const float correction =
+        SoftmaxStep<Cells>(block, seen[r], block.weights + r * kKeyTile,
+                           block.segment_max + row + r, block.segment_sum + row + r);
+    ScaleRow(block.segment + (row + r) * block.padded, block.padded, correction);
+  }
+  all.first = (all.first + n - 1) / n * n;
+  all.last = all.last / n * n;
+
+  const auto add_one = [&](size_t r, KeyRange range) {
+    AddValues<Cells>(block, values, row + r, 1, block.weights + r * kKeyTile, range);
+  };
+  if (all.first >= all.last) {
+    for (size_t r = 0; r < n_rows; ++r) add_one(r, seen[r]);
+    return;
+  }
+  for (size_t r = 0; r < n_rows; ++r) add_one(r, {seen[r].first, all.first});
+  AddValues<Cells>(block, values, row, n_rows, block.weights, all);
+  for (size_t r = 0; r < n_rows; ++r) add_one(r, {all.last, seen[r].last});
+}
+
+/// All rows of the block over the tile at `start`, in a run of tiles that ends at `end`.
+template <class Cells>
+inline void AttendTile(const Block& block, size_t start, size_t end) {
+  const KeyRange any = SeenBy(block, 0, block.n_rows - 1, start, kKeyTile);
+  const size_t slot = start % block.head.capacity;
+  const size_t next = start + kKeyTile;
+  const std::byte* next_keys =
+      next < end ? KeysAt(block.head, next % block.head.capacity) : block.next_keys;
+  const float* keys = ReadKeys<Cells>(block.head, slot, any.first / 16, (any.last + 15) / 16,
+                                      ValuesAt(block.head, slot), block.keys);
+  const float* values = ReadValues<Cells>(block.head, slot, any.first, any.last, block.padded,
+                                          next_keys, block.values);
+
+  const size_t n_tiles = (block.n_rows + kRowTile - 1) / kRowTile;
+  for (size_t tile = 0; tile < n_tiles; ++tile) {  // even shares: 8 rows are 4 + 4
+    const size_t row = block.n_rows * tile / n_tiles;
+    AttendRows<Cells>(block, keys, values, row, block.n_rows * (tile + 1) / n_tiles - row, start);
+  }
+}
+
+inline void ClearSums(const Block& block, float* sums, float* max, float* sum) {
+  for (size_t i = 0; i < block.n_rows * block.padded; i += kLanes) Store(sums + i, Zero());
+  for (size_t row = 0; row < block.n_rows; ++row) {
+    max[row] = kMinusInfinity;
+    sum[row] = 0.0f;
+  }
+}
+
+/// total = total * exp(M - M') + segment * exp(m - M'), M' the larger maximum.
+struct SegmentMerge {
+  Vec keep;
+  Vec take;
+
+  /// Sets *total_max to the larger one.
+  SegmentMerge(float* total_max, float segment_max) {
+    const Vec old_max = Set1(*total_max);
+    const Vec new_max = Max(old_max, Set1(segment_max));
+    keep = Exp(Sub(old_max, new_max));
+    take = Exp(Sub(Set1(segment_max), new_max));
+    *total_max = FirstLane(new_max);
+  }
+  Vec Of(Vec total, Vec segment) const { return Fma(total, keep, Mul(segment, take)); }
+  float Of(float total, float segment) const { return FirstLane(Of(Set1(total), Set1(segment))); }
+};
+
+inline void MergeSegment(const Block& block, size_t row) {
+  const SegmentMerge merge(block.total_max + row, block.segment_max[row]);
+  block.total_sum[row] = merge.Of(block.total_sum[row], block.segment_sum[row]);
+  float* total = block.total + row * block.padded;
+  const float* segment = block.segment + row * block.padded;
+  for (size_t d = 0; d < block.padded; d += kLanes) {
+    Store(total + d, merge.Of(Load(total + d), Load(segment + d)));
+  }
+}
+
+/// Fills segment, segment_max and segment_sum of every row of the block.
+/// @param segment  its first position
+template <class Cells>
+inline void AttendSegment(const Block& block, size_t segment) {
+  const size_t first = FirstKey(block, block.position[0]);
+  const size_t last = block.position[block.n_rows - 1] + 1;
+  const size_t end = last < segment + kKeySegment ? last : segment + kKeySegment;
+  ClearSums(block, block.segment, block.segment_max, block.segment_sum);
+  for (size_t tile = segment; tile < end; tile += kKeyTile) {
+    if (tile + kKeyTile > first) AttendTile<Cells>(block, tile, end);
+  }
+}
+
+/// Fills total and total_sum of every row of the block.
+template <class Cells>
+inline void AttendBlock(const Block& block) {
+  ClearSums(block, block.total, block.total_max, block.total_sum);
+  const size_t first = FirstKey(block, block.position[0]);
+  const size_t end = block.position[block.n_rows - 1] + 1;
+  for (size_t segment = first / kKeySegment * kKeySegment; segment < end; segment += kKeySegment) {
+    AttendSegment<Cells>(block, segment);
+    for (size_t row = 0; row < block.n_rows; ++row) {
+      const KeyRange seen = SeenBy(block, row, row, segment, kKeySegment);
+      if (seen.first < seen.last) MergeSegment(block, row);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace altteul::kernels
