@@ -110,7 +110,7 @@ inline void RunWork(const AttentionArgs& args, const Work& work, size_t segment,
       .window = args.window,
       .scale = args.scale,
       .softcap = args.softcap,
-      .next_keys = nullptr,
+      .next_slot = 0,
       .padded = plan.padded,
       .keys = scratch + plan.keys,
       .values = scratch + plan.values,
@@ -130,9 +130,8 @@ inline void RunWork(const AttentionArgs& args, const Work& work, size_t segment,
   // After a segment most likely comes the next one, after a whole block the next kv head. Only a
   // prefetch: it may lie outside the cache.
   const size_t first_slot = FirstKey(block, block.position[0]) / kKeyTile * kKeyTile;
-  block.next_keys = segment == kAllSegments
-                        ? KeysAt(block.head, first_slot % layout.capacity + layout.capacity)
-                        : KeysAt(block.head, (segment + kKeySegment) % layout.capacity);
+  block.next_slot = segment == kAllSegments ? first_slot % layout.capacity + layout.capacity
+                                            : (segment + kKeySegment) % layout.capacity;
   if (layout.type == KvType::kF32) {
     RunCells<F32Cells>(args, work, block, segment);
   } else {

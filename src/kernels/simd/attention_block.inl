@@ -2,7 +2,7 @@
 //
 // Tile by tile, 64 keys and values are decoded to cells (kv_cache.inl) once and then serve six rows
 // at a time: scores and weighted values are the same small product, sums in registers, one load of
-// a key vector for six rows.
+// a key vector for six rows. A block of few rows decodes in registers instead, with the same bits.
 //
 // Which rows share a register tile must not show in the result. A score is a lane of its own, so
 // extra keys do no harm; but a value of a key that a row does not see is never multiplied, not even
@@ -32,12 +32,12 @@ struct Block {
   size_t window;
   float scale;
   float softcap;
-  const std::byte* next_keys;  // of another block: what this thread reads after this one
-  size_t padded;               // see ScratchPlan, as the rest
-  float* keys;                 // cells
-  float* values;               // cells
-  float* queries;              // cells
-  float* weights;              // scores, then cells
+  size_t next_slot;  // where this thread will most likely read after this work
+  size_t padded;     // see ScratchPlan, as the rest
+  float* keys;       // cells
+  float* values;     // cells
+  float* queries;    // cells
+  float* weights;    // scores, then cells
   float* segment;
   float* total;
   float* segment_max;
@@ -110,24 +110,24 @@ inline void ScaleRow(float* row, size_t padded, float factor) {
 }
 
 /// The cell that holds key `key`, of which the row sees only this one of its two.
-template <class Cells>
-inline void AddHalfCell(const Block& block, const float* values, size_t row, const float* weights,
+template <class Cells, class Values>
+inline void AddHalfCell(const Block& block, const Values& values, size_t row, const float* weights,
                         size_t key) {
-  const size_t cell = key / 2;
-  const Vec weight = Set1(weights[cell]);
+  const Values cell = values.FromStep(key / 2);
+  const Vec weight = Set1(weights[key / 2]);
   float* out = block.segment + row * block.padded;
-  for (size_t d = 0; d < block.padded; d += kLanes) {
-    const Vec both = Load(values + cell * block.padded + d);
+  for (size_t v = 0; v * kLanes < block.padded; ++v) {
+    const Vec both = cell.At(v);
     const Vec one = key % 2 == 0 ? Cells::KeepFirst(both) : Cells::KeepSecond(both);
-    Store(out + d, Cells::Step(weight, one, Load(out + d)));
+    Store(out + v * kLanes, Cells::Step(weight, one, Load(out + v * kLanes)));
   }
 }
 
 /// o[d] += p[k] V[k][d] for the keys of `seen`, rows [row, row + n_rows), cells ascending.
 /// @param weights  cells [n_rows][kKeyTile]
 /// @pre more than one row: `seen` is made of whole cells
-template <class Cells>
-inline void AddValues(const Block& block, const float* values, size_t row, size_t n_rows,
+template <class Cells, size_t kMostRows, class Values>
+inline void AddValues(const Block& block, const Values& values, size_t row, size_t n_rows,
                       const float* weights, KeyRange seen) {
   constexpr size_t n = Cells::kValues;
   if (seen.first >= seen.last) return;
@@ -137,40 +137,35 @@ inline void AddValues(const Block& block, const float* values, size_t row, size_
   const size_t first = (seen.first + n - 1) / n;
   const size_t last = seen.last / n;
   if (first < last) {
-    Multiply<Cells, true>({.a = weights + first,
-                           .a_stride = kKeyTile,
-                           .b = values + first * block.padded,
-                           .b_stride = block.padded,
-                           .group_stride = 16,
-                           .n = last - first,
-                           .c = block.segment + row * block.padded,
-                           .c_stride = block.padded},
-                          n_rows, block.padded / 16);
+    const Product<Values> product = {.a = weights + first,
+                                     .a_stride = kKeyTile,
+                                     .b = values.FromStep(first),
+                                     .n = last - first,
+                                     .c = block.segment + row * block.padded,
+                                     .c_stride = block.padded};
+    Multiply<Cells, true, kMostRows>(product, n_rows, block.padded / 16);
   }
   if constexpr (n == 2) {
     if (seen.last % n != 0) AddHalfCell<Cells>(block, values, row, weights, seen.last - 1);
   }
 }
 
-/// Rows [row, row + n_rows), at most kRowTile, over the tile at `start`.
-template <class Cells>
-inline void AttendRows(const Block& block, const float* keys, const float* values, size_t row,
+/// Rows [row, row + n_rows), at most kMostRows <= kRowTile, over the tile at `start`.
+template <class Cells, size_t kMostRows, class Keys, class Values>
+inline void AttendRows(const Block& block, const Keys& keys, const Values& values, size_t row,
                        size_t n_rows, size_t start) {
   constexpr size_t n = Cells::kValues;
   const KeyRange any = SeenBy(block, row, row + n_rows - 1, start, kKeyTile);
   if (any.first >= any.last) return;
   const size_t first_group = any.first / 16;
   const size_t last_group = (any.last + 15) / 16;
-  const size_t n_cells = (block.head.head_dim + n - 1) / n;
-  Multiply<Cells, false>({.a = block.queries + row * block.padded,
-                          .a_stride = block.padded,
-                          .b = keys + first_group * n_cells * 16,
-                          .b_stride = 16,
-                          .group_stride = n_cells * 16,
-                          .n = n_cells,
-                          .c = block.weights + first_group * 16,
-                          .c_stride = kKeyTile},
-                         n_rows, last_group - first_group);
+  const Product<Keys> product = {.a = block.queries + row * block.padded,
+                                 .a_stride = block.padded,
+                                 .b = keys.FromGroup(first_group),
+                                 .n = (block.head.head_dim + n - 1) / n,
+                                 .c = block.weights + first_group * 16,
+                                 .c_stride = kKeyTile};
+  Multiply<Cells, false, kMostRows>(product, n_rows, last_group - first_group);
 
   KeyRange seen[kRowTile];
   KeyRange all = any;  // what every row sees
@@ -188,34 +183,73 @@ inline void AttendRows(const Block& block, const float* keys, const float* value
   all.last = all.last / n * n;
 
   const auto add_one = [&](size_t r, KeyRange range) {
-    AddValues<Cells>(block, values, row + r, 1, block.weights + r * kKeyTile, range);
+    AddValues<Cells, 1>(block, values, row + r, 1, block.weights + r * kKeyTile, range);
   };
   if (all.first >= all.last) {
     for (size_t r = 0; r < n_rows; ++r) add_one(r, seen[r]);
     return;
   }
   for (size_t r = 0; r < n_rows; ++r) add_one(r, {seen[r].first, all.first});
-  AddValues<Cells>(block, values, row, n_rows, block.weights, all);
+  AddValues<Cells, kMostRows>(block, values, row, n_rows, block.weights, all);
   for (size_t r = 0; r < n_rows; ++r) add_one(r, {all.last, seen[r].last});
+}
+
+/// So many rows read the cache itself: decoded cells would serve only one register tile.
+constexpr size_t kDirectRows = 4;
+
+/// All rows of a small block over the tile at `start`, straight from a cache of kType.
+template <class Cells, KvType kType>
+inline void AttendTileDirect(const Block& block, size_t start, size_t next_slot) {
+  const size_t slot = start % block.head.capacity;
+  const size_t n = block.head.head_dim;
+  const KeyColumns<Cells, kType> keys = {.elements = KeysAt(block.head, slot),
+                                         .scales = block.head.key_scales + slot * (n / 32),
+                                         .head_dim = n,
+                                         .ahead = ValuesAt(block.head, slot)};
+  const ValueColumns<Cells, kType> values = {.elements = ValuesAt(block.head, slot),
+                                             .scales = block.head.value_scales + slot * (n / 32),
+                                             .head_dim = n,
+                                             .ahead = KeysAt(block.head, next_slot)};
+  AttendRows<Cells, kDirectRows>(block, keys, values, 0, block.n_rows, start);
 }
 
 /// All rows of the block over the tile at `start`, in a run of tiles that ends at `end`.
 template <class Cells>
 inline void AttendTile(const Block& block, size_t start, size_t end) {
-  const KeyRange any = SeenBy(block, 0, block.n_rows - 1, start, kKeyTile);
   const size_t slot = start % block.head.capacity;
   const size_t next = start + kKeyTile;
-  const std::byte* next_keys =
-      next < end ? KeysAt(block.head, next % block.head.capacity) : block.next_keys;
-  const float* keys = ReadKeys<Cells>(block.head, slot, any.first / 16, (any.last + 15) / 16,
-                                      ValuesAt(block.head, slot), block.keys);
-  const float* values = ReadValues<Cells>(block.head, slot, any.first, any.last, block.padded,
-                                          next_keys, block.values);
+  const size_t next_slot = next < end ? next % block.head.capacity : block.next_slot;
+  if (block.n_rows <= kDirectRows && block.padded == block.head.head_dim) {
+    switch (block.head.type) {
+      case KvType::kF32:
+        break;
+      case KvType::kF16:
+        return AttendTileDirect<Cells, KvType::kF16>(block, start, next_slot);
+      case KvType::kBF16:
+        return AttendTileDirect<Cells, KvType::kBF16>(block, start, next_slot);
+      case KvType::kQ8_0:
+        return AttendTileDirect<Cells, KvType::kQ8_0>(block, start, next_slot);
+      case KvType::kQ4_0:
+        return AttendTileDirect<Cells, KvType::kQ4_0>(block, start, next_slot);
+    }
+  }
+  const KeyRange any = SeenBy(block, 0, block.n_rows - 1, start, kKeyTile);
+  constexpr size_t n = Cells::kValues;
+  const size_t n_cells = (block.head.head_dim + n - 1) / n;
+  const CellColumns keys = {
+      .cells = ReadKeys<Cells>(block.head, slot, any.first / 16, (any.last + 15) / 16, block.keys),
+      .step_stride = 16,
+      .group_stride = n_cells * 16};
+  const CellColumns values = {
+      .cells = ReadValues<Cells>(block.head, slot, any.first, any.last, block.padded, block.values),
+      .step_stride = block.padded,
+      .group_stride = 16};
 
   const size_t n_tiles = (block.n_rows + kRowTile - 1) / kRowTile;
   for (size_t tile = 0; tile < n_tiles; ++tile) {  // even shares: 8 rows are 4 + 4
     const size_t row = block.n_rows * tile / n_tiles;
-    AttendRows<Cells>(block, keys, values, row, block.n_rows * (tile + 1) / n_tiles - row, start);
+    const size_t n_rows = block.n_rows * (tile + 1) / n_tiles - row;
+    AttendRows<Cells, kRowTile>(block, keys, values, row, n_rows, start);
   }
 }
 

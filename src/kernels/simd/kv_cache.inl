@@ -13,6 +13,7 @@
 #pragma once
 
 #include "kernels/hadamard.h"
+#include "kernels/simd/float_math.inl"
 
 namespace altteul::kernels {
 namespace {
@@ -229,11 +230,8 @@ inline const std::byte* ValuesAt(const HeadCache& head, size_t slot) {
 
 /// Keys of the 16-key groups [first, last) of the tile at `slot`, as [4][head_dim / kValues][16]
 /// cells. Groups outside the range are not set.
-/// @param ahead  what is read next: as many bytes are asked for while these are decoded
 template <class Cells, KvType kType>
-inline void ReadKeysAs(const HeadCache& head, size_t slot, size_t first, size_t last,
-                       const std::byte* ahead, float* out) {
-  constexpr size_t kCellBytes = BytesOf(kType, 16 * Cells::kValues);
+inline void ReadKeysAs(const HeadCache& head, size_t slot, size_t first, size_t last, float* out) {
   constexpr size_t kParts = 16 / kLanes;
   const size_t n = head.head_dim;
   const size_t n_cells = (n + Cells::kValues - 1) / Cells::kValues;
@@ -255,9 +253,6 @@ inline void ReadKeysAs(const HeadCache& head, size_t slot, size_t first, size_t 
           Store(to, load(d));
         } else {
           Store(to, Cells::Pack(load(d), d + 1 < n ? load(d + 1) : Zero()));
-        }
-        if (part == 0 && d * BytesOf(kType, 16) % 64 < kCellBytes) {
-          __builtin_prefetch(ahead + BytesOf(kType, group * n * 16 + d * 16));
         }
       }
     }
@@ -286,15 +281,12 @@ struct ValueRow {
 
 /// Values of the keys [first, last) of the tile at `slot`, as [64 / kValues][padded] cells with
 /// zeros from head_dim on. Cells with only keys outside the range are not set.
-/// @param ahead  as ReadKeysAs()
 template <class Cells, KvType kType>
 inline void ReadValuesAs(const HeadCache& head, size_t slot, size_t first, size_t last,
-                         size_t padded, const std::byte* ahead, float* out) {
+                         size_t padded, float* out) {
   for (size_t cell = first / Cells::kValues; cell * Cells::kValues < last; ++cell) {
     const ValueRow<kType> row{head, slot + cell * Cells::kValues};
     float* to = out + cell * padded;
-    const size_t cell_bytes = BytesOf(kType, head.head_dim * Cells::kValues);
-    for (size_t i = 0; i < cell_bytes; i += 64) __builtin_prefetch(ahead + cell * cell_bytes + i);
     for (size_t d = 0; d < padded; d += kLanes) {
       if constexpr (Cells::kValues == 1) {
         Store(to + d, row.Of(d));
@@ -309,21 +301,21 @@ inline void ReadValuesAs(const HeadCache& head, size_t slot, size_t first, size_
 /// Points into the cache where its keys are cells already.
 template <class Cells>
 inline const float* ReadKeys(const HeadCache& head, size_t slot, size_t first, size_t last,
-                             const std::byte* ahead, float* scratch) {
+                             float* scratch) {
   switch (head.type) {
     case KvType::kF32:
       return reinterpret_cast<const float*>(head.keys) + slot * head.head_dim;
     case KvType::kF16:
-      ReadKeysAs<Cells, KvType::kF16>(head, slot, first, last, ahead, scratch);
+      ReadKeysAs<Cells, KvType::kF16>(head, slot, first, last, scratch);
       break;
     case KvType::kBF16:
-      ReadKeysAs<Cells, KvType::kBF16>(head, slot, first, last, ahead, scratch);
+      ReadKeysAs<Cells, KvType::kBF16>(head, slot, first, last, scratch);
       break;
     case KvType::kQ8_0:
-      ReadKeysAs<Cells, KvType::kQ8_0>(head, slot, first, last, ahead, scratch);
+      ReadKeysAs<Cells, KvType::kQ8_0>(head, slot, first, last, scratch);
       break;
     case KvType::kQ4_0:
-      ReadKeysAs<Cells, KvType::kQ4_0>(head, slot, first, last, ahead, scratch);
+      ReadKeysAs<Cells, KvType::kQ4_0>(head, slot, first, last, scratch);
       break;
   }
   return scratch;
@@ -331,25 +323,25 @@ inline const float* ReadKeys(const HeadCache& head, size_t slot, size_t first, s
 
 template <class Cells>
 inline const float* ReadValues(const HeadCache& head, size_t slot, size_t first, size_t last,
-                               size_t padded, const std::byte* ahead, float* scratch) {
+                               size_t padded, float* scratch) {
   switch (head.type) {
     case KvType::kF32:
       if (head.head_dim == padded) {
         return reinterpret_cast<const float*>(head.values) + slot * padded;
       }
-      ReadValuesAs<F32Cells, KvType::kF32>(head, slot, first, last, padded, ahead, scratch);
+      ReadValuesAs<F32Cells, KvType::kF32>(head, slot, first, last, padded, scratch);
       break;
     case KvType::kF16:
-      ReadValuesAs<Cells, KvType::kF16>(head, slot, first, last, padded, ahead, scratch);
+      ReadValuesAs<Cells, KvType::kF16>(head, slot, first, last, padded, scratch);
       break;
     case KvType::kBF16:
-      ReadValuesAs<Cells, KvType::kBF16>(head, slot, first, last, padded, ahead, scratch);
+      ReadValuesAs<Cells, KvType::kBF16>(head, slot, first, last, padded, scratch);
       break;
     case KvType::kQ8_0:
-      ReadValuesAs<Cells, KvType::kQ8_0>(head, slot, first, last, padded, ahead, scratch);
+      ReadValuesAs<Cells, KvType::kQ8_0>(head, slot, first, last, padded, scratch);
       break;
     case KvType::kQ4_0:
-      ReadValuesAs<Cells, KvType::kQ4_0>(head, slot, first, last, padded, ahead, scratch);
+      ReadValuesAs<Cells, KvType::kQ4_0>(head, slot, first, last, padded, scratch);
       break;
   }
   return scratch;
