@@ -61,7 +61,7 @@ void RunLinear(benchmark::State& state, const Isa& isa, const Case& c) {
   for (size_t i = 0; i < n; ++i) f32[i] = static_cast<float>(i % 61) - 30.0f;
   const PreparedRows x{c.n_tokens,   c.cols,       f32.data(),    q8.data(),
                        scale.data(), sum16.data(), offset.data(), bf16.data()};
-  isa.prepare(x, {.q8 = true, .bf16 = true}, 0, 1);
+  isa.prepare(x, {.q8 = true, .bf16 = true}, ShareBy::kRows, 0, 1);
   std::vector<std::byte> scratch(LinearScratchBytes(c.cols));
   const LinearArgs args{&w, &x, out.data(), c.rows, nullptr, false};
   for (auto _ : state) {
@@ -79,7 +79,7 @@ void RunPrepare(benchmark::State& state, const Isa& isa) {
   const PreparedRows x{kTokens,      kCols,        f32.data(),    q8.data(),
                        scale.data(), sum16.data(), offset.data(), nullptr};
   for (auto _ : state) {
-    isa.prepare(x, {.q8 = true, .bf16 = false}, 0, 1);
+    isa.prepare(x, {.q8 = true, .bf16 = false}, ShareBy::kRows, 0, 1);
     benchmark::ClobberMemory();
   }
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(kValues * sizeof(float)));

@@ -45,18 +45,34 @@ class Carver {
 
 }  // namespace
 
-struct Forward::Workspace {
-  // Activations; T is the number of rows of the pass.
+/// What row steps write; T is the number of rows of the pass.
+struct Forward::RowBuffers {
   float* x = nullptr;     ///< [T, hidden] the residual stream
-  float* norm = nullptr;  ///< [T, hidden] its norm: what products read, at the end what logits read
-  float* sub = nullptr;   ///< [T, hidden] a sub-block's output before its own norm
-  float* q = nullptr;     ///< [T, n_heads * head_dim]
-  float* k = nullptr;     ///< [T, n_kv_heads * head_dim]
-  float* v = nullptr;     ///< [T, n_kv_heads * head_dim]
+  float* norm = nullptr;  ///< [T, hidden] a norm: what products read, at the end what logits read
   float* mix = nullptr;   ///< [T, n_heads * head_dim] attention's output
-  float* gate = nullptr;  ///< [T, ffn]
-  float* up = nullptr;    ///< [T, ffn]
-  PreparedRows prepared;  ///< the forms of whichever of these a product reads next
+  PreparedRows prepared;  ///< the forms of norm or mix that a product reads next
+};
+
+/// Who does the row steps of a pass: all threads together, with a barrier behind, or every thread
+/// the whole row for itself.
+struct Forward::RowTeam {
+  const RowBuffers* rows;
+  int thread;
+  int n_threads;
+  bool is_alone;
+};
+
+struct Forward::Workspace {
+  RowBuffers shared;
+  std::vector<RowBuffers> own;  ///< [n_threads], each of one row
+
+  float* sub = nullptr;        ///< [T, hidden] a sub-block's output before its own norm
+  float* q = nullptr;          ///< [T, n_heads * head_dim]
+  float* k = nullptr;          ///< [T, n_kv_heads * head_dim]
+  float* v = nullptr;          ///< [T, n_kv_heads * head_dim]
+  float* gate = nullptr;       ///< [T, ffn]
+  float* up = nullptr;         ///< [T, ffn]
+  PreparedRows prepared_gate;  ///< the forms of gate, written while others still read `prepared`
 
   struct RopeTable {
     const double* frequencies = nullptr;  ///< [n_pairs], short or long ones
@@ -88,24 +104,40 @@ struct Forward::Workspace {
     return {sequences.data() + layer * n_sequences, n_sequences};
   }
 
+  static PreparedRows CarvePrepared(Carver& carver, size_t rows, size_t width) {
+    PreparedRows prepared;
+    prepared.q8 = carver.Take<int8_t>(rows * width);
+    prepared.q8_scale = carver.Take<float>(rows * (width / 32 + 1));
+    prepared.q8_sum16 = carver.Take<int32_t>(rows * (width / 16 + 1));
+    prepared.q8_offset = carver.Take<float>(rows * (width / 32 + 1));
+    prepared.bf16 = carver.Take<uint16_t>(rows * width);
+    return prepared;
+  }
+
+  static RowBuffers CarveRows(Carver& carver, const ModelConfig& c, size_t rows) {
+    const size_t q_width = c.n_heads * c.head_dim;
+    RowBuffers buffers;
+    buffers.x = carver.Take<float>(rows * c.hidden);
+    buffers.norm = carver.Take<float>(rows * c.hidden);
+    buffers.mix = carver.Take<float>(rows * q_width);
+    buffers.prepared = CarvePrepared(carver, rows, std::max(c.hidden, q_width));
+    return buffers;
+  }
+
   void Carve(Carver& carver, const ModelConfig& c, size_t rows, size_t context, int n_threads) {
     const size_t q_width = c.n_heads * c.head_dim;
     const size_t kv_width = c.n_kv_heads * c.head_dim;
     const size_t widest = std::max({c.hidden, q_width, c.ffn});
-    x = carver.Take<float>(rows * c.hidden);
-    norm = carver.Take<float>(rows * c.hidden);
+    shared = CarveRows(carver, c, rows);
+    own.resize(static_cast<size_t>(n_threads));
+    for (RowBuffers& buffers : own) buffers = CarveRows(carver, c, 1);
     sub = carver.Take<float>(rows * c.hidden);
     q = carver.Take<float>(rows * q_width);
     k = carver.Take<float>(rows * kv_width);
     v = carver.Take<float>(rows * kv_width);
-    mix = carver.Take<float>(rows * q_width);
     gate = carver.Take<float>(rows * c.ffn);
     up = carver.Take<float>(rows * c.ffn);
-    prepared.q8 = carver.Take<int8_t>(rows * widest);
-    prepared.q8_scale = carver.Take<float>(rows * (widest / 32 + 1));
-    prepared.q8_sum16 = carver.Take<int32_t>(rows * (widest / 16 + 1));
-    prepared.q8_offset = carver.Take<float>(rows * (widest / 32 + 1));
-    prepared.bf16 = carver.Take<uint16_t>(rows * widest);
+    prepared_gate = CarvePrepared(carver, rows, c.ffn);
     for (RopeTable& rope : ropes) {
       rope.cos = carver.Take<float>(rows * rope.n_pairs);
       rope.sin = carver.Take<float>(rows * rope.n_pairs);
@@ -222,19 +254,20 @@ Status Forward::Run(std::span<const SequenceInput> inputs) {
   }
 
   team_.Run([this, &work, &config](int thread) {
+    const RowTeam team = TeamOf(work.n_rows, thread);
     kernels_.embed({.table = &model_.weights.embedding,
                     .ids = work.ids.data(),
                     .n_rows = work.n_rows,
                     .scale = config.embedding_scale,
-                    .out = work.x},
-                   work.Scratch(thread), thread, team_.size());
+                    .out = team.rows->x},
+                   work.Scratch(thread), team.thread, team.n_threads);
     FillRopeTables(thread);
-    Barrier();
     for (size_t layer = 0; layer < config.n_layers; ++layer) {
-      Attention(layer, thread);
-      FeedForward(layer, thread);
+      Attention(layer, team, thread);
+      FeedForward(layer, team, thread);
     }
-    Norm(work.x, work.norm, model_.weights.output_norm, work.n_rows, config.hidden, thread);
+    Norm(team.rows->x, work.shared.norm, model_.weights.output_norm, work.n_rows, config.hidden,
+         thread, team_.size());
   });
 
   for (const SequenceInput& input : inputs) input.cache->Advance(input.tokens.size());
@@ -242,7 +275,7 @@ Status Forward::Run(std::span<const SequenceInput> inputs) {
 }
 
 // x += post_norm(o(attend(rope(qk_norm(q, k)), v))), with q, k, v products of pre_norm(x).
-void Forward::Attention(size_t layer, int thread) {
+void Forward::Attention(size_t layer, const RowTeam& team, int thread) {
   Workspace& work = *work_;
   const ModelConfig& config = model_.config;
   const BlockPlan& plan = config.blocks[layer];
@@ -252,60 +285,52 @@ void Forward::Attention(size_t layer, int thread) {
   const size_t kv_width = config.n_kv_heads * config.head_dim;
   const std::span<const SequenceRows> sequences = work.Sequences(layer);
 
-  const float* in = work.x;
-  if (plan.pre_norm) {
-    Norm(work.x, work.norm, w.attn_norm, n, config.hidden, thread);
-    in = work.norm;
-  }
-  Prepare(in, n, {&w.q, &w.k, &w.v}, thread);
-  Product(w.q, in, n, work.q, q_width, false, thread);
-  Product(w.k, in, n, work.k, kv_width, false, thread);
-  Product(w.v, in, n, work.v, kv_width, false, thread);
+  const float* in = PreNorm(plan, w.attn_norm, team);
+  const PreparedRows x = PrepareRows(in, n, {&w.q, &w.k, &w.v}, team);
+  Product(w.q, x, work.q, q_width, false, thread);
+  Product(w.k, x, work.k, kv_width, false, thread);
+  Product(w.v, x, work.v, kv_width, false, thread);
   Barrier();
   if (plan.qk_norm) {
-    Norm(work.q, work.q, w.q_norm, n * config.n_heads, config.head_dim, thread);
-    Norm(work.k, work.k, w.k_norm, n * config.n_kv_heads, config.head_dim, thread);
+    Norm(work.q, work.q, w.q_norm, n * config.n_heads, config.head_dim, thread, team_.size());
+    Norm(work.k, work.k, w.k_norm, n * config.n_kv_heads, config.head_dim, thread, team_.size());
   }
   if (plan.rope) {
     Rope(*plan.rope, work.q, config.n_heads, thread);
     Rope(*plan.rope, work.k, config.n_kv_heads, thread);
   }
-  if (plan.qk_norm || plan.rope) Barrier();
   kernels_.store_kv({.sequences = sequences, .k = work.k, .v = work.v}, thread, team_.size());
   Barrier();
-  const kernels::AttentionArgs args = {
-      .sequences = sequences,
-      .q = work.q,
-      .out = work.mix,
-      .n_heads = config.n_heads,
-      .scale = config.attention_scale,
-      .softcap = config.attention_softcap,
-      .window = plan.window,
-      .sums = work.shares_segments ? work.sums : kernels::SegmentSums{}};
+  kernels::AttentionArgs args = {.sequences = sequences,
+                                 .q = work.q,
+                                 .out = work.shared.mix,
+                                 .n_heads = config.n_heads,
+                                 .scale = config.attention_scale,
+                                 .softcap = config.attention_softcap,
+                                 .window = plan.window,
+                                 .sums = work.shares_segments ? work.sums : kernels::SegmentSums{}};
   kernels_.attend(args, work.Scratch(thread), thread, team_.size());
   Barrier();
-  kernels_.merge_segments(args, thread, team_.size());
-  Prepare(work.mix, n, {&w.o}, thread);
-  AddSubBlock(w.o, work.mix, w.attn_post_norm, thread);
+  if (work.shares_segments) {
+    args.out = team.rows->mix;
+    kernels_.merge_segments(args, team.thread, team.n_threads);
+  }
+  const PreparedRows mix = PrepareRows(args.out, n, {&w.o}, team);
+  AddSubBlock(w.o, mix, w.attn_post_norm, team, thread);
 }
 
 // x += post_norm(down(activation(gate(h)) * up(h))), with h = pre_norm(x).
-void Forward::FeedForward(size_t layer, int thread) {
+void Forward::FeedForward(size_t layer, const RowTeam& team, int thread) {
   Workspace& work = *work_;
   const ModelConfig& config = model_.config;
   const BlockPlan& plan = config.blocks[layer];
   const BlockWeights& w = model_.weights.blocks[layer];
   const size_t n = work.n_rows;
 
-  const float* in = work.x;
-  if (plan.pre_norm) {
-    Norm(work.x, work.norm, w.ffn_norm, n, config.hidden, thread);
-    in = work.norm;
-  }
-  Prepare(in, n, {&w.gate, &w.up}, thread);
-  Product(w.gate, in, n, work.gate, config.ffn, false, thread);
-  Product(w.up, in, n, work.up, config.ffn, false, thread);
-  Barrier();
+  const float* in = PreNorm(plan, w.ffn_norm, team);
+  const PreparedRows x = PrepareRows(in, n, {&w.gate, &w.up}, team);
+  Product(w.gate, x, work.gate, config.ffn, false, thread);
+  Product(w.up, x, work.up, config.ffn, false, thread);
   kernels_.glu({.gate = work.gate,
                 .up = work.up,
                 .out = work.gate,
@@ -313,36 +338,49 @@ void Forward::FeedForward(size_t layer, int thread) {
                 .width = config.ffn,
                 .activation = config.activation},
                thread, team_.size());
-  Prepare(work.gate, n, {&w.down}, thread);
-  AddSubBlock(w.down, work.gate, w.ffn_post_norm, thread);
+  const PreparedRows gate = RowsOf(work.gate, n, config.ffn, work.prepared_gate);
+  kernels_.prepare(gate, FormsFor({&w.down}), kernels::ShareBy::kColumns, thread, team_.size());
+  Barrier();
+  AddSubBlock(w.down, gate, w.ffn_post_norm, team, thread);
+}
+
+// What the products of a block read: norm(x), or x itself where there is no norm before.
+const float* Forward::PreNorm(const BlockPlan& plan, const float* weight, const RowTeam& team) {
+  if (!plan.pre_norm) return team.rows->x;
+  Norm(team.rows->x, team.rows->norm, weight, work_->n_rows, model_.config.hidden, team.thread,
+       team.n_threads);
+  return team.rows->norm;
 }
 
 // x += norm(linear(in)), or x += linear(in) where there is no norm behind. Row steps over x may
 // follow without a barrier.
-void Forward::AddSubBlock(const Linear& linear, const float* in, const float* post_norm,
-                          int thread) {
+void Forward::AddSubBlock(const Linear& linear, const PreparedRows& in, const float* post_norm,
+                          const RowTeam& team, int thread) {
   Workspace& work = *work_;
   const size_t n = work.n_rows;
   const size_t hidden = model_.config.hidden;
-  if (post_norm == nullptr) {
-    Product(linear, in, n, work.x, hidden, true, thread);
-    Barrier();
-    return;
-  }
-  Product(linear, in, n, work.sub, hidden, false, thread);
+  const bool adds_in_place = post_norm == nullptr && !team.is_alone;
+  Product(linear, in, adds_in_place ? team.rows->x : work.sub, hidden, adds_in_place, thread);
   Barrier();
-  Norm(work.sub, work.sub, post_norm, n, hidden, thread);
-  kernels_.add({.x = work.x, .y = work.sub, .n_rows = n, .width = hidden}, thread, team_.size());
+  if (adds_in_place) return;
+  const float* out = work.sub;
+  if (post_norm != nullptr) {
+    Norm(work.sub, team.rows->norm, post_norm, n, hidden, team.thread, team.n_threads);
+    out = team.rows->norm;
+  }
+  kernels_.add({.x = team.rows->x, .y = out, .n_rows = n, .width = hidden}, team.thread,
+               team.n_threads);
 }
 
 void Forward::Logits(size_t first, size_t count, std::span<float> out) {
   Workspace& work = *work_;
   const ModelConfig& config = model_.config;
   ALT_CHECK(first + count <= work.n_rows && out.size() >= count * config.vocabulary);
-  const float* in = work.norm + first * config.hidden;
+  const float* in = work.shared.norm + first * config.hidden;
   team_.Run([&](int thread) {
-    Prepare(in, count, {&model_.weights.output}, thread);
-    Product(model_.weights.output, in, count, out.data(), config.vocabulary, false, thread);
+    const RowTeam team = TeamOf(count, thread);
+    const PreparedRows x = PrepareRows(in, count, {&model_.weights.output}, team);
+    Product(model_.weights.output, x, out.data(), config.vocabulary, false, thread);
     if (config.final_softcap == 0.0f) return;
     Barrier();
     kernels_.softcap(
@@ -351,8 +389,16 @@ void Forward::Logits(size_t first, size_t count, std::span<float> out) {
   });
 }
 
+// The norm of a single row takes less time than waiting for another thread that has done it.
+Forward::RowTeam Forward::TeamOf(size_t n_rows, int thread) const {
+  if (n_rows == 1 && team_.size() > 1) {
+    return {&work_->own[static_cast<size_t>(thread)], 0, 1, true};
+  }
+  return {&work_->shared, thread, team_.size(), false};
+}
+
 void Forward::Norm(const float* in, float* out, const float* weight, size_t n_rows, size_t width,
-                   int thread) {
+                   int thread, int n_threads) {
   kernels_.rms_norm({.in = in,
                      .out = out,
                      .n_rows = n_rows,
@@ -360,7 +406,7 @@ void Forward::Norm(const float* in, float* out, const float* weight, size_t n_ro
                      .weight = weight,
                      .weight_offset = model_.config.norm_weight_offset,
                      .eps = model_.config.norm_eps},
-                    thread, team_.size());
+                    thread, n_threads);
 }
 
 void Forward::Rope(size_t index, float* x, size_t n_heads, int thread) {
@@ -392,33 +438,38 @@ void Forward::FillRopeTables(int thread) {
   }
 }
 
-PreparedRows Forward::Rows(const float* x, size_t n_rows, size_t cols) const {
-  PreparedRows rows = work_->prepared;
+PreparedForms Forward::FormsFor(std::initializer_list<const Linear*> readers) {
+  PreparedForms forms;
+  for (const Linear* reader : readers) {
+    forms.q8 |= reader->w.panel == PanelKind::kP8;
+    forms.bf16 |= reader->w.panel == PanelKind::kP16;
+  }
+  return forms;
+}
+
+PreparedRows Forward::RowsOf(const float* x, size_t n_rows, size_t cols,
+                             const PreparedRows& buffers) {
+  PreparedRows rows = buffers;
   rows.n_rows = n_rows;
   rows.cols = cols;
   rows.f32 = x;
   return rows;
 }
 
-// The forms of x that these products read, x itself included: a row step that ends in a barrier.
-void Forward::Prepare(const float* x, size_t n_rows, std::initializer_list<const Linear*> readers,
-                      int thread) {
-  PreparedForms forms;
-  for (const Linear* reader : readers) {
-    forms.q8 |= reader->w.panel == PanelKind::kP8;
-    forms.bf16 |= reader->w.panel == PanelKind::kP16;
-  }
-  if (forms.q8 || forms.bf16) {
-    kernels_.prepare(Rows(x, n_rows, (*readers.begin())->w.cols), forms, thread, team_.size());
-  }
-  Barrier();
+// Rows of x with the forms that these products read: the end of a chain of row steps.
+PreparedRows Forward::PrepareRows(const float* x, size_t n_rows,
+                                  std::initializer_list<const Linear*> readers,
+                                  const RowTeam& team) {
+  const PreparedRows rows = RowsOf(x, n_rows, (*readers.begin())->w.cols, team.rows->prepared);
+  kernels_.prepare(rows, FormsFor(readers), kernels::ShareBy::kRows, team.thread, team.n_threads);
+  if (!team.is_alone) Barrier();
+  return rows;
 }
 
-void Forward::Product(const Linear& linear, const float* x, size_t n_rows, float* out,
-                      size_t out_stride, bool add_to_out, int thread) {
-  const PreparedRows rows = Rows(x, n_rows, linear.w.cols);
+void Forward::Product(const Linear& linear, const PreparedRows& x, float* out, size_t out_stride,
+                      bool add_to_out, int thread) {
   kernels_.linear({.w = &linear.w,
-                   .x = &rows,
+                   .x = &x,
                    .out = out,
                    .out_stride = out_stride,
                    .bias = linear.bias,

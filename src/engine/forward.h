@@ -62,6 +62,8 @@ class Forward {
 
  private:
   struct Workspace;
+  struct RowBuffers;
+  struct RowTeam;
 
   Forward(const model::Model& model, const kernels::KernelTable& kernels, ThreadTeam& team,
           size_t max_rows);
@@ -69,18 +71,23 @@ class Forward {
 
   // Steps of Run() and Logits(), walked through by every thread of the team.
   void FillRopeTables(int thread);
-  void Attention(size_t layer, int thread);
-  void FeedForward(size_t layer, int thread);
-  void AddSubBlock(const model::Linear& linear, const float* in, const float* post_norm,
-                   int thread);
+  void Attention(size_t layer, const RowTeam& team, int thread);
+  void FeedForward(size_t layer, const RowTeam& team, int thread);
+  const float* PreNorm(const model::BlockPlan& plan, const float* weight, const RowTeam& team);
+  void AddSubBlock(const model::Linear& linear, const kernels::PreparedRows& in,
+                   const float* post_norm, const RowTeam& team, int thread);
+  RowTeam TeamOf(size_t n_rows, int thread) const;
   void Norm(const float* in, float* out, const float* weight, size_t n_rows, size_t width,
-            int thread);
+            int thread, int n_threads);
   void Rope(size_t index, float* x, size_t n_heads, int thread);
-  void Prepare(const float* x, size_t n_rows, std::initializer_list<const model::Linear*> readers,
-               int thread);
-  void Product(const model::Linear& linear, const float* x, size_t n_rows, float* out,
+  static kernels::PreparedForms FormsFor(std::initializer_list<const model::Linear*> readers);
+  static kernels::PreparedRows RowsOf(const float* x, size_t n_rows, size_t cols,
+                                      const kernels::PreparedRows& buffers);
+  kernels::PreparedRows PrepareRows(const float* x, size_t n_rows,
+                                    std::initializer_list<const model::Linear*> readers,
+                                    const RowTeam& team);
+  void Product(const model::Linear& linear, const kernels::PreparedRows& x, float* out,
                size_t out_stride, bool add_to_out, int thread);
-  kernels::PreparedRows Rows(const float* x, size_t n_rows, size_t cols) const;
   void Barrier() { team_.Barrier(); }
 
   const model::Model& model_;

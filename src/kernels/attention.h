@@ -77,9 +77,9 @@ struct SequenceRows {
 };
 
 struct StoreKvArgs {
-  std::span<const SequenceRows> sequences;
-  const float* k = nullptr;  ///< [all rows, n_kv_heads, head_dim]
-  const float* v = nullptr;  ///< [all rows, n_kv_heads, head_dim]
+  std::span<const SequenceRows> sequences;  ///< not empty, all with the same heads
+  const float* k = nullptr;                 ///< [all rows, n_kv_heads, head_dim]
+  const float* v = nullptr;                 ///< [all rows, n_kv_heads, head_dim]
 };
 
 /// Where a pass of few rows leaves the sums of its segments, so that threads can share the context

@@ -38,7 +38,8 @@ struct RopeArgs {
 
 enum class Activation : uint8_t { kSilu, kGeluTanh };
 
-/// out = activation(gate) * up. out == gate is allowed.
+/// out = activation(gate) * up. out == gate is allowed. Threads share by columns as products do, so
+/// that it may follow the two products without a barrier.
 struct GluArgs {
   const float* gate = nullptr;  ///< [n_rows, width]
   const float* up = nullptr;    ///< [n_rows, width]

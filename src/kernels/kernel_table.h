@@ -2,10 +2,12 @@
 // with the same file names that fills this table; the engine calls nothing else.
 //
 // Every step takes (thread, n_threads) and does that thread's share; shares never change a result.
-// Row steps (prepare, rms_norm, rope, glu, add, merge_segments) give thread t the rows ShareOf(rows, 1, t, n), so
-// that one may follow another over the same rows without a barrier; a row of rope is one head of
-// one token. No step ends in a barrier: the caller places them. No step allocates, locks, logs or
-// fails.
+// Steps that share alike may follow one another over the same data without a barrier:
+//   row steps     embed, rms_norm, add, merge_segments, prepare by rows: ShareOf(n_rows, 1, t, n)
+//   head steps    rope, store_kv: the same over (row, head) pairs, heads of a row side by side
+//   column steps  linear (its outputs), glu, prepare by columns: of every row the columns
+//                 ShareOf(cols, kShareOutputs, t, n)
+// No step ends in a barrier: the caller places them. No step allocates, locks, logs or fails.
 
 #pragma once
 
@@ -37,8 +39,9 @@ struct KernelTable {
   /// @param scratch  this thread's own, LinearScratchBytes(table->cols)
   void (*embed)(const EmbedArgs& args, std::span<std::byte> scratch, int thread, int n_threads);
 
-  /// Fills the asked forms of rows x->f32. Threads share by rows.
-  void (*prepare)(const PreparedRows& x, PreparedForms forms, int thread, int n_threads);
+  /// Fills the asked forms of rows x.f32.
+  void (*prepare)(const PreparedRows& x, PreparedForms forms, ShareBy by, int thread,
+                  int n_threads);
 
   /// @param scratch  this thread's own, LinearScratchBytes(w->cols)
   void (*linear)(const LinearArgs& args, std::span<std::byte> scratch, int thread, int n_threads);

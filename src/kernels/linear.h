@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/share.h"
 #include "tensor/dtype.h"
 
 namespace altteul::kernels {

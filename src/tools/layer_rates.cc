@@ -120,7 +120,9 @@ LayerRate MeasureKind(const Kind& kind, size_t n_rows, const Workspace& work,
   }
   // All layers of a kind read rows of one width.
   const PreparedRows rows = work.Rows(kind.matrices.front()->cols);
-  team.Run([&](int thread) { kernels.prepare(rows, forms, thread, team.size()); });
+  team.Run([&](int thread) {
+    kernels.prepare(rows, forms, kernels::ShareBy::kRows, thread, team.size());
+  });
   std::vector<double> seconds;
   for (int sweep = 0; sweep <= kCountedSweeps; ++sweep) {
     const double start = clock.Seconds();

@@ -1,5 +1,6 @@
 #include "kernels/reference/attention.inl"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -60,10 +61,15 @@ void WriteRow(const KvLayout& layout, const float* x, std::byte* elements, std::
 }  // namespace
 
 void StoreKvReference(const StoreKvArgs& args, int thread, int n_threads) {
+  size_t n_pairs = 0;  // (row, head) of the whole pass
+  for (const SequenceRows& rows : args.sequences) n_pairs += rows.n_rows * rows.layout.n_kv_heads;
+  const Share share = ShareOf(n_pairs, 1, thread, n_threads);
+  size_t first = 0;
   for (const SequenceRows& rows : args.sequences) {
     const KvLayout& layout = rows.layout;
-    const Share share = ShareOf(rows.n_rows * layout.n_kv_heads, 1, thread, n_threads);
-    for (size_t at = share.begin; at < share.end; ++at) {
+    const size_t end = first + rows.n_rows * layout.n_kv_heads;
+    for (size_t pair = std::max(share.begin, first); pair < std::min(share.end, end); ++pair) {
+      const size_t at = pair - first;
       const size_t head = at % layout.n_kv_heads;
       const size_t position = rows.first_position + at / layout.n_kv_heads;
       const size_t offset = (rows.first_row * layout.n_kv_heads + at) * layout.head_dim;
@@ -79,6 +85,7 @@ void StoreKvReference(const StoreKvArgs& args, int thread, int n_threads) {
       WriteRow(layout, v, rows.cache + layout.v_offset(), rows.cache + layout.v_scale_offset(),
                [&](size_t d) { return ValuePlace(layout, head, position, d); });
     }
+    first = end;
   }
 }
 

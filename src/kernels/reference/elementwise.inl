@@ -9,6 +9,7 @@
 
 #include "base/thread_team.h"
 #include "kernels/elementwise.h"
+#include "kernels/share.h"
 
 namespace altteul::kernels {
 
@@ -61,10 +62,12 @@ Scalar Activate(Activation activation, Scalar x) {
 
 template <typename Scalar>
 void GluPlain(const GluArgs& args, int thread, int n_threads) {
-  const Share rows = ShareOf(args.n_rows, 1, thread, n_threads);
-  for (size_t i = rows.begin * args.width; i < rows.end * args.width; ++i) {
-    args.out[i] = static_cast<float>(Activate<Scalar>(args.activation, args.gate[i]) *
-                                     static_cast<Scalar>(args.up[i]));
+  const Share cols = ShareOf(args.width, kShareOutputs, thread, n_threads);
+  for (size_t row = 0; row < args.n_rows; ++row) {
+    for (size_t i = row * args.width + cols.begin; i < row * args.width + cols.end; ++i) {
+      args.out[i] = static_cast<float>(Activate<Scalar>(args.activation, args.gate[i]) *
+                                       static_cast<Scalar>(args.up[i]));
+    }
   }
 }
 

@@ -8,8 +8,8 @@ namespace altteul::kernels {
 
 bool FastPanelReference(DType /*type*/, PanelKind* /*panel*/) { return false; }
 
-void PrepareReference(const PreparedRows& /*x*/, PreparedForms forms, int /*thread*/,
-                      int /*n_threads*/) {
+void PrepareReference(const PreparedRows& /*x*/, PreparedForms forms, ShareBy /*by*/,
+                      int /*thread*/, int /*n_threads*/) {
   ALT_CHECK(!forms.q8 && !forms.bf16);  // FastPanelReference promised nobody anything
 }
 

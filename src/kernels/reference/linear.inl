@@ -37,7 +37,7 @@ void LinearPlain(const LinearArgs& args, std::span<std::byte> scratch, int threa
   float* panel = reinterpret_cast<float*>(scratch.data());  // [cols, 16]
   float* row_values = panel + w.cols * kGroupRows;          // [cols]
 
-  const Share share = ShareOf(w.rows, kGroupRows, thread, n_threads);
+  const Share share = ShareOf(w.rows, kShareOutputs, thread, n_threads);
   for (size_t row = share.begin; row < share.end; row += kGroupRows) {
     DecodePanel16(w, row, panel, row_values);
     const size_t n_rows = std::min(kGroupRows, w.rows - row);

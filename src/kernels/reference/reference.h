@@ -12,7 +12,8 @@
 namespace altteul::kernels {
 
 bool FastPanelReference(DType type, PanelKind* panel);
-void PrepareReference(const PreparedRows& x, PreparedForms forms, int thread, int n_threads);
+void PrepareReference(const PreparedRows& x, PreparedForms forms, ShareBy by, int thread,
+                      int n_threads);
 void LinearReference(const LinearArgs& args, std::span<std::byte> scratch, int thread,
                      int n_threads);
 

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include "kernels/share.h"
 #include "kernels/simd/float_math.inl"
 
 namespace altteul::kernels {
@@ -111,25 +112,23 @@ inline void Rope(const RopeArgs& args, int thread, int n_threads) {
   }
 }
 
-/// A thread's share of rows, as a range of their values.
-inline Range ValuesOfRows(size_t n_rows, size_t width, int thread, int n_threads) {
-  const Range rows = SplitAmong(n_rows, 1, thread, n_threads);
-  return {rows.begin * width, rows.end * width};
-}
-
 inline void Glu(const GluArgs& args, int thread, int n_threads) {
-  const Range share = ValuesOfRows(args.n_rows, args.width, thread, n_threads);
-  if (args.activation == Activation::kSilu) {
-    ForEach(share, args.gate, args.up, args.out,
-            [](Vec gate, Vec up) { return Mul(Silu(gate), up); });
-  } else {
-    ForEach(share, args.gate, args.up, args.out,
-            [](Vec gate, Vec up) { return Mul(GeluTanh(gate), up); });
+  const Range cols = SplitAmong(args.width, kShareOutputs, thread, n_threads);
+  for (size_t row = 0; row < args.n_rows; ++row) {
+    const Range share = {row * args.width + cols.begin, row * args.width + cols.end};
+    if (args.activation == Activation::kSilu) {
+      ForEach(share, args.gate, args.up, args.out,
+              [](Vec gate, Vec up) { return Mul(Silu(gate), up); });
+    } else {
+      ForEach(share, args.gate, args.up, args.out,
+              [](Vec gate, Vec up) { return Mul(GeluTanh(gate), up); });
+    }
   }
 }
 
 inline void AddTo(const AddArgs& args, int thread, int n_threads) {
-  ForEach(ValuesOfRows(args.n_rows, args.width, thread, n_threads), args.x, args.y, args.x,
+  const Range rows = SplitAmong(args.n_rows, 1, thread, n_threads);
+  ForEach({rows.begin * args.width, rows.end * args.width}, args.x, args.y, args.x,
           [](Vec x, Vec y) { return Add(x, y); });
 }
 

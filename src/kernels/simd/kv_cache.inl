@@ -153,30 +153,27 @@ inline void StorePosition(const HeadCache& head, size_t position, const float* k
   }
 }
 
-/// Threads share the (sequence, kv head, row) triples in contiguous runs.
+/// Threads share as rope does, so that a key may be stored by the thread that has turned it.
 inline void StoreKv(const StoreKvArgs& args, size_t thread, size_t n_threads) {
   const SequenceRows* sequences = args.sequences.data();
   const size_t n_sequences = args.sequences.size();
-  size_t total = 0;
-  for (size_t s = 0; s < n_sequences; ++s) {
-    total += sequences[s].n_rows * sequences[s].layout.n_kv_heads;
-  }
-  const size_t begin = total * thread / n_threads;
-  const size_t end = total * (thread + 1) / n_threads;
+  const size_t n_heads = sequences[0].layout.n_kv_heads;  // the same for all
+  size_t n_rows = 0;
+  for (size_t s = 0; s < n_sequences; ++s) n_rows += sequences[s].n_rows;
+  const size_t begin = n_rows * n_heads * thread / n_threads;
+  const size_t end = n_rows * n_heads * (thread + 1) / n_threads;
 
   size_t at = 0;
   for (size_t s = 0; s < n_sequences; ++s) {
     const SequenceRows& rows = sequences[s];
-    const size_t n_heads = rows.layout.n_kv_heads;
-    for (size_t h = 0; h < n_heads; ++h, at += rows.n_rows) {
-      const HeadCache head = HeadOf(rows, h);
-      const size_t first = begin > at ? begin - at : 0;
-      const size_t last = end < at + rows.n_rows ? (end > at ? end - at : 0) : rows.n_rows;
-      for (size_t row = first; row < last; ++row) {
-        const size_t offset = ((rows.first_row + row) * n_heads + h) * head.head_dim;
-        StorePosition(head, rows.first_position + row, args.k + offset, args.v + offset);
-      }
+    const size_t last = at + rows.n_rows * n_heads;
+    for (size_t pair = begin > at ? begin : at; pair < end && pair < last; ++pair) {
+      const HeadCache head = HeadOf(rows, pair % n_heads);
+      const size_t row = rows.first_row * n_heads + (pair - at);
+      StorePosition(head, rows.first_position + (pair - at) / n_heads, args.k + row * head.head_dim,
+                    args.v + row * head.head_dim);
     }
+    at = last;
   }
 }
 

@@ -145,20 +145,25 @@ LinearSliceFn FindKernel(const LinearIsa& isa, DType type) {
   return row == nullptr ? nullptr : isa.*row->multiply;
 }
 
-void Prepare(const LinearIsa& isa, const PreparedRows& x, PreparedForms forms, int thread,
-             int n_threads) {
-  const Share share = ShareOf(x.n_rows, 1, thread, n_threads);
-  const size_t n_rows = share.end - share.begin;
-  const float* values = x.f32 + share.begin * x.cols;
-  if (forms.q8) {
-    ALT_CHECK(x.cols % kBlockCols == 0);
-    const size_t n_blocks = x.cols / kBlockCols;
-    const size_t first = share.begin * n_blocks;
-    isa.quantize(values, n_rows * n_blocks, x.q8 + first * kBlockCols, x.q8_scale + first,
-                 x.q8_sum16 + 2 * first, x.q8_offset + first);
+void Prepare(const LinearIsa& isa, const PreparedRows& x, PreparedForms forms, ShareBy by,
+             int thread, int n_threads) {
+  ALT_CHECK(!forms.q8 || x.cols % kBlockCols == 0);
+  const auto prepare = [&](size_t first, size_t n) {  // values, counted from the first row's start
+    if (forms.q8) {
+      const size_t block = first / kBlockCols;
+      isa.quantize(x.f32 + first, n / kBlockCols, x.q8 + first, x.q8_scale + block,
+                   x.q8_sum16 + 2 * block, x.q8_offset + block);
+    }
+    if (forms.bf16) isa.round_to_bf16(x.f32 + first, n, x.bf16 + first);
+  };
+  if (by == ShareBy::kRows) {
+    const Share rows = ShareOf(x.n_rows, 1, thread, n_threads);
+    prepare(rows.begin * x.cols, (rows.end - rows.begin) * x.cols);
+    return;
   }
-  if (forms.bf16) {
-    isa.round_to_bf16(values, n_rows * x.cols, x.bf16 + share.begin * x.cols);
+  const Share cols = ShareOf(x.cols, kShareOutputs, thread, n_threads);
+  for (size_t row = 0; row < x.n_rows; ++row) {
+    prepare(row * x.cols + cols.begin, cols.end - cols.begin);
   }
 }
 
@@ -168,7 +173,7 @@ void Linear(const LinearIsa& isa, PanelKind half, const LinearArgs& args,
   const size_t scratch_bytes = LinearScratchBytes(w.cols);
   ALT_CHECK(scratch.size() >= scratch_bytes &&
             scratch_bytes >= LinearSliceScratchBytes(w.cols) + 63);
-  const Share share = ShareOf(w.rows, kGroupRows, thread, n_threads);
+  const Share share = ShareOf(w.rows, kShareOutputs, thread, n_threads);
   if (share.begin >= share.end || args.x->n_rows == 0) return;
   uint8_t* aligned = AlignedTo64(scratch.data());
   if (w.form == RestForm::kFileRows) {

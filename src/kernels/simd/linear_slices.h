@@ -17,8 +17,8 @@ namespace altteul::kernels {
 bool FastPanel(DType type, PanelKind half, PanelKind* panel);
 /// The kernel that Linear takes for weights in groups; null for a type without FastPanel.
 LinearSliceFn FindKernel(const LinearIsa& isa, DType type);
-void Prepare(const LinearIsa& isa, const PreparedRows& x, PreparedForms forms, int thread,
-             int n_threads);
+void Prepare(const LinearIsa& isa, const PreparedRows& x, PreparedForms forms, ShareBy by,
+             int thread, int n_threads);
 void Linear(const LinearIsa& isa, PanelKind half, const LinearArgs& args,
             std::span<std::byte> scratch, int thread, int n_threads);
 
@@ -28,8 +28,9 @@ struct LinearSteps {
   static bool FastPanel(DType type, PanelKind* panel) {
     return kernels::FastPanel(type, kHalf, panel);
   }
-  static void Prepare(const PreparedRows& x, PreparedForms forms, int thread, int n_threads) {
-    kernels::Prepare(kIsa, x, forms, thread, n_threads);
+  static void Prepare(const PreparedRows& x, PreparedForms forms, ShareBy by, int thread,
+                      int n_threads) {
+    kernels::Prepare(kIsa, x, forms, by, thread, n_threads);
   }
   static void Linear(const LinearArgs& args, std::span<std::byte> scratch, int thread,
                      int n_threads) {

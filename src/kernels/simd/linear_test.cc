@@ -247,7 +247,7 @@ TEST(LinearSimdTest, QuantizedTypesMatchPlainLoopsToTheLastBit) {
         const WeightMatrix w{type,       RestForm::kGroups16, panel,
                              shape.rows, shape.cols,          groups.data()};
         Activations x(shape.max_tokens, shape.cols);
-        isa.prepare(x.Rows(shape.max_tokens), {.q8 = true, .bf16 = false}, 0, 1);
+        isa.prepare(x.Rows(shape.max_tokens), {.q8 = true, .bf16 = false}, ShareBy::kRows, 0, 1);
         const PlainP8 plain = ParseP8(type, file, shape.rows, shape.cols);
         ExpectProducts(isa, w, &x, shape.max_tokens,
                        PlainProductP8(plain, x.Rows(shape.max_tokens)));
@@ -271,7 +271,7 @@ TEST(LinearSimdTest, EveryScaleOfFp4MatchesPlainLoopsToTheLastBit) {
       const auto groups = Grouped(type, file, kScales, cols);
       const WeightMatrix w{type, RestForm::kGroups16, PanelKind::kP8, kScales, cols, groups.data()};
       Activations x(1, cols);
-      isa.prepare(x.Rows(1), {.q8 = true, .bf16 = false}, 0, 1);
+      isa.prepare(x.Rows(1), {.q8 = true, .bf16 = false}, ShareBy::kRows, 0, 1);
       const PlainP8 plain = ParseP8(type, file, kScales, cols);
       ExpectProducts(isa, w, &x, 1, PlainProductP8(plain, x.Rows(1)));
     }
@@ -349,7 +349,7 @@ TEST(LinearSimdTest, HalvesInBf16PairsAreWithinTheirRounding) {
         const WeightMatrix w{type,       RestForm::kGroups16, panel,
                              shape.rows, shape.cols,          groups.data()};
         Activations x(shape.max_tokens, shape.cols);
-        isa.prepare(x.Rows(shape.max_tokens), {.q8 = false, .bf16 = true}, 0, 1);
+        isa.prepare(x.Rows(shape.max_tokens), {.q8 = false, .bf16 = true}, ShareBy::kRows, 0, 1);
         std::vector<float> decoded(shape.rows * shape.cols);
         FindCodec(type)->decode(file.data(), decoded.size(), decoded.data());
 
@@ -380,10 +380,11 @@ TEST(LinearSimdTest, HalvesInBf16PairsAreWithinTheirRounding) {
 TEST(PrepareSimdTest, QuantizesAsPlainLoopsWhateverTheThreads) {
   constexpr size_t kTokens = 7, kCols = 576;
   for (const Isa& isa : LinearIsasHere()) {
-    for (int n_threads = 1; n_threads <= 9; n_threads += 2) {
+    for (int n_threads = 1; n_threads <= 9; ++n_threads) {
+      const ShareBy by = n_threads % 2 == 0 ? ShareBy::kColumns : ShareBy::kRows;
       Activations x(kTokens, kCols);
       for (int thread = n_threads - 1; thread >= 0; --thread) {
-        isa.prepare(x.Rows(kTokens), {.q8 = true, .bf16 = true}, thread, n_threads);
+        isa.prepare(x.Rows(kTokens), {.q8 = true, .bf16 = true}, by, thread, n_threads);
       }
       for (size_t b = 0; b < kTokens * kCols / 32; ++b) {
         const float* values = x.f32.data() + b * 32;
@@ -408,12 +409,42 @@ TEST(PrepareSimdTest, QuantizesAsPlainLoopsWhateverTheThreads) {
   }
 }
 
+// So a thread may prepare what it has just computed, before others have finished.
+TEST(PrepareSimdTest, ByColumnsAThreadReadsWhatItsProductWrote) {
+  constexpr size_t kTokens = 3, kCols = 64, kOutputs = 224;
+  const auto file = RandomQuantizedRows(DType::kQ4_0, kOutputs, kCols);
+  const auto groups = Grouped(DType::kQ4_0, file, kOutputs, kCols);
+  const WeightMatrix w{DType::kQ4_0, RestForm::kGroups16, PanelKind::kP8, kOutputs,
+                       kCols,        groups.data()};
+  std::vector<std::byte> scratch(LinearScratchBytes(kCols));
+  for (const Isa& isa : LinearIsasHere()) {
+    Activations in(kTokens, kCols);
+    const PreparedRows rows = in.Rows(kTokens);
+    isa.prepare(rows, {.q8 = true, .bf16 = false}, ShareBy::kRows, 0, 1);
+    Activations expected(kTokens, kOutputs);
+    const auto run = [&](Activations* to, int thread, int n_threads) {
+      isa.linear({.w = &w, .x = &rows, .out = to->f32.data(), .out_stride = kOutputs}, scratch,
+                 thread, n_threads);
+      isa.prepare(to->Rows(kTokens), {.q8 = true, .bf16 = true}, ShareBy::kColumns, thread,
+                  n_threads);
+    };
+    run(&expected, 0, 1);
+    for (const int n_threads : {2, 3, 5, 9}) {
+      Activations out(kTokens, kOutputs);
+      for (int thread = 0; thread < n_threads; ++thread) run(&out, thread, n_threads);
+      EXPECT_EQ(out.q8, expected.q8) << isa.name << ", " << n_threads << " threads";
+      EXPECT_EQ(out.offset, expected.offset) << isa.name << ", " << n_threads << " threads";
+      EXPECT_EQ(out.bf16, expected.bf16) << isa.name << ", " << n_threads << " threads";
+    }
+  }
+}
+
 TEST(PrepareSimdTest, RoundsHalfwayCodesToEven) {
   for (const Isa& isa : LinearIsasHere()) {
     Activations x(1, 32);
     for (size_t i = 0; i < 32; ++i) x.f32[i] = static_cast<float>(i) - 15.5f;
     x.f32[0] = 127.0f;  // factor 1
-    isa.prepare(x.Rows(1), {.q8 = true, .bf16 = false}, 0, 1);
+    isa.prepare(x.Rows(1), {.q8 = true, .bf16 = false}, ShareBy::kRows, 0, 1);
     for (size_t i = 1; i < 32; ++i) EXPECT_EQ(x.q8[i] % 2, 0) << isa.name << " " << x.f32[i];
   }
 }
@@ -425,7 +456,7 @@ TEST(PrepareSimdTest, NotANumberAndInfinityReachTheOutputs) {
           -std::numeric_limits<float>::infinity()}) {
       Activations x(2, 64);
       x.f32[64 + 40] = odd;
-      isa.prepare(x.Rows(2), {.q8 = true, .bf16 = true}, 0, 1);
+      isa.prepare(x.Rows(2), {.q8 = true, .bf16 = true}, ShareBy::kRows, 0, 1);
       for (size_t c = 96; c < 128; ++c) EXPECT_EQ(x.q8[c], 0);
       EXPECT_EQ(x.bf16[64 + 40], F32ToBf16(odd));
 
