@@ -159,12 +159,13 @@ inline size_t CostOfHead(const AttentionArgs& args, const Work& work, size_t sta
   return work.n_tokens * ((end - from + kKeyTile - 1) / kKeyTile + 1);
 }
 
-/// Runs those of a group's heads whose cost begins inside the share, all that they see.
+/// Runs those of a group's heads whose middle lies in the share, all that they see.
 inline void RunHeads(const AttentionArgs& args, Work work, CostShare* share, float* scratch) {
   const size_t group = work.n_heads;
   const size_t cost = CostOfHead(args, work, 0, work.rows->first_position + work.rows->n_rows);
   const auto heads_before = [&](size_t limit) {
-    const size_t n = limit > share->at ? (limit - share->at + cost - 1) / cost : 0;
+    const size_t middle = share->at + cost / 2;  // of the first head
+    const size_t n = limit > middle ? (limit - middle + cost - 1) / cost : 0;
     return n < group ? n : group;
   };
   size_t head = heads_before(share->begin);
@@ -180,7 +181,7 @@ inline void RunHeads(const AttentionArgs& args, Work work, CostShare* share, flo
   share->at += cost * group;
 }
 
-/// Runs those segments of a group's heads whose cost begins inside the share.
+/// Runs those segments of a group's heads whose middle lies in the share.
 inline void RunSegments(const AttentionArgs& args, Work work, CostShare* share, float* scratch) {
   const size_t group = work.n_heads;
   const size_t first_head = work.head;
@@ -189,13 +190,15 @@ inline void RunSegments(const AttentionArgs& args, Work work, CostShare* share, 
   const size_t most = kBlockRows / work.n_tokens;
   for (size_t segment = first / kKeySegment * kKeySegment; segment < position + work.n_tokens;
        segment += kKeySegment) {
-    const bool is_mine = share->begin <= share->at && share->at < share->end;
+    const size_t cost = group * CostOfHead(args, work, segment, kKeySegment);
+    const size_t middle = share->at + cost / 2;
+    const bool is_mine = share->begin <= middle && middle < share->end;
     for (size_t head = 0; is_mine && head < group; head += work.n_heads) {
       work.head = first_head + head;
       work.n_heads = group - head < most ? group - head : most;
       RunWork(args, work, segment, scratch);
     }
-    share->at += group * CostOfHead(args, work, segment, kKeySegment);
+    share->at += cost;
   }
 }
 
