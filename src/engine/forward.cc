@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <numeric>
 #include <string>
 
 #include "base/check.h"
@@ -152,6 +154,21 @@ struct Forward::Workspace {
   }
 };
 
+size_t WidthOf(BlockStep step, const ModelConfig& config) {
+  switch (step) {
+    case BlockStep::kMix:
+    case BlockStep::kAttentionOutput:
+      return config.n_heads * config.head_dim;
+    case BlockStep::kGate:
+    case BlockStep::kFeedForwardOutput:
+      return config.ffn;
+    case BlockStep::kAttentionInput:
+    case BlockStep::kFeedForwardInput:
+      break;
+  }
+  return config.hidden;
+}
+
 Forward::Forward(const model::Model& model, const kernels::KernelTable& kernels, ThreadTeam& team,
                  size_t max_rows)
     : model_(model), kernels_(kernels), team_(team), max_rows_(max_rows) {}
@@ -276,20 +293,25 @@ Status Forward::Run(std::span<const SequenceInput> inputs) {
 
 // x += post_norm(o(attend(rope(qk_norm(q, k)), v))), with q, k, v products of pre_norm(x).
 void Forward::Attention(size_t layer, const RowTeam& team, int thread) {
+  const BlockWeights& w = model_.weights.blocks[layer];
+  const float* in = PreNorm(layer, w.attn_norm, team);
+  const float* mix = Mix(layer, in, team, thread);
+  AttentionOutput(layer, mix, team, thread);
+}
+
+// attend(rope(qk_norm(q, k)), v), after a barrier.
+const float* Forward::Mix(size_t layer, const float* in, const RowTeam& team, int thread) {
   Workspace& work = *work_;
   const ModelConfig& config = model_.config;
   const BlockPlan& plan = config.blocks[layer];
   const BlockWeights& w = model_.weights.blocks[layer];
   const size_t n = work.n_rows;
-  const size_t q_width = config.n_heads * config.head_dim;
-  const size_t kv_width = config.n_kv_heads * config.head_dim;
   const std::span<const SequenceRows> sequences = work.Sequences(layer);
 
-  const float* in = PreNorm(plan, w.attn_norm, team);
   const PreparedRows x = PrepareRows(in, n, {&w.q, &w.k, &w.v}, team);
-  Product(w.q, x, work.q, q_width, false, thread);
-  Product(w.k, x, work.k, kv_width, false, thread);
-  Product(w.v, x, work.v, kv_width, false, thread);
+  Product(w.q, x, work.q, config.n_heads * config.head_dim, false, thread);
+  Product(w.k, x, work.k, config.n_kv_heads * config.head_dim, false, thread);
+  Product(w.v, x, work.v, config.n_kv_heads * config.head_dim, false, thread);
   Barrier();
   if (plan.qk_norm) {
     Norm(work.q, work.q, w.q_norm, n * config.n_heads, config.head_dim, thread, team_.size());
@@ -315,38 +337,51 @@ void Forward::Attention(size_t layer, const RowTeam& team, int thread) {
     args.out = team.rows->mix;
     kernels_.merge_segments(args, team.thread, team.n_threads);
   }
-  const PreparedRows mix = PrepareRows(args.out, n, {&w.o}, team);
-  AddSubBlock(w.o, mix, w.attn_post_norm, team, thread);
+  return args.out;
+}
+
+void Forward::AttentionOutput(size_t layer, const float* mix, const RowTeam& team, int thread) {
+  const BlockWeights& w = model_.weights.blocks[layer];
+  AddSubBlock(w.o, PrepareRows(mix, work_->n_rows, {&w.o}, team), w.attn_post_norm, team, thread);
 }
 
 // x += post_norm(down(activation(gate(h)) * up(h))), with h = pre_norm(x).
 void Forward::FeedForward(size_t layer, const RowTeam& team, int thread) {
-  Workspace& work = *work_;
-  const ModelConfig& config = model_.config;
-  const BlockPlan& plan = config.blocks[layer];
-  const BlockWeights& w = model_.weights.blocks[layer];
-  const size_t n = work.n_rows;
+  const float* in = PreNorm(layer, model_.weights.blocks[layer].ffn_norm, team);
+  Gate(layer, in, team, thread);
+  FeedForwardOutput(layer, team, thread);
+}
 
-  const float* in = PreNorm(plan, w.ffn_norm, team);
+// work.gate = activation(gate(h)) * up(h): each thread its own columns.
+void Forward::Gate(size_t layer, const float* in, const RowTeam& team, int thread) {
+  Workspace& work = *work_;
+  const size_t n = work.n_rows;
+  const size_t ffn = model_.config.ffn;
+  const BlockWeights& w = model_.weights.blocks[layer];
   const PreparedRows x = PrepareRows(in, n, {&w.gate, &w.up}, team);
-  Product(w.gate, x, work.gate, config.ffn, false, thread);
-  Product(w.up, x, work.up, config.ffn, false, thread);
+  Product(w.gate, x, work.gate, ffn, false, thread);
+  Product(w.up, x, work.up, ffn, false, thread);
   kernels_.glu({.gate = work.gate,
                 .up = work.up,
                 .out = work.gate,
                 .n_rows = n,
-                .width = config.ffn,
-                .activation = config.activation},
+                .width = ffn,
+                .activation = model_.config.activation},
                thread, team_.size());
-  const PreparedRows gate = RowsOf(work.gate, n, config.ffn, work.prepared_gate);
+}
+
+void Forward::FeedForwardOutput(size_t layer, const RowTeam& team, int thread) {
+  Workspace& work = *work_;
+  const BlockWeights& w = model_.weights.blocks[layer];
+  const PreparedRows gate = RowsOf(work.gate, work.n_rows, model_.config.ffn, work.prepared_gate);
   kernels_.prepare(gate, FormsFor({&w.down}), kernels::ShareBy::kColumns, thread, team_.size());
   Barrier();
   AddSubBlock(w.down, gate, w.ffn_post_norm, team, thread);
 }
 
 // What the products of a block read: norm(x), or x itself where there is no norm before.
-const float* Forward::PreNorm(const BlockPlan& plan, const float* weight, const RowTeam& team) {
-  if (!plan.pre_norm) return team.rows->x;
+const float* Forward::PreNorm(size_t layer, const float* weight, const RowTeam& team) {
+  if (!model_.config.blocks[layer].pre_norm) return team.rows->x;
   Norm(team.rows->x, team.rows->norm, weight, work_->n_rows, model_.config.hidden, team.thread,
        team.n_threads);
   return team.rows->norm;
@@ -387,6 +422,93 @@ void Forward::Logits(size_t first, size_t count, std::span<float> out) {
         {.x = out.data(), .n_rows = count, .width = config.vocabulary, .cap = config.final_softcap},
         thread, team_.size());
   });
+}
+
+void Forward::Embed(std::span<const text::TokenId> ids, std::span<float> x) {
+  const ModelConfig& config = model_.config;
+  ALT_CHECK(x.size() == ids.size() * config.hidden);
+  team_.Run([&](int thread) {
+    kernels_.embed({.table = &model_.weights.embedding,
+                    .ids = ids.data(),
+                    .n_rows = ids.size(),
+                    .scale = config.embedding_scale,
+                    .out = x.data()},
+                   work_->Scratch(thread), thread, team_.size());
+  });
+}
+
+void Forward::RunStep(size_t layer, BlockStep step, KvCache& cache, size_t n_rows,
+                      std::span<float> x, std::span<float> rows) {
+  Workspace& work = *work_;
+  const ModelConfig& config = model_.config;
+  ALT_CHECK(n_rows <= max_rows_ && n_rows <= cache.context() && x.size() == n_rows * config.hidden);
+  ALT_CHECK(rows.size() == n_rows * WidthOf(step, config));
+  work.n_rows = n_rows;
+  work.positions.resize(n_rows);
+  std::iota(work.positions.begin(), work.positions.end(), size_t{0});
+  work.shares_segments = false;
+  work.n_sequences = 1;
+  work.sequences.assign(
+      config.n_layers,
+      {.layout = cache.layout(layer), .cache = cache.data(layer), .n_rows = n_rows});
+  const auto copy = [](std::span<const float> from, float* to) {
+    std::memcpy(to, from.data(), from.size_bytes());
+  };
+  copy(x, work.shared.x);
+  if (step == BlockStep::kAttentionOutput) copy(rows, work.shared.mix);
+  if (step == BlockStep::kFeedForwardOutput) copy(rows, work.gate);
+  team_.Run([&](int thread) {
+    const RowTeam team = {&work.shared, thread, team_.size(), false};
+    const BlockWeights& w = model_.weights.blocks[layer];
+    const bool attention = step <= BlockStep::kAttentionOutput;
+    switch (step) {
+      case BlockStep::kAttentionInput:
+      case BlockStep::kFeedForwardInput:
+        PreNorm(layer, attention ? w.attn_norm : w.ffn_norm, team);
+        break;
+      case BlockStep::kMix:
+        FillRopeTables(thread);
+        Mix(layer, PreNorm(layer, w.attn_norm, team), team, thread);
+        break;
+      case BlockStep::kAttentionOutput:
+        AttentionOutput(layer, work.shared.mix, team, thread);
+        break;
+      case BlockStep::kGate:
+        Gate(layer, PreNorm(layer, w.ffn_norm, team), team, thread);
+        break;
+      case BlockStep::kFeedForwardOutput:
+        FeedForwardOutput(layer, team, thread);
+        break;
+    }
+  });
+  switch (step) {
+    case BlockStep::kAttentionInput:
+    case BlockStep::kFeedForwardInput:
+      copy({config.blocks[layer].pre_norm ? work.shared.norm : work.shared.x, rows.size()},
+           rows.data());
+      break;
+    case BlockStep::kMix:
+      copy({work.shared.mix, rows.size()}, rows.data());
+      break;
+    case BlockStep::kGate:
+      copy({work.gate, rows.size()}, rows.data());
+      break;
+    case BlockStep::kAttentionOutput:
+    case BlockStep::kFeedForwardOutput:
+      copy({work.shared.x, x.size()}, x.data());
+      break;
+  }
+}
+
+void Forward::Finish(std::span<const float> x, std::span<float> norm) {
+  Workspace& work = *work_;
+  work.n_rows = x.size() / model_.config.hidden;
+  ALT_CHECK(work.n_rows <= max_rows_);
+  team_.Run([&](int thread) {
+    Norm(x.data(), work.shared.norm, model_.weights.output_norm, work.n_rows, model_.config.hidden,
+         thread, team_.size());
+  });
+  if (!norm.empty()) std::memcpy(norm.data(), work.shared.norm, norm.size_bytes());
 }
 
 // The norm of a single row takes less time than waiting for another thread that has done it.

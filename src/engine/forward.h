@@ -31,6 +31,20 @@ struct SequenceInput {
   std::span<const text::TokenId> tokens;
 };
 
+/// The steps of one block, for callers that keep the rows between them: calibration gathers what a
+/// layer reads, replaces its weights, and only then goes on.
+enum class BlockStep : uint8_t {
+  kAttentionInput,     ///< rows = what q, k and v read [n, hidden]
+  kMix,                ///< rows = what o reads [n, n_heads * head_dim]
+  kAttentionOutput,    ///< x += the attention's part; reads the rows of kMix
+  kFeedForwardInput,   ///< rows = what gate and up read [n, hidden]
+  kGate,               ///< rows = what down reads [n, ffn]
+  kFeedForwardOutput,  ///< x += the feed-forward's part; reads the rows of kGate
+};
+
+/// Values of a row that goes in or out with this step.
+size_t WidthOf(BlockStep step, const model::ModelConfig& config);
+
 class Forward {
  public:
   ~Forward();
@@ -60,6 +74,21 @@ class Forward {
   /// Logits of rows [first, first + count) of the last Run(). out [count, vocabulary].
   void Logits(size_t first, size_t count, std::span<float> out);
 
+  // The same pass in pieces: Embed(), for each layer the six steps in their order, Finish(), then
+  // Logits(). All rows are one sequence from its beginning.
+
+  /// x [ids.size(), hidden]. @pre the ids are within the vocabulary
+  void Embed(std::span<const text::TokenId> ids, std::span<float> x);
+  /// @param cache  where the layer's keys and values go; its length is not changed
+  /// @param x      the residual stream [n_rows, hidden], changed by the two output steps
+  /// @param rows   [n_rows, WidthOf(step)], read by the two output steps and written by the others
+  /// @pre n_rows fits max_rows() and the cache
+  void RunStep(size_t layer, BlockStep step, KvCache& cache, size_t n_rows, std::span<float> x,
+               std::span<float> rows);
+  /// @param x     [n, hidden] behind the last layer
+  /// @param norm  [n, hidden] what the head reads; may be empty
+  void Finish(std::span<const float> x, std::span<float> norm = {});
+
  private:
   struct Workspace;
   struct RowBuffers;
@@ -73,7 +102,11 @@ class Forward {
   void FillRopeTables(int thread);
   void Attention(size_t layer, const RowTeam& team, int thread);
   void FeedForward(size_t layer, const RowTeam& team, int thread);
-  const float* PreNorm(const model::BlockPlan& plan, const float* weight, const RowTeam& team);
+  const float* PreNorm(size_t layer, const float* weight, const RowTeam& team);
+  const float* Mix(size_t layer, const float* in, const RowTeam& team, int thread);
+  void AttentionOutput(size_t layer, const float* mix, const RowTeam& team, int thread);
+  void Gate(size_t layer, const float* in, const RowTeam& team, int thread);
+  void FeedForwardOutput(size_t layer, const RowTeam& team, int thread);
   void AddSubBlock(const model::Linear& linear, const kernels::PreparedRows& in,
                    const float* post_norm, const RowTeam& team, int thread);
   RowTeam TeamOf(size_t n_rows, int thread) const;

@@ -62,6 +62,49 @@ TEST_F(ForwardTest, TwoSequencesInOnePassAreAsEachAlone) {
   EXPECT_EQ(right_logits, LogitsOf("other"));
 }
 
+TEST_F(ForwardTest, StepByStepItIsTheSamePass) {
+  const auto ids = BytesAsTokens("step by step");
+  KvCache cache = NewCache();
+  const model::ModelConfig& config = model_.model->config;
+  std::vector<float> x(ids.size() * config.hidden);
+  forward_->Embed(ids, x);
+  for (size_t layer = 0; layer < config.n_layers; ++layer) {
+    for (const auto& [work, output] :
+         {std::pair{BlockStep::kMix, BlockStep::kAttentionOutput},
+          std::pair{BlockStep::kGate, BlockStep::kFeedForwardOutput}}) {
+      std::vector<float> rows(ids.size() * WidthOf(work, config));
+      forward_->RunStep(layer, work, cache, ids.size(), x, rows);
+      forward_->RunStep(layer, output, cache, ids.size(), x, rows);
+    }
+  }
+  forward_->Finish(x);
+  const auto in_steps = Logits(0, ids.size());
+  KvCache whole = NewCache();
+  ASSERT_TRUE(Run(whole, ids).ok());
+  EXPECT_EQ(in_steps, Logits(0, ids.size()));
+}
+
+TEST_F(ForwardTest, InputStepsGiveWhatTheProductsRead) {
+  const auto ids = BytesAsTokens("norm");
+  KvCache cache = NewCache();
+  const model::ModelConfig& config = model_.model->config;
+  std::vector<float> x(ids.size() * config.hidden), norm(x.size());
+  forward_->Embed(ids, x);
+  const std::vector<float> before = x;
+  forward_->RunStep(0, BlockStep::kAttentionInput, cache, ids.size(), x, norm);
+  EXPECT_EQ(x, before) << "an input step changes nothing";
+  for (size_t row = 0; row < ids.size(); ++row) {
+    double sum = 0, expected = 0;
+    const float* weight = model_.model->weights.blocks[0].attn_norm;
+    for (size_t i = 0; i < config.hidden; ++i) {
+      const double ratio = norm[row * config.hidden + i] / weight[i];
+      sum += ratio * ratio;
+      expected += 1;
+    }
+    EXPECT_NEAR(sum, expected, 0.02 * expected) << "a norm has unit mean square, row " << row;
+  }
+}
+
 TEST_F(ForwardTest, SequencesOfDifferentAgesShareAPass) {
   KvCache old = NewCache(), young = NewCache();
   ASSERT_TRUE(Run(old, BytesAsTokens("hell")).ok());
