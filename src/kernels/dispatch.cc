@@ -44,6 +44,7 @@ const KernelTable kReferenceKernels = {
     .glu = GluReference,
     .add = AddReference,
     .softcap = SoftcapReference,
+    .add_rows = AddRowsReference,
     .store_kv = StoreKvReference,
     .attend = AttendReference,
     .merge_segments = MergeSegmentsReference,

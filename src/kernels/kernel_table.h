@@ -52,6 +52,9 @@ struct KernelTable {
   void (*add)(const AddArgs& args, int thread, int n_threads);
   void (*softcap)(const SoftcapArgs& args, int thread, int n_threads);
 
+  /// For encoding weights; on the caller's thread alone.
+  void (*add_rows)(const AddRowsArgs& args);
+
   void (*store_kv)(const StoreKvArgs& args, int thread, int n_threads);
 
   /// @param scratch  this thread's own, AttentionScratchBytes(head_dim)

@@ -20,6 +20,7 @@ const KernelTable kNeonKernels = {
     .glu = GluNeon,
     .add = AddNeon,
     .softcap = SoftcapNeon,
+    .add_rows = AddRowsNeon,
     .store_kv = StoreKvNeon,
     .attend = AttendNeon,
     .merge_segments = MergeSegmentsNeon,

@@ -28,28 +28,31 @@ struct IsaUnderTest {
   decltype(&GluReference) glu;
   decltype(&AddReference) add;
   decltype(&SoftcapReference) softcap;
+  decltype(&AddRowsReference) add_rows;
   void (*exp)(const float* x, float* y, size_t n);   // null in the reference
   void (*tanh)(const float* x, float* y, size_t n);  // null in the reference
 };
 
 inline std::vector<IsaUnderTest> IsasUnderTest() {
-  std::vector<IsaUnderTest> isas = {
-      {"reference", StoreKvReference, AttendReference, MergeSegmentsReference, RmsNormReference,
-       RopeReference, GluReference, AddReference, SoftcapReference, nullptr, nullptr}};
+  std::vector<IsaUnderTest> isas = {{"reference", StoreKvReference, AttendReference,
+                                     MergeSegmentsReference, RmsNormReference, RopeReference,
+                                     GluReference, AddReference, SoftcapReference, AddRowsReference,
+                                     nullptr, nullptr}};
 #if defined(__x86_64__)
   const CpuFeatures has = DetectCpuFeatures();
   if (has.avx2) {
     isas.push_back({"avx2", StoreKvAvx2, AttendAvx2, MergeSegmentsAvx2, RmsNormAvx2, RopeAvx2,
-                    GluAvx2, AddAvx2, SoftcapAvx2, ExpAvx2, TanhAvx2});
+                    GluAvx2, AddAvx2, SoftcapAvx2, AddRowsAvx2, ExpAvx2, TanhAvx2});
   }
   if (has.avx512) {
     isas.push_back({"avx512", StoreKvAvx512, AttendAvx512, MergeSegmentsAvx512, RmsNormAvx512,
-                    RopeAvx512, GluAvx512, AddAvx512, SoftcapAvx512, ExpAvx512, TanhAvx512});
+                    RopeAvx512, GluAvx512, AddAvx512, SoftcapAvx512, AddRowsAvx512, ExpAvx512,
+                    TanhAvx512});
   }
 #elif defined(__aarch64__)
   if (DetectCpuFeatures().neon_dot) {
     isas.push_back({"neon", StoreKvNeon, AttendNeon, MergeSegmentsNeon, RmsNormNeon, RopeNeon,
-                    GluNeon, AddNeon, SoftcapNeon, ExpNeon, TanhNeon});
+                    GluNeon, AddNeon, SoftcapNeon, AddRowsNeon, ExpNeon, TanhNeon});
   }
 #endif
   return isas;

@@ -20,6 +20,7 @@ const KernelTable kAvx512Kernels = {
     .glu = GluAvx512,
     .add = AddAvx512,
     .softcap = SoftcapAvx512,
+    .add_rows = AddRowsAvx512,
     .store_kv = StoreKvAvx512,
     .attend = AttendAvx512,
     .merge_segments = MergeSegmentsAvx512,

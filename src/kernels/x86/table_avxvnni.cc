@@ -20,6 +20,7 @@ const KernelTable kAvxVnniKernels = {
     .glu = GluAvx2,
     .add = AddAvx2,
     .softcap = SoftcapAvx2,
+    .add_rows = AddRowsAvx2,
     .store_kv = StoreKvAvx2,
     .attend = AttendAvx2,
     .merge_segments = MergeSegmentsAvx2,
