@@ -1,4 +1,5 @@
-// Attention alone, one thread: a prompt of 512 and one token after 2048 others.
+// Attention alone, one thread: a prompt of 512 and one token after 2048 or 4096 others, the latter
+// in 30 layers too, which no processor's caches hold.
 //
 // Counters: ns_per_pair, the time of one (query, key) pair of one head; GFLOP/s, counting four per
 // pair and element of head_dim. Compare with the f32 peak that `altteul doctor` measures.
@@ -23,6 +24,7 @@ struct Shape {
   size_t head_dim;
   size_t n_before;  // tokens already in the cache
   size_t n_tokens;
+  size_t n_layers = 1;
 };
 
 constexpr Shape kShapes[] = {
@@ -31,23 +33,28 @@ constexpr Shape kShapes[] = {
     {"prefill512/h4_kv1_d256", 4, 1, 256, 0, 512},
     {"decode2048/h9_kv3_d64", 9, 3, 64, 2047, 1},
     {"decode2048/h32_kv8_d128", 32, 8, 128, 2047, 1},
+    {"decode4096/h9_kv3_d64", 9, 3, 64, 4095, 1},
+    {"decode4096_30layers/h9_kv3_d64", 9, 3, 64, 4095, 1, 30},
 };
 
 void RunAttention(benchmark::State& state, const IsaUnderTest& isa, const Shape& shape,
                   KvType type) {
   const size_t end = shape.n_before + shape.n_tokens;
   const KvLayout layout{type, shape.n_kv_heads, shape.head_dim, (end + 63) / 64 * 64};
-  std::vector<std::byte> cache(layout.total_bytes());
+  std::vector<std::byte> cache(layout.total_bytes() * shape.n_layers);
   const auto k = NormalValues(end * shape.n_kv_heads * shape.head_dim, "k");
   const auto q = NormalValues(shape.n_tokens * shape.n_heads * shape.head_dim, "q");
   std::vector<float> out(q.size());
-  const SequenceRows all{.layout = layout, .cache = cache.data(), .n_rows = end};
-  isa.store_kv({.sequences = {&all, 1}, .k = k.data(), .v = k.data()}, 0, 1);
+  for (size_t layer = 0; layer < shape.n_layers; ++layer) {
+    const SequenceRows all{
+        .layout = layout, .cache = cache.data() + layer * layout.total_bytes(), .n_rows = end};
+    isa.store_kv({.sequences = {&all, 1}, .k = k.data(), .v = k.data()}, 0, 1);
+  }
 
-  const SequenceRows rows{.layout = layout,
-                          .cache = cache.data(),
-                          .n_rows = shape.n_tokens,
-                          .first_position = shape.n_before};
+  SequenceRows rows{.layout = layout,
+                    .cache = cache.data(),
+                    .n_rows = shape.n_tokens,
+                    .first_position = shape.n_before};
   std::vector<std::byte> scratch(AttentionScratchBytes(shape.head_dim));
   const AttentionArgs args{.sequences = {&rows, 1},
                            .q = q.data(),
@@ -55,13 +62,16 @@ void RunAttention(benchmark::State& state, const IsaUnderTest& isa, const Shape&
                            .n_heads = shape.n_heads,
                            .scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim))};
   for (auto _ : state) {
-    isa.attend(args, scratch, 0, 1);
+    for (size_t layer = 0; layer < shape.n_layers; ++layer) {
+      rows.cache = cache.data() + layer * layout.total_bytes();
+      isa.attend(args, scratch, 0, 1);
+    }
     benchmark::ClobberMemory();
   }
 
   double pairs = 0.0;
   for (size_t t = 0; t < shape.n_tokens; ++t) pairs += static_cast<double>(shape.n_before + t + 1);
-  pairs *= static_cast<double>(shape.n_heads) * static_cast<double>(state.iterations());
+  pairs *= static_cast<double>(shape.n_heads * shape.n_layers * state.iterations());
   state.counters["ns_per_pair"] =
       benchmark::Counter(pairs * 1e-9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
   state.counters["GFLOP/s"] = benchmark::Counter(pairs * 4e-9 * static_cast<double>(shape.head_dim),
