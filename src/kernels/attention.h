@@ -12,8 +12,16 @@
 //            o[d] = fma(p[k], V[k][d], o[d]) for k ascending;  m = m'
 //   merge:   the same rule with whole segments;  out = o / l
 // An instruction set with products of bf16 pairs (AVX-512) rounds q, K, p and V to bf16 unless the
-// cache is f32, and takes pairs of d and pairs of keys (2j, 2j + 1) in one step of the same chains;
-// a key of a pair that the query does not see counts as absent.
+// cache is f32 or q8_0, and takes pairs of d and pairs of keys (2j, 2j + 1) in one step of the same
+// chains; a key of a pair that the query does not see counts as absent.
+//
+// Over q8_0 both products are of integers, exact whatever their order, in all but the reference:
+//   q[d]   = q_scale[b] * s8 code, for each block b of 32 of head_dim; q_scale = max |q| / 127
+//   s[k]   = scale * sum_b isum[b] (K_scale[k][b] q_scale[b])   (b ascending, fused, from 0)
+//   p[k] V_scale[k][b] = step * code of 14 bits; step = max_k p[k] max_b V_scale[k][b] / 16383,
+//            the maximum over those keys of the tile that the query sees
+//   o[d]   = fma(isum[d], step, o[d] * c), once a tile
+// l is the sum of the p[k] before they become codes.
 // Only keys in [max(0, i - window + 1), i] exist for the query at position i; a tile or segment
 // without any is skipped.
 
@@ -38,11 +46,14 @@ std::string_view KvTypeName(KvType type);  ///< "f16", as -ctk takes it
 /// window needs no more slots than window + chunk.
 ///   K  [n_kv_heads][capacity / 16][head_dim][16]   16 keys side by side: a vector is 16 scores
 ///   V  [n_kv_heads][capacity][head_dim]
-/// q8_0 stores s8 codes so, and f16 scales per 32 of head_dim:
-///   K  [n_kv_heads][capacity / 16][head_dim / 32][16],  V  [n_kv_heads][capacity][head_dim / 32]
+/// q8_0 stores s8 codes in fours, as processors multiply bytes, and f16 scales per 32 of head_dim:
+///   K  [n_kv_heads][capacity / 16][head_dim / 4][16][4]
+///   V  [n_kv_heads][capacity / 4][head_dim][4]
+///   scales of both  [n_kv_heads][capacity / 16][head_dim / 32][16]
 /// q4_0 stores codes - 8, two in a byte: of 32 elements side by side the first 16 in the lower
 /// halves of 16 bytes. Its keys and values are turned (hadamard.h) before they are rounded; so are
-/// the queries that meet them, and the output is turned back.
+/// the queries that meet them, and the output is turned back. Scales:
+///   K  [n_kv_heads][capacity / 16][head_dim / 32][16],  V  [n_kv_heads][capacity][head_dim / 32]
 struct KvLayout {
   KvType type = KvType::kF16;
   size_t n_kv_heads = 0;

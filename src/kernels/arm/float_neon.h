@@ -65,12 +65,6 @@ inline void StoreF16(uint16_t* p, Vec a) { vst1_u16(p, vreinterpret_u16_f16(vcvt
 inline Vec LoadBf16(const uint16_t* p) {
   return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16));
 }
-inline Vec LoadS8(const int8_t* p) {
-  int32_t four;
-  __builtin_memcpy(&four, p, sizeof four);
-  const int16x8_t wide = vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four)));
-  return vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide)));
-}
 inline Vec LoadNibbles(const uint8_t* p, int shift) {
   uint32_t four;
   __builtin_memcpy(&four, p, sizeof four);
@@ -105,6 +99,52 @@ inline Vec MaxOfLanes(Vec a) { return vdupq_n_f32(vmaxvq_f32(a)); }
 inline Vec SumOfLanes(Vec a) {
   a = vaddq_f32(a, vextq_f32(a, a, 2));
   return vaddq_f32(a, vrev64q_f32(a));
+}
+
+// --- products of bytes, see attention_q8.inl ----------------------------------------------------
+
+using Ints = int32x4_t;
+
+inline Ints SetInts(int32_t x) { return vdupq_n_s32(x); }
+inline Ints LoadInts(const void* p) {
+  return vreinterpretq_s32_s8(vld1q_s8(static_cast<const int8_t*>(p)));
+}
+inline int32_t FourBytes(const void* p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  return four;
+}
+inline Vec ToFloat(Ints a) { return vcvtq_f32_s32(a); }
+
+constexpr int32_t kKeyBias = 0;
+
+inline Ints DotKeys(Ints keys, Ints query, Ints sum) {
+  return vdotq_s32(sum, vreinterpretq_s8_s32(keys), vreinterpretq_s8_s32(query));
+}
+
+inline void StoreWeights(const Vec* x, std::byte* weights) {
+  auto* high = reinterpret_cast<uint8_t*>(weights);
+  for (size_t i = 0; i < 64; i += 8, x += 2) {
+    const uint16x8_t words = vreinterpretq_u16_s16(
+        vcombine_s16(vmovn_s32(vcvtnq_s32_f32(x[0])), vmovn_s32(vcvtnq_s32_f32(x[1]))));
+    vst1_u8(high + i, vmovn_u16(vshrq_n_u16(words, 7)));
+    vst1_u8(high + 64 + i, vmovn_u16(vandq_u16(words, vdupq_n_u16(127))));
+  }
+}
+struct FourWeights {
+  Ints high;
+  Ints low;
+  FourWeights(const std::byte* weights, size_t four)
+      : high(SetInts(FourBytes(weights + four * 4))),
+        low(SetInts(FourBytes(weights + four * 4 + 64))) {}
+};
+inline void AddValues(const FourWeights& weights, const std::byte* values, Ints sums[2]) {
+  const Ints codes = LoadInts(values);
+  sums[0] = DotKeys(weights.high, codes, sums[0]);
+  sums[1] = DotKeys(weights.low, codes, sums[1]);
+}
+inline Vec JoinSums(const Ints sums[2]) {
+  return ToFloat(vaddq_s32(vshlq_n_s32(sums[0], 7), sums[1]));
 }
 
 inline float F16ScalarToF32(uint16_t half) {

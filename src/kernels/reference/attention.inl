@@ -29,12 +29,19 @@ struct KvPlace {
 inline KvPlace KeyPlace(const KvLayout& layout, size_t head, size_t position, size_t d) {
   const size_t slot = position % layout.capacity;
   const size_t group = head * (layout.capacity / 16) + slot / 16;
-  return {(group * layout.head_dim + d) * 16 + slot % 16,
-          (group * (layout.head_dim / 32) + d / 32) * 16 + slot % 16};
+  const size_t scale = (group * (layout.head_dim / 32) + d / 32) * 16 + slot % 16;
+  if (layout.type == KvType::kQ8_0) {
+    return {(group * layout.head_dim / 4 + d / 4) * 64 + slot % 16 * 4 + d % 4, scale};
+  }
+  return {(group * layout.head_dim + d) * 16 + slot % 16, scale};
 }
 
 inline KvPlace ValuePlace(const KvLayout& layout, size_t head, size_t position, size_t d) {
   const size_t row = head * layout.capacity + position % layout.capacity;
+  if (layout.type == KvType::kQ8_0) {
+    return {row / 4 * layout.head_dim * 4 + d * 4 + row % 4,
+            (row / 16 * (layout.head_dim / 32) + d / 32) * 16 + row % 16};
+  }
   return {row * layout.head_dim + d, row * (layout.head_dim / 32) + d / 32};
 }
 
@@ -71,7 +78,7 @@ inline float ReadKv(const std::byte* elements, const std::byte* scales, KvType t
   return static_cast<float>(code) * F16ToF32(half);
 }
 
-/// 16 elements side by side to out [16], as ReadKv() would give them.
+/// 16 neighbours to out [16], as ReadKv() would give them.
 /// @param scale_step  1 where each element has its own scale, 0 where all share one
 inline void ReadKv16(const std::byte* elements, const std::byte* scales, KvType type, KvPlace place,
                      size_t scale_step, float* out) {
@@ -81,8 +88,10 @@ inline void ReadKv16(const std::byte* elements, const std::byte* scales, KvType 
     for (size_t i = 0; i < 16; ++i) out[i] = F16ToF32(halves[i]);
     return;
   }
+  const size_t step = type == KvType::kQ8_0 ? 4 : 1;
   for (size_t i = 0; i < 16; ++i) {
-    out[i] = ReadKv(elements, scales, type, {place.element + i, place.scale + i * scale_step});
+    out[i] =
+        ReadKv(elements, scales, type, {place.element + i * step, place.scale + i * scale_step});
   }
 }
 

@@ -7,7 +7,7 @@
 
 #pragma once
 
-#include "kernels/simd/attention_block.inl"
+#include "kernels/simd/attention_q8.inl"
 
 namespace altteul::kernels {
 namespace {
@@ -34,6 +34,11 @@ inline void ReadQuery(const float* q, size_t n, float* cells) {
       Store(cells + d / 2, Cells::PackNeighbours(load(d), load(d + kLanes)));
     }
   }
+}
+
+template <>
+inline void ReadQuery<Q8Cells>(const float* q, size_t n, float* cells) {
+  QuantizeQuery(q, n, cells);
 }
 
 /// Query head `head` of a token of the pass, counted over all sequences.
@@ -134,6 +139,8 @@ inline void RunWork(const AttentionArgs& args, const Work& work, size_t segment,
                                             : (segment + kKeySegment) % layout.capacity;
   if (layout.type == KvType::kF32) {
     RunCells<F32Cells>(args, work, block, segment);
+  } else if (layout.type == KvType::kQ8_0) {
+    RunCells<Q8Cells>(args, work, block, segment);
   } else {
     RunCells<FastCells>(args, work, block, segment);
   }

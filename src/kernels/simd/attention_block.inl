@@ -62,31 +62,45 @@ inline KeyRange SeenBy(const Block& block, size_t row, size_t last_row, size_t s
   return {from, to > from ? to : from};
 }
 
-/// One step of the online softmax: scores [64] -> cells of exp(score - max) in place, 0 outside
-/// `seen`. Returns exp(old max - new max), by which all earlier sums must be multiplied.
-template <class Cells>
-inline float SoftmaxStep(const Block& block, KeyRange seen, float* scores, float* max, float* sum) {
-  constexpr size_t kVecs = kKeyTile / kLanes;
-  const uint64_t upto = seen.last == 64 ? ~uint64_t{0} : (uint64_t{1} << seen.last) - 1;
-  const uint64_t lanes = upto & ~((uint64_t{1} << seen.first) - 1);
+/// A bit for each key of the range.
+inline uint64_t LanesOf(KeyRange range) {
+  const uint64_t upto = range.last == 64 ? ~uint64_t{0} : (uint64_t{1} << range.last) - 1;
+  return upto & ~((uint64_t{1} << range.first) - 1);
+}
 
-  Vec s[kVecs];
+/// Scales the products [64] of a row and returns the largest in all lanes, or `max` if that is
+/// larger; keys outside `seen` become -infinity.
+inline Vec ScaleScores(const Block& block, KeyRange seen, float* scores, float max) {
+  constexpr size_t kVecs = kKeyTile / kLanes;
+  const uint64_t lanes = LanesOf(seen);
   Vec largest = Set1(kMinusInfinity);
   for (size_t v = 0; v < kVecs; ++v) {
-    s[v] = Mul(Set1(block.scale), Load(scores + v * kLanes));
+    Vec s = Mul(Set1(block.scale), Load(scores + v * kLanes));
     if (block.softcap > 0.0f) {
       const Vec cap = Set1(block.softcap);
-      s[v] = Mul(cap, Tanh(Div(s[v], cap)));
+      s = Mul(cap, Tanh(Div(s, cap)));
     }
-    s[v] = Select(static_cast<uint32_t>(lanes >> (v * kLanes)), s[v], Set1(kMinusInfinity));
-    largest = Max(largest, s[v]);
+    s = Select(static_cast<uint32_t>(lanes >> (v * kLanes)), s, Set1(kMinusInfinity));
+    Store(scores + v * kLanes, s);
+    largest = Max(largest, s);
   }
-  const Vec old_max = Set1(*max);
-  const Vec new_max = Max(old_max, MaxOfLanes(largest));
-  const Vec correction = Exp(Sub(old_max, new_max));
+  return Max(Set1(max), MaxOfLanes(largest));
+}
+
+/// One step of the online softmax: scores [64] -> cells of exp(score - new_max) in place, 0 outside
+/// `seen`. Returns exp(old max - new max), by which all earlier sums must be multiplied.
+template <class Cells>
+inline float WeighScores(KeyRange seen, Vec new_max, float* scores, float* max, float* sum) {
+  constexpr size_t kVecs = kKeyTile / kLanes;
+  const uint64_t lanes = LanesOf(seen);
+  const float old_max = *max;
+  *max = FirstLane(new_max);
+  // Most tiles have no new maximum, and exp(0) = 1.
+  const Vec correction = *max == old_max ? Set1(1.0f) : Exp(Sub(Set1(old_max), new_max));
+  Vec s[kVecs];
   for (size_t v = 0; v < kVecs; ++v) {
-    s[v] = Select(static_cast<uint32_t>(lanes >> (v * kLanes)), Cells::Exp(Sub(s[v], new_max)),
-                  Zero());
+    s[v] = Select(static_cast<uint32_t>(lanes >> (v * kLanes)),
+                  Cells::Exp(Sub(Load(scores + v * kLanes), new_max)), Zero());
   }
   if constexpr (Cells::kValues == 1) {
     for (size_t v = 0; v < kVecs; ++v) Store(scores + v * kLanes, s[v]);
@@ -99,9 +113,14 @@ inline float SoftmaxStep(const Block& block, KeyRange seen, float* scores, float
   for (size_t n = kVecs; n > 1; n /= 2) {
     for (size_t v = 0; v < n / 2; ++v) s[v] = Add(s[2 * v], s[2 * v + 1]);
   }
-  *max = FirstLane(new_max);
   *sum = FirstLane(Fma(Set1(*sum), correction, SumOfLanes(s[0])));
   return FirstLane(correction);
+}
+
+template <class Cells>
+inline float SoftmaxStep(const Block& block, KeyRange seen, float* scores, float* max, float* sum) {
+  const Vec new_max = ScaleScores(block, seen, scores, *max);
+  return WeighScores<Cells>(seen, new_max, scores, max, sum);
 }
 
 inline void ScaleRow(float* row, size_t padded, float factor) {
@@ -222,13 +241,12 @@ inline void AttendTile(const Block& block, size_t start, size_t end) {
   if (block.n_rows <= kDirectRows && block.padded == block.head.head_dim) {
     switch (block.head.type) {
       case KvType::kF32:
+      case KvType::kQ8_0:  // never here, see attention_q8.inl
         break;
       case KvType::kF16:
         return AttendTileDirect<Cells, KvType::kF16>(block, start, next_slot);
       case KvType::kBF16:
         return AttendTileDirect<Cells, KvType::kBF16>(block, start, next_slot);
-      case KvType::kQ8_0:
-        return AttendTileDirect<Cells, KvType::kQ8_0>(block, start, next_slot);
       case KvType::kQ4_0:
         return AttendTileDirect<Cells, KvType::kQ4_0>(block, start, next_slot);
     }

@@ -50,11 +50,25 @@ std::vector<float> Bf16Values(size_t n, const std::string& purpose) {
   return values;
 }
 
+/// Queries that 8 bits and a scale for each 32 hold exactly: multiples of 2^-5, the largest of each
+/// 32 being 127 of them.
+std::vector<float> Q8Values(size_t n, const std::string& purpose) {
+  std::vector<float> values = NormalValues(n, purpose.c_str());
+  for (size_t i = 0; i < n; ++i) {
+    const float steps = i % 32 == 5
+                            ? std::copysign(127.0f, values[i])
+                            : std::clamp(std::nearbyint(values[i] * 32.0f), -127.0f, 127.0f);
+    values[i] = steps / 32.0f;
+  }
+  return values;
+}
+
 /// One sequence: its inputs, and its cache, which starts full of NaN (f32, f16 and scales alike).
 struct Sequence {
   Sequence(const Case& c, const char* purpose)
       : layout{c.type, c.n_kv_heads, c.head_dim, c.capacity},
-        q(Bf16Values(c.n_tokens * c.n_heads * c.head_dim, purpose)),
+        q(c.type == KvType::kQ8_0 ? Q8Values(c.n_tokens * c.n_heads * c.head_dim, purpose)
+                                  : Bf16Values(c.n_tokens * c.n_heads * c.head_dim, purpose)),
         k(Bf16Values(c.n_tokens * c.n_kv_heads * c.head_dim, std::string(purpose) + " k")),
         v(Bf16Values(c.n_tokens * c.n_kv_heads * c.head_dim, std::string(purpose) + " v")),
         cache(layout.total_bytes(), std::byte{0xFF}) {}
@@ -143,17 +157,27 @@ double LargestNorm(const std::vector<float>& rows, size_t width) {
   return std::sqrt(largest);
 }
 
-/// Whether a cache that is not f32 is multiplied in bf16 (attention.h).
+/// Whether a cache that is neither f32 nor q8_0 is multiplied in bf16 (attention.h).
 bool MultipliesBf16(const Case& c, const IsaUnderTest& isa) {
-  return isa.name == "avx512" && c.type != KvType::kF32;
+  return isa.name == "avx512" && c.type != KvType::kF32 && c.type != KvType::kQ8_0;
 }
 
-/// What rounding can do to an output, to first order: f32 (u = 2^-24 a step), and bf16 for weights,
-/// for what codes decode to and for turned queries.
+/// What fast kernels' integer weights over q8_0 can do to an output, as a share of the largest
+/// value: 64 keys of a tile err by half a step each (and three f32 roundings of 2^14 steps), a step
+/// being 1/16383 of the tile's largest weight times value; all tiles' largest weights add up to at
+/// most the sum of weights.
+double WeightStepError(const Case& c, const IsaUnderTest& isa) {
+  if (c.type != KvType::kQ8_0 || isa.name == "reference") return 0.0;
+  return 64.0 * (0.5 + 3.0 * 0x1p-10) / 16383.0;
+}
+
+/// What rounding can do to an output, to first order: f32 (u = 2^-24 a step), bf16 for weights, for
+/// what codes decode to and for turned queries, and the integer weights of q8_0.
 double Tolerance(const Case& c, const IsaUnderTest& isa, const Sequence& s) {
   const double u = 0x1p-24;
   const bool is_bf16 = MultipliesBf16(c, isa);
-  const double weight_rounding = is_bf16 ? 0x1p-9 + 4e-6 : 0.0;
+  const double fast_exp = isa.name == "avx512" && c.type != KvType::kF32 ? 4e-6 : 0.0;
+  const double weight_rounding = (is_bf16 ? 0x1p-9 : 0.0) + fast_exp;
   const double cache_rounding = is_bf16 && HasScales(c.type) ? 0x1p-9 : 0.0;
   const bool is_turned = KvLayout{.type = c.type}.is_turned();
   const double query_rounding = is_bf16 && is_turned ? 0x1p-9 : 0.0;
@@ -179,7 +203,8 @@ double Tolerance(const Case& c, const IsaUnderTest& isa, const Sequence& s) {
   // A turned row has elements as large as its norm, and 8 steps back.
   if (is_turned) largest_value = LargestNorm(s.v, c.head_dim);
   const double turning = is_turned ? 10.0 * u : 0.0;
-  return (2.0 * (weight_error + chain) + cache_rounding + turning) * growth * largest_value;
+  return (2.0 * (weight_error + chain) + cache_rounding + turning + WeightStepError(c, isa)) *
+         growth * largest_value;
 }
 
 std::vector<Case> Cases() {
@@ -359,6 +384,43 @@ TEST(StoreKvTest, Q8ErrsByAtMostHalfAStep) {
       // rounded down and its code is held at 127.
       const double step = largest / 127.0;
       EXPECT_NEAR(stored, s.k[i], step * (0.5 + 0.063)) << isa.name;
+    }
+  }
+}
+
+// Two keys, the values of one 0 and of the other 1: the output is the second's weight, from which
+// the difference of the scores follows.
+TEST(AttentionQ8Test, QueriesErrByHalfAStepOf32) {
+  const Case c{.type = KvType::kQ8_0, .n_heads = 1, .n_kv_heads = 1, .head_dim = 64, .n_tokens = 2};
+  const double scale = 1.0 / std::sqrt(64.0);
+  for (const IsaUnderTest& isa : IsasUnderTest()) {
+    for (int trial = 0; trial < 50; ++trial) {
+      Sequence s(c, "keys");
+      s.q = NormalValues(2 * 64, ("queries " + std::to_string(trial)).c_str());
+      s.q[64 + 7] *= 4.0f;  // an outlier costs the others of its block precision
+      std::fill_n(s.v.begin(), 64, 0.0f);
+      std::fill_n(s.v.begin() + 64, 64, 1.0f);
+      const auto out = AttendAll(c, isa, {.chunk = 2}, s);
+
+      const SequenceRows rows{.layout = s.layout, .cache = s.cache.data(), .n_rows = 2};
+      isa.store_kv({.sequences = {&rows, 1}, .k = s.k.data(), .v = s.v.data()}, 0, 1);
+      float keys[64 * kPanelRows];
+      ReadKeys16(rows, 0, 0, keys);
+      double expected = 0.0, limit = 0.0;
+      for (size_t d = 0; d < 64; ++d) {
+        const double difference = double{keys[d * kPanelRows + 1]} - keys[d * kPanelRows];
+        float largest = 0.0f;
+        for (size_t j = d / 32 * 32; j < d / 32 * 32 + 32; ++j) {
+          largest = std::max(largest, std::fabs(s.q[64 + j]));
+        }
+        expected += scale * s.q[64 + d] * difference;
+        limit += scale * largest / 127.0 * 0.5 * std::fabs(difference);
+      }
+      // The smaller weight errs by a step of 1/16383 of the larger; a value of 1 by 2^-11.
+      const double weight = out[64];
+      const double slack = (1.0 / 16383.0 + 0x1p-11) / std::min(weight, 1.0 - weight);
+      EXPECT_NEAR(std::log(weight / (1.0 - weight)), expected, limit + slack)
+          << isa.name << ", trial " << trial;
     }
   }
 }

@@ -24,15 +24,15 @@ struct F32Cells {
   static Vec Exp(Vec x) { return kernels::Exp(x); }
 };
 
-/// One kv head of one layer's cache.
+/// One kv head of one layer's cache; the order inside each part is in attention.h.
 struct HeadCache {
   KvType type;
   size_t head_dim;
   size_t capacity;
-  std::byte* keys;         // [capacity / 16][head_dim][16]
-  std::byte* values;       // [capacity][head_dim]
-  uint16_t* key_scales;    // [capacity / 16][head_dim / 32][16]
-  uint16_t* value_scales;  // [capacity][head_dim / 32]
+  std::byte* keys;
+  std::byte* values;
+  uint16_t* key_scales;
+  uint16_t* value_scales;
 };
 
 inline HeadCache HeadOf(const SequenceRows& rows, size_t kv_head) {
@@ -72,38 +72,48 @@ inline void StoreRowBf16(const float* x, size_t n, uint16_t* out, size_t stride)
   for (size_t d = 0; d < n; ++d) out[d * stride] = F32ScalarToBf16(x[d]);
 }
 
-/// Codes of 32 values and their scale (f16). They are rounded from the scale as it is stored, so
-/// that decoding errs by half a step only.
-inline uint16_t CodesOf32(KvType type, const float* x, int8_t* codes) {
-  const bool is_q4 = type == KvType::kQ4_0;
+/// How far 32 values reach above and below zero.
+struct Reach {
+  float above;
+  float below;
+  float larger() const { return below > above ? below : above; }
+};
+inline Reach ReachOf32(const float* x) {
   Vec most = Load(x);
   Vec least = most;
   for (size_t i = kLanes; i < 32; i += kLanes) {
     most = Max(most, Load(x + i));
     least = Min(least, Load(x + i));
   }
-  const float above = FirstLane(MaxOfLanes(most));
-  const float below = FirstLane(MaxOfLanes(Sub(Zero(), least)));
-  const float largest = below > above ? below : above;
-  // The largest of q4_0 is code -8, whichever its sign.
-  const uint16_t scale_f16 =
-      F32ScalarToF16(is_q4 ? (below > above ? below : -above) / 8.0f : largest / 127.0f);
-  const float scale = F16ScalarToF32(scale_f16);
-  const Vec lowest = Set1(is_q4 ? -8.0f : -127.0f);
-  const Vec highest = Set1(is_q4 ? 7.0f : 127.0f);
-  for (size_t i = 0; i < 32; i += kLanes) {
-    const Vec steps = scale == 0.0f ? Zero() : RoundToEven(Div(Load(x + i), Set1(scale)));
-    StoreS8(codes + i, Min(Max(steps, lowest), highest));
-  }
-  return scale_f16;
+  return {FirstLane(MaxOfLanes(most)), FirstLane(MaxOfLanes(Sub(Zero(), least)))};
 }
 
-inline void StoreRowQ8(const float* x, size_t n, int8_t* out, size_t stride, uint16_t* scales,
-                       size_t scale_stride) {
+/// The nearest code to each of 32 values, held in [lowest, highest]. Returns their sum.
+inline float CodesOf32(const float* x, float scale, float lowest, float highest, int8_t* codes) {
+  Vec sum = Zero();
+  for (size_t i = 0; i < 32; i += kLanes) {
+    const Vec steps = scale == 0.0f ? Zero() : RoundToEven(Div(Load(x + i), Set1(scale)));
+    const Vec held = Min(Max(steps, Set1(lowest)), Set1(highest));
+    StoreS8(codes + i, held);
+    sum = Add(sum, held);
+  }
+  return FirstLane(SumOfLanes(sum));
+}
+
+// Codes are rounded from the scale as it is stored (f16), so that decoding errs by half a step
+// only.
+
+/// Element d of the row goes to d / 4 * kFourStride + d % 4 * kStride.
+template <size_t kFourStride, size_t kStride>
+inline void StoreRowQ8(const float* x, size_t n, int8_t* out, uint16_t* scales) {
   for (size_t block = 0; block < n / 32; ++block) {
     int8_t codes[32];
-    scales[block * scale_stride] = CodesOf32(KvType::kQ8_0, x + block * 32, codes);
-    for (size_t i = 0; i < 32; ++i) out[(block * 32 + i) * stride] = codes[i];
+    const uint16_t scale = F32ScalarToF16(ReachOf32(x + block * 32).larger() / 127.0f);
+    CodesOf32(x + block * 32, F16ScalarToF32(scale), -127.0f, 127.0f, codes);
+    scales[block * 16] = scale;
+    int8_t* to = out + block * 8 * kFourStride;
+#pragma GCC unroll 32
+    for (size_t i = 0; i < 32; ++i) to[i / 4 * kFourStride + i % 4 * kStride] = codes[i];
   }
 }
 
@@ -114,7 +124,12 @@ inline void StoreRowQ4(const float* x, size_t n, uint8_t* out, size_t stride, si
   Turned(x, n, turned);
   for (size_t block = 0; block < n / 32; ++block) {
     int8_t codes[32];
-    scales[block * scale_stride] = CodesOf32(KvType::kQ4_0, turned + block * 32, codes);
+    // The largest is code -8, whichever its sign.
+    const Reach reach = ReachOf32(turned + block * 32);
+    const uint16_t scale =
+        F32ScalarToF16((reach.below > reach.above ? reach.below : -reach.above) / 8.0f);
+    CodesOf32(turned + block * 32, F16ScalarToF32(scale), -8.0f, 7.0f, codes);
+    scales[block * scale_stride] = scale;
     for (size_t i = 0; i < 16; ++i) {
       const size_t low = apart == 1 ? 2 * i : i;
       out[(block * 16 + i) * stride] =
@@ -139,16 +154,17 @@ inline void StorePosition(const HeadCache& head, size_t position, const float* k
     StoreRowBf16(k, n, reinterpret_cast<uint16_t*>(head.keys) + key, 16);
     StoreRowBf16(v, n, reinterpret_cast<uint16_t*>(head.values) + value, 1);
   } else {
-    uint16_t* key_scales = head.key_scales + slot / 16 * (n / 32) * 16 + slot % 16;
-    uint16_t* value_scales = head.value_scales + slot * (n / 32);
+    const size_t scale = slot / 16 * (n / 32) * 16 + slot % 16;
     if (head.type == KvType::kQ8_0) {
-      StoreRowQ8(k, n, reinterpret_cast<int8_t*>(head.keys) + key, 16, key_scales, 16);
-      StoreRowQ8(v, n, reinterpret_cast<int8_t*>(head.values) + value, 1, value_scales, 1);
+      auto* keys = reinterpret_cast<int8_t*>(head.keys) + slot / 16 * n * 16 + slot % 16 * 4;
+      StoreRowQ8<64, 1>(k, n, keys, head.key_scales + scale);
+      auto* values = reinterpret_cast<int8_t*>(head.values) + slot / 4 * n * 4 + slot % 4;
+      StoreRowQ8<16, 4>(v, n, values, head.value_scales + scale);
     } else {
       auto* keys = reinterpret_cast<uint8_t*>(head.keys) + slot / 16 * n * 8 + slot % 16;
-      StoreRowQ4(k, n, keys, 16, 1, key_scales, 16);
+      StoreRowQ4(k, n, keys, 16, 1, head.key_scales + scale, 16);
       auto* values = reinterpret_cast<uint8_t*>(head.values) + value / 2;
-      StoreRowQ4(v, n, values, 1, 16, value_scales, 1);
+      StoreRowQ4(v, n, values, 1, 16, head.value_scales + slot * (n / 32), 1);
     }
   }
 }
@@ -179,9 +195,11 @@ inline void StoreKv(const StoreKvArgs& args, size_t thread, size_t n_threads) {
 
 // --- reading -----------------------------------------------------------------------------------
 
-constexpr bool HasScales(KvType type) { return type == KvType::kQ8_0 || type == KvType::kQ4_0; }
+// All types but q8_0, which is multiplied as it lies (attention_q8.inl).
 
-/// Elements [at, at + kLanes) of a run. Only q8_0 and q4_0 use `scale`.
+constexpr bool HasScales(KvType type) { return type == KvType::kQ4_0; }
+
+/// Elements [at, at + kLanes) of a run. Only q4_0 uses `scale`.
 template <KvType kType>
 inline Vec LoadKv(const std::byte* elements, size_t at, Vec scale) {
   if constexpr (kType == KvType::kF32) {
@@ -190,11 +208,10 @@ inline Vec LoadKv(const std::byte* elements, size_t at, Vec scale) {
     return LoadF16(reinterpret_cast<const uint16_t*>(elements) + at);
   } else if constexpr (kType == KvType::kBF16) {
     return LoadBf16(reinterpret_cast<const uint16_t*>(elements) + at);
-  } else if constexpr (kType == KvType::kQ4_0) {
+  } else {
+    static_assert(kType == KvType::kQ4_0);
     const auto* codes = reinterpret_cast<const uint8_t*>(elements) + at / 32 * 16 + at % 16;
     return Mul(Sub(LoadNibbles(codes, at % 32 < 16 ? 0 : 4), Set1(8.0f)), scale);
-  } else {
-    return Mul(LoadS8(reinterpret_cast<const int8_t*>(elements) + at), scale);
   }
 }
 
@@ -309,7 +326,6 @@ inline const float* ReadKeys(const HeadCache& head, size_t slot, size_t first, s
       ReadKeysAs<Cells, KvType::kBF16>(head, slot, first, last, scratch);
       break;
     case KvType::kQ8_0:
-      ReadKeysAs<Cells, KvType::kQ8_0>(head, slot, first, last, scratch);
       break;
     case KvType::kQ4_0:
       ReadKeysAs<Cells, KvType::kQ4_0>(head, slot, first, last, scratch);
@@ -335,7 +351,6 @@ inline const float* ReadValues(const HeadCache& head, size_t slot, size_t first,
       ReadValuesAs<Cells, KvType::kBF16>(head, slot, first, last, padded, scratch);
       break;
     case KvType::kQ8_0:
-      ReadValuesAs<Cells, KvType::kQ8_0>(head, slot, first, last, padded, scratch);
       break;
     case KvType::kQ4_0:
       ReadValuesAs<Cells, KvType::kQ4_0>(head, slot, first, last, padded, scratch);

@@ -74,10 +74,6 @@ inline Vec LoadBf16(const uint16_t* p) {
   const __m256i bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 16));
 }
-inline Vec LoadS8(const int8_t* p) {
-  const __m128i codes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
-  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(codes));
-}
 inline Vec LoadNibbles(const uint8_t* p, int shift) {
   const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
   return _mm256_cvtepi32_ps(
@@ -114,6 +110,63 @@ inline Vec SumOfLanes(Vec a) {
   a = _mm256_add_ps(a, _mm256_permute2f128_ps(a, a, 1));
   a = _mm256_add_ps(a, _mm256_permute_ps(a, 0x4E));
   return _mm256_add_ps(a, _mm256_permute_ps(a, 0xB1));
+}
+
+// --- products of bytes, see attention_q8.inl ----------------------------------------------------
+
+using Ints [[gnu::vector_size(32)]] = int32_t;
+
+inline __m256i Bits(Ints a) { return reinterpret_cast<__m256i>(a); }
+inline Ints AsInts(__m256i a) { return reinterpret_cast<Ints>(a); }
+inline Ints SetInts(int32_t x) { return AsInts(_mm256_set1_epi32(x)); }
+inline Ints LoadInts(const void* p) {
+  return AsInts(_mm256_loadu_si256(static_cast<const __m256i*>(p)));
+}
+inline int32_t FourBytes(const void* p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  return four;
+}
+inline Vec ToFloat(Ints a) { return _mm256_cvtepi32_ps(Bits(a)); }
+
+constexpr int32_t kKeyBias = 0;
+
+/// vpmaddubsw takes unsigned bytes on one side: the key's sign moves to the query. Two products of
+/// at most 128 * 127 fit in 16 bits.
+inline Ints DotKeys(Ints keys, Ints query, Ints sum) {
+  const __m256i pairs =
+      _mm256_maddubs_epi16(_mm256_abs_epi8(Bits(keys)), _mm256_sign_epi8(Bits(query), Bits(keys)));
+  return sum + AsInts(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+/// Weights as words, because vpmaddwd takes all 14 bits at once.
+inline void StoreWeights(const Vec* x, std::byte* weights) {
+  for (size_t i = 0; i < 4; ++i, x += 2) {
+    const __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(x[0]), _mm256_cvtps_epi32(x[1]));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(weights + i * 32),
+                        _mm256_permute4x64_epi64(words, 0xD8));
+  }
+}
+struct FourWeights {
+  __m256i words;
+  FourWeights(const std::byte* weights, size_t four) {
+    long long bits;
+    __builtin_memcpy(&bits, weights + four * 8, sizeof bits);
+    words = _mm256_set1_epi64x(bits);
+  }
+};
+/// Each sum is of four of head_dim, and of each two pairs of keys.
+inline void AddValues(const FourWeights& weights, const std::byte* values, Ints sums[2]) {
+#pragma GCC unroll 2
+  for (size_t i = 0; i < 2; ++i) {
+    const auto* codes = reinterpret_cast<const __m128i*>(values + i * 16);
+    const __m256i words = _mm256_cvtepi8_epi16(_mm_loadu_si128(codes));
+    sums[i] += AsInts(_mm256_madd_epi16(words, weights.words));
+  }
+}
+inline Vec JoinSums(const Ints sums[2]) {
+  const __m256i joined = _mm256_hadd_epi32(Bits(sums[0]), Bits(sums[1]));
+  return _mm256_cvtepi32_ps(_mm256_permute4x64_epi64(joined, 0xD8));
 }
 
 inline float F16ScalarToF32(uint16_t half) { return _cvtsh_ss(half); }

@@ -75,10 +75,6 @@ inline Vec LoadBf16(const uint16_t* p) {
       _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
   return _mm512_castsi512_ps(_mm512_slli_epi32(bits, 16));
 }
-inline Vec LoadS8(const int8_t* p) {
-  const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(codes));
-}
 /// Codes of 4 bits: those of the bytes whose lowest bit is `shift`.
 inline Vec LoadNibbles(const uint8_t* p, int shift) {
   const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
@@ -175,6 +171,59 @@ struct Bf16Cells {
   }
 };
 using FastCells = Bf16Cells;  ///< what attention multiplies in
+
+// --- products of bytes, see attention_q8.inl ----------------------------------------------------
+
+/// kLanes integers, or as many groups of four bytes. Not __m512i, whose elements are others: GCC
+/// would keep arrays of sums in memory beside their registers.
+using Ints [[gnu::vector_size(64)]] = int32_t;
+
+inline __m512i Bits(Ints a) { return reinterpret_cast<__m512i>(a); }
+inline Ints AsInts(__m512i a) { return reinterpret_cast<Ints>(a); }
+inline Ints SetInts(int32_t x) { return AsInts(_mm512_set1_epi32(x)); }
+inline Ints LoadInts(const void* p) { return AsInts(_mm512_loadu_si512(p)); }
+inline int32_t FourBytes(const void* p) {
+  int32_t four;
+  __builtin_memcpy(&four, p, sizeof four);
+  return four;
+}
+inline Vec ToFloat(Ints a) { return _mm512_cvtepi32_ps(Bits(a)); }
+
+/// vpdpbusd takes unsigned bytes on one side, so keys are multiplied as if each were larger by 128.
+constexpr int32_t kKeyBias = 128;
+
+/// sum + the products of four signed bytes each + kKeyBias * the sum of the query's four.
+inline Ints DotKeys(Ints keys, Ints query, Ints sum) {
+  const __m512i biased = _mm512_xor_si512(Bits(keys), _mm512_set1_epi8(-128));
+  return AsInts(_mm512_dpbusd_epi32(Bits(sum), biased, Bits(query)));
+}
+/// Weights of 64 keys, integers of 14 bits: the upper seven of each, then the lower seven.
+inline void StoreWeights(const Vec* x, std::byte* weights) {
+  const __m512i a = _mm512_packs_epi32(_mm512_cvtps_epi32(x[0]), _mm512_cvtps_epi32(x[1]));
+  const __m512i b = _mm512_packs_epi32(_mm512_cvtps_epi32(x[2]), _mm512_cvtps_epi32(x[3]));
+  const __m512i digit = _mm512_set1_epi16(127);
+  const __m512i high = _mm512_packus_epi16(_mm512_srli_epi16(a, 7), _mm512_srli_epi16(b, 7));
+  const __m512i low = _mm512_packus_epi16(_mm512_and_si512(a, digit), _mm512_and_si512(b, digit));
+  // Packing works in quarters of a register: fours of keys come as 0, 4, 8, 12, 1, 5, ...
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  _mm512_storeu_si512(weights, _mm512_permutexvar_epi32(order, high));
+  _mm512_storeu_si512(weights + 64, _mm512_permutexvar_epi32(order, low));
+}
+/// The weights of the four keys from 4 * four on.
+struct FourWeights {
+  Ints high;
+  Ints low;
+  FourWeights(const std::byte* weights, size_t four)
+      : high(SetInts(FourBytes(weights + four * 4))),
+        low(SetInts(FourBytes(weights + four * 4 + 64))) {}
+};
+/// sums + the four keys' values times their weights, for kLanes of head_dim.
+inline void AddValues(const FourWeights& weights, const std::byte* values, Ints sums[2]) {
+  const __m512i codes = _mm512_loadu_si512(values);
+  sums[0] = AsInts(_mm512_dpbusd_epi32(Bits(sums[0]), Bits(weights.high), codes));
+  sums[1] = AsInts(_mm512_dpbusd_epi32(Bits(sums[1]), Bits(weights.low), codes));
+}
+inline Vec JoinSums(const Ints sums[2]) { return ToFloat(sums[0] * 128 + sums[1]); }
 
 inline float F16ScalarToF32(uint16_t half) { return _cvtsh_ss(half); }
 inline uint16_t F32ScalarToF16(float x) {
