@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <optional>
 
+#include "base/check.h"
 #include "formats/gguf.h"
 #include "formats/gguf_writer.h"
 #include "kernels/codecs/codec.h"
@@ -33,6 +35,24 @@ uint32_t FileType(DType type) {
   return 1024;
 }
 
+/// What rounds rows of one thread: ggml's rule where there is one, else scales that fit best.
+class PlainEncoder {
+ public:
+  explicit PlainEncoder(DType to) : codec_(*kernels::FindCodec(to)) {
+    if (codec_.encode != nullptr) return;
+    // Without a metric nothing is summed, so any kernels will do.
+    searching_.emplace(*FindScalarType(to), nullptr, EncodeSteps{}, kernels::kReferenceKernels);
+  }
+  void Encode(std::span<const float> row, std::byte* out) {
+    if (searching_) return searching_->Encode(row, out);
+    codec_.encode(row.data(), row.size(), out);
+  }
+
+ private:
+  const Codec& codec_;
+  std::optional<RowEncoder> searching_;
+};
+
 Status EncodeTensor(const model::Checkpoint& source, const TensorView& tensor, DType to,
                     ThreadTeam& team, GgufWriter& writer) {
   if (tensor.type == to) {
@@ -41,7 +61,6 @@ Status EncodeTensor(const model::Checkpoint& source, const TensorView& tensor, D
     return Status();
   }
   const Codec& decoder = *kernels::FindCodec(tensor.type);
-  const Codec& encoder = *kernels::FindCodec(to);
   const size_t cols = tensor.shape.cols();
   const size_t rows = tensor.shape.rows();
   const size_t from_row = *RowBytes(tensor.type, cols);
@@ -53,10 +72,11 @@ Status EncodeTensor(const model::Checkpoint& source, const TensorView& tensor, D
   for (size_t row = 0; row < rows; row += rows_a_slice) {
     const size_t n = std::min(rows_a_slice, rows - row);
     team.Run([&](int thread) {
+      PlainEncoder encoder(to);
       const Share share = ShareOf(n, 1, thread, team.size());
       for (size_t r = share.begin; r < share.end; ++r) {
         decoder.decode(tensor.bytes.data() + (row + r) * from_row, cols, &values[r * cols]);
-        encoder.encode(&values[r * cols], cols, &encoded[r * to_row]);
+        encoder.Encode(std::span(values).subspan(r * cols, cols), &encoded[r * to_row]);
       }
     });
     ALT_RETURN_IF_ERROR(writer.WriteTensorData(std::span(encoded).first(n * to_row)));
@@ -105,8 +125,8 @@ Status Plan(const model::Checkpoint& source, const TypeRules& rules, GgufWriter&
 }  // namespace
 
 Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
-                            const std::string& out, ThreadTeam& team,
-                            const ProgressSink& progress) {
+                            const EncodedTensors& calibrated, const std::string& out,
+                            ThreadTeam& team, const ProgressSink& progress) {
   if (source.gguf() == nullptr) {
     return Status(ErrorCode::kUnsupported,
                   source.path() +
@@ -129,8 +149,14 @@ Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& ru
     if (progress && !progress(i, report.tensors.size())) {
       return Status(ErrorCode::kCancelled, "compressing was interrupted; nothing was written");
     }
-    ALT_RETURN_IF_ERROR(
-        EncodeTensor(source, source.tensors()[i].view, report.tensors[i].to, team, writer));
+    const RecodeReport::Tensor& tensor = report.tensors[i];
+    const auto found = calibrated.find(tensor.name);
+    if (found == calibrated.end()) {
+      ALT_RETURN_IF_ERROR(EncodeTensor(source, source.tensors()[i].view, tensor.to, team, writer));
+    } else {
+      ALT_CHECK(found->second.type == tensor.to);
+      ALT_RETURN_IF_ERROR(writer.WriteTensorData(found->second.bytes));
+    }
   }
   ALT_RETURN_IF_ERROR(writer.Finish());
   if (progress) progress(report.tensors.size(), report.tensors.size());

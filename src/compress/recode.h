@@ -1,4 +1,5 @@
-// Writes a model again with other element types, each value rounded to the nearest code.
+// Writes a model again with other element types: tensors that were encoded by calibration as they
+// are, all others with each value rounded to the nearest code.
 //
 // Every metadata value and every tensor that keeps its type is copied bit for bit; the same input
 // and rules give the same bytes, whatever the number of threads. The file appears whole or not at
@@ -13,6 +14,7 @@
 #include "base/sinks.h"
 #include "base/status.h"
 #include "base/thread_team.h"
+#include "compress/calibrated_encoder.h"
 #include "compress/type_rules.h"
 #include "model/checkpoint.h"
 
@@ -33,11 +35,13 @@ struct RecodeReport {
   double source_bits_per_weight = 0;
 };
 
-/// @param source  a GGUF checkpoint
+/// @param source      a GGUF checkpoint
+/// @param calibrated  tensors that are encoded already, in the types that the rules give them
 /// @return kUnsupported for a Hugging Face folder, kInvalidArgument when `out` is the source
 /// itself,
 ///         kIoError with path and reason, kCancelled
 Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
-                            const std::string& out, ThreadTeam& team, const ProgressSink& progress);
+                            const EncodedTensors& calibrated, const std::string& out,
+                            ThreadTeam& team, const ProgressSink& progress);
 
 }  // namespace altteul::compress

@@ -51,7 +51,7 @@ class RecodeTest : public ::testing::Test {
     ThreadTeam team(threads);
     auto rules = TypeRules::Create(type, exceptions);
     EXPECT_TRUE(rules.ok()) << rules.status().message();
-    return compress::Recode(*source_, rules.value(), folder_.Path(out), team, progress);
+    return compress::Recode(*source_, rules.value(), {}, folder_.Path(out), team, progress);
   }
 
   TestFolder folder_;

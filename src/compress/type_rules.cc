@@ -2,14 +2,23 @@
 
 #include <vector>
 
+#include "compress/scalar_block.h"
 #include "kernels/codecs/codec.h"
 
 namespace altteul::compress {
+namespace {
+
+bool IsWritable(DType type) {
+  const kernels::Codec* codec = kernels::FindCodec(type);
+  return codec != nullptr && (codec->encode != nullptr || FindScalarType(type) != nullptr);
+}
+
+}  // namespace
 
 std::string WritableTypes() {
   std::string names;
   for (const kernels::Codec& codec : kernels::AllCodecs()) {
-    if (codec.encode == nullptr) continue;
+    if (!IsWritable(codec.type)) continue;
     names += (names.empty() ? "" : ", ") + std::string(TraitsOf(codec.type).name);
   }
   return names;
@@ -22,8 +31,7 @@ Result<DType> ParseWritableType(std::string_view name) {
         ErrorCode::kInvalidArgument,
         "'" + std::string(name) + "' is no type; these can be written: " + WritableTypes());
   }
-  const kernels::Codec* codec = kernels::FindCodec(*type);
-  if (codec == nullptr || codec->encode == nullptr) {
+  if (!IsWritable(*type)) {
     return Status(ErrorCode::kUnsupported, "no encoder for " + std::string(TraitsOf(*type).name) +
                                                "; these can be written: " + WritableTypes());
   }

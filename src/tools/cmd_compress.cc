@@ -1,5 +1,6 @@
 // altteul compress MODEL OUT --type TYPE: a smaller file, every weight rounded to the nearest code.
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -33,6 +34,23 @@ class CompressCommand : public Command {
                    "REGEX=TYPE: another type for tensors whose name matches; may be repeated, the "
                    "last match wins")
         ->allow_extra_args(false);
+    app.add_option("--text", text_,
+                   "calibration text: weights are encoded for the inputs that it gives them");
+    app.add_option("--chunks", chunks_, "with --text: chunks of 512 tokens used, 0: all")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    app.add_option("--damping", calibration_.damping,
+                   "with --text: how far what the text does not show is trusted to stay")
+        ->check(CLI::Range(1e-4, 1e4))
+        ->capture_default_str();
+    app.add_option("--descents", calibration_.steps.descents,
+                   "with --text: sweeps that move codes and scales after the first rounding")
+        ->check(CLI::Range(0, 100))
+        ->capture_default_str();
+    app.add_flag("!--no-feedback", calibration_.steps.feedback,
+                 "with --text: columns do not make up for earlier ones");
+    app.add_flag("!--symmetric", calibration_.asymmetric,
+                 "with --text: layers do not make up for earlier ones");
     app.add_flag("--force", force_, "replace a file that is already there");
     app.add_flag("--json", json_, "one JSON object");
     compute_.AddTo(app);
@@ -47,10 +65,14 @@ class CompressCommand : public Command {
                     out_ + ": is already there; give another name or --force");
     }
     ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime(compute_));
+    compress::EncodedTensors calibrated;
+    if (!text_.empty()) {
+      ALT_ASSIGN_OR_RETURN(calibrated, Calibrate(rules, *runtime));
+    }
     ALT_ASSIGN_OR_RETURN(const auto source, model::Checkpoint::Open(model_));
     ALT_ASSIGN_OR_RETURN(const auto report,
-                         compress::Recode(*source, rules, out_, *runtime->team,
-                                          TerminalProgress("compressing tensor")));
+                         compress::Recode(*source, rules, calibrated, out_, *runtime->team,
+                                          TerminalProgress("writing tensor")));
     if (json_) {
       PrintAsJson(report);
     } else {
@@ -60,6 +82,25 @@ class CompressCommand : public Command {
   }
 
  private:
+  Result<compress::EncodedTensors> Calibrate(const compress::TypeRules& rules, Runtime& runtime) {
+    ALT_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(text_));
+    ALT_ASSIGN_OR_RETURN(const auto model, Load(model_, runtime, kernels::Precision::kF32));
+    size_t dropped = 0;
+    ALT_ASSIGN_OR_RETURN(
+        const auto ids,
+        model->tokenizer->Encode(text, {.add_bos_eos = true, .n_dropped_bytes = &dropped}));
+    WarnOfDroppedBytes(dropped);
+    const size_t n =
+        chunks_ == 0 ? ids.size() : std::min(ids.size(), chunks_ * calibration_.context);
+    const auto choose = [&](std::string_view name, const TensorView& tensor) -> Result<DType> {
+      ALT_ASSIGN_OR_RETURN(const auto choice, rules.For(name, tensor));
+      return choice.type;
+    };
+    return compress::EncodeCalibrated(*model, choose, std::span(ids).first(n), calibration_,
+                                      *runtime.kernels, *runtime.team,
+                                      TerminalProgress("encoding group"));
+  }
+
   void PrintAsJson(const compress::RecodeReport& report) const {
     nlohmann::ordered_json out = {{"file", out_},
                                   {"bytes", report.file_bytes},
@@ -107,7 +148,9 @@ class CompressCommand : public Command {
                 model_.c_str());
   }
 
-  std::string model_, out_, type_;
+  std::string model_, out_, type_, text_;
+  compress::CalibrationOptions calibration_;
+  size_t chunks_ = 0;
   std::vector<std::string> only_;
   bool force_ = false, json_ = false;
   ComputeOptions compute_;

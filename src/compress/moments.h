@@ -1,0 +1,45 @@
+// Sums of products of activations, gathered pass by pass on the kernels' f32 products.
+
+#pragma once
+
+#include <span>
+
+#include "base/status.h"
+#include "base/thread_team.h"
+#include "compress/second_order.h"
+#include "kernels/kernel_table.h"
+#include "tensor/buffer.h"
+
+namespace altteul::compress {
+
+class MomentSums {
+ public:
+  /// @param most_rows  rows that one Add() takes at most
+  /// @param cross      whether sums with the original's inputs are wanted too
+  /// @return kOutOfMemory
+  static Result<MomentSums> Create(size_t n, size_t most_rows, bool cross,
+                                   const kernels::KernelTable& kernels, ThreadTeam& team);
+
+  /// own += rows^T rows, cross += original^T rows. The result does not depend on the threads.
+  /// @param rows      [n_rows, n] inputs that the layer will see
+  /// @param original  [n_rows, n] those that its original saw; not read without cross sums
+  void Add(size_t n_rows, std::span<const float> rows, std::span<const float> original);
+
+  const Moments& moments() const { return moments_; }
+
+ private:
+  MomentSums(const kernels::KernelTable& kernels, ThreadTeam& team)
+      : kernels_(&kernels), team_(&team) {}
+  void Product(size_t n_rows, const float* left, const float* right, std::span<float> sums);
+
+  const kernels::KernelTable* kernels_;
+  ThreadTeam* team_;
+  Moments moments_;
+  Buffer memory_;
+  float* turned_ = nullptr;           // [n, n_rows]
+  float* turned_original_ = nullptr;  // [n, n_rows]
+  size_t scratch_bytes_ = 0;          // of one thread
+  std::byte* scratch_ = nullptr;
+};
+
+}  // namespace altteul::compress

@@ -1,0 +1,128 @@
+#include "compress/second_order.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "base/random.h"
+#include "base/thread_team.h"
+#include "compress/moments.h"
+
+namespace altteul::compress {
+namespace {
+
+constexpr size_t kCols = 48;
+constexpr size_t kRows = 200;
+
+std::vector<float> Inputs(const char* purpose, float scale = 1.0f) {
+  const RandomStream random(5, purpose);
+  std::vector<float> x(kRows * kCols);
+  for (size_t i = 0; i < x.size(); ++i) {
+    x[i] = scale * (random.Normal(i) + 0.5f * random.Normal(i / kCols));
+  }
+  return x;
+}
+
+Moments Gather(const std::vector<float>& rows, const std::vector<float>& original, int threads = 2,
+               size_t step = kRows) {
+  ThreadTeam team(threads);
+  const auto* kernels = kernels::SelectKernels("", DetectCpuFeatures()).value();
+  auto sums = MomentSums::Create(kCols, kRows, !original.empty(), *kernels, team);
+  EXPECT_TRUE(sums.ok()) << sums.status().message();
+  for (size_t row = 0; row < kRows; row += step) {
+    const std::span<const float> part = std::span(rows).subspan(row * kCols, step * kCols);
+    const std::span<const float> first =
+        original.empty() ? part : std::span(original).subspan(row * kCols, step * kCols);
+    sums.value().Add(step, part, first);
+  }
+  return sums.value().moments();
+}
+
+TEST(MomentSumsTest, AreTheProductsOfTheRows) {
+  const auto rows = Inputs("rows"), original = Inputs("original");
+  const Moments moments = Gather(rows, original, 2, 40);
+  EXPECT_EQ(moments.tokens, kRows);
+  for (size_t i = 0; i < kCols; ++i) {
+    for (size_t j = 0; j < kCols; ++j) {
+      double own = 0, cross = 0, size = 0;
+      for (size_t t = 0; t < kRows; ++t) {
+        own += static_cast<double>(rows[t * kCols + i]) * rows[t * kCols + j];
+        cross += static_cast<double>(original[t * kCols + i]) * rows[t * kCols + j];
+        size += std::fabs(rows[t * kCols + i] * rows[t * kCols + j]) +
+                std::fabs(original[t * kCols + i] * rows[t * kCols + j]);
+      }
+      const double limit = size * kRows * std::numeric_limits<float>::epsilon() / 2;
+      ASSERT_NEAR(moments.own[i * kCols + j], own, limit) << i << ", " << j;
+      ASSERT_NEAR(moments.cross[i * kCols + j], cross, limit) << i << ", " << j;
+    }
+  }
+}
+
+TEST(MomentSumsTest, ThreadsChangeNoBit) {
+  const auto rows = Inputs("rows"), original = Inputs("original");
+  const Moments one = Gather(rows, original, 1), three = Gather(rows, original, 3);
+  EXPECT_EQ(one.own, three.own);
+  EXPECT_EQ(one.cross, three.cross);
+}
+
+TEST(MakeMetricTest, TheFactorIsThatOfTheInverse) {
+  const Metric metric = MakeMetric(Gather(Inputs("rows"), {}), 0.05).value();
+  for (size_t i = 0; i < kCols; ++i) {
+    for (size_t j = 0; j < kCols; ++j) {
+      double product = 0;  // (U^T U H)[i][j]
+      for (size_t k = 0; k < kCols; ++k) {
+        double inverse = 0;
+        for (size_t l = 0; l < kCols; ++l) {
+          inverse +=
+              static_cast<double>(metric.factor[l * kCols + i]) * metric.factor[l * kCols + k];
+        }
+        product += inverse * metric.h[k * kCols + j];
+      }
+      EXPECT_NEAR(product, i == j ? 1.0 : 0.0, 1e-3) << i << ", " << j;
+      if (j < i) EXPECT_EQ(metric.factor[i * kCols + j], 0.0f) << "upper triangular";
+    }
+  }
+}
+
+TEST(MakeMetricTest, InputsThatNeverFireCountAlike) {
+  const Metric metric = MakeMetric(Gather(std::vector<float>(kRows * kCols), {}), 0.05).value();
+  for (size_t i = 0; i < kCols; ++i) EXPECT_EQ(metric.h[i * kCols + i], 1.0f);
+}
+
+TEST(MakeMetricTest, RefusesWhatIsNotFinite) {
+  auto rows = Inputs("rows");
+  rows[77] = std::numeric_limits<float>::quiet_NaN();
+  const auto metric = MakeMetric(Gather(rows, {}), 0.05);
+  ASSERT_FALSE(metric.ok());
+  EXPECT_EQ(metric.status().code(), ErrorCode::kCorruptFile);
+}
+
+TEST(MoveToTargetTest, TheSameInputsMoveNothing) {
+  const auto rows = Inputs("rows");
+  const Moments moments = Gather(rows, rows);
+  const Metric metric = MakeMetric(moments, 0.05).value();
+  const auto weights = Inputs("weights");
+  auto moved = weights;
+  MoveToTarget(moments, metric, 0.05, kRows, moved);
+  for (size_t i = 0; i < moved.size(); ++i) EXPECT_NEAR(moved[i], weights[i], 2e-3) << i;
+}
+
+TEST(MoveToTargetTest, HalvedInputsDoubleTheWeights) {
+  const auto original = Inputs("rows"), halved = Inputs("rows", 0.5f);
+  const Moments moments = Gather(halved, original);
+  const double damping = 1e-3;
+  const Metric metric = MakeMetric(moments, damping).value();
+  const auto weights = Inputs("weights");
+  auto moved = weights;
+  MoveToTarget(moments, metric, damping, kRows, moved);
+  double miss = 0, size = 0;
+  for (size_t i = 0; i < moved.size(); ++i) {
+    miss += std::pow(moved[i] - 2 * weights[i], 2);
+    size += std::pow(2 * weights[i], 2);
+  }
+  EXPECT_LT(miss, 1e-3 * size);
+}
+
+}  // namespace
+}  // namespace altteul::compress
