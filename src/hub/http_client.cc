@@ -1,0 +1,242 @@
+#include "hub/http_client.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+namespace altteul::hub {
+namespace {
+
+constexpr long kMostRedirects = 5;
+constexpr double kSlice = 0.1;  // [s] of a wait between two questions whether to go on
+
+struct ListDeleter {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using HeaderList = std::unique_ptr<curl_slist, ListDeleter>;
+
+std::string_view SchemeOf(std::string_view url) {
+  for (const std::string_view scheme : {"https://", "http://"}) {
+    if (url.starts_with(scheme)) return scheme.substr(0, scheme.size() - 3);
+  }
+  return {};
+}
+
+Status CheckRequest(const HttpRequest& request) {
+  const std::string_view url = request.url;
+  const auto printable = [](char c) { return c > 0x20 && c < 0x7f; };
+  if (!std::all_of(url.begin(), url.end(), printable)) {
+    return Status(ErrorCode::kInvalidArgument, "a URL holds letters, digits and signs of ASCII");
+  }
+  const std::string_view scheme = SchemeOf(url);
+  if (scheme.empty()) {
+    return Status(ErrorCode::kInvalidArgument,
+                  request.url + ": a URL begins with http:// or https://");
+  }
+  const std::string_view rest = url.substr(scheme.size() + 3);
+  if (rest.substr(0, rest.find('/')).find('@') != std::string_view::npos) {
+    // Not shown: what stands there is a password.
+    return Status(ErrorCode::kInvalidArgument, "a URL must not hold a name and password");
+  }
+  if (!std::all_of(request.key.begin(), request.key.end(), printable)) {
+    return Status(
+        ErrorCode::kInvalidArgument,
+        "the key holds a blank, a line end or another character that no header can carry");
+  }
+  return Status();
+}
+
+bool WorthARetry(int status) {
+  return status == 429 || status == 500 || (status >= 502 && status <= 504);
+}
+
+bool WorthARetry(CURLcode code) {
+  constexpr std::array kPassing = {CURLE_COULDNT_CONNECT,    CURLE_COULDNT_RESOLVE_HOST,
+                                   CURLE_OPERATION_TIMEDOUT, CURLE_GOT_NOTHING,
+                                   CURLE_RECV_ERROR,         CURLE_SEND_ERROR,
+                                   CURLE_PARTIAL_FILE};
+  return std::find(kPassing.begin(), kPassing.end(), code) != kPassing.end();
+}
+
+}  // namespace
+
+struct HttpClient::Handle {
+  CURL* curl = nullptr;
+  ~Handle() { curl_easy_cleanup(curl); }
+};
+
+/// What the library's callbacks write to during one try.
+struct HttpClient::Try {
+  const HttpOptions* options = nullptr;
+  HeaderList headers;
+  std::array<char, CURL_ERROR_SIZE> error = {};
+  std::string body;
+  bool too_large = false;
+  bool cancelled = false;
+  CURLcode code = CURLE_OK;
+  int status = 0;
+  double retry_after_s = 0;  ///< that the peer asked for
+
+  static size_t Take(char* bytes, size_t one, size_t count, void* self) {
+    auto& attempt = *static_cast<Try*>(self);
+    const size_t n = one * count;
+    if (n > attempt.options->most_bytes - attempt.body.size()) {
+      attempt.too_large = true;
+      return 0;  // ends the transfer
+    }
+    try {
+      attempt.body.append(bytes, n);
+    } catch (const std::exception&) {  // an exception must not pass through the library
+      attempt.too_large = true;
+      return 0;
+    }
+    return n;
+  }
+
+  static int Ask(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+    auto& attempt = *static_cast<Try*>(self);
+    attempt.cancelled = attempt.options->go_on && !attempt.options->go_on();
+    return attempt.cancelled ? 1 : 0;
+  }
+
+  bool MayPass() const {
+    if (cancelled || too_large) return false;
+    return code == CURLE_OK ? WorthARetry(status) : WorthARetry(code);
+  }
+
+  std::string Reason() const {
+    if (too_large) {
+      return "the response has more than the " + std::to_string(options->most_bytes) +
+             " bytes that are read";
+    }
+    if (code == CURLE_OK) return "HTTP status " + std::to_string(status);
+    return error[0] != '\0' ? error.data() : curl_easy_strerror(code);
+  }
+};
+
+HttpClient::HttpClient(const HttpOptions& options, std::unique_ptr<Handle> handle)
+    : options_(options), handle_(std::move(handle)) {}
+
+HttpClient::~HttpClient() = default;
+
+Result<std::unique_ptr<HttpClient>> HttpClient::Create(const HttpOptions& options) {
+  // The library has a state of its own for the whole process; starting it is safe to do once only.
+  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (started != CURLE_OK) {
+    return Status(ErrorCode::kUnsupported,
+                  std::string("libcurl does not start: ") + curl_easy_strerror(started));
+  }
+  auto handle = std::make_unique<Handle>();
+  handle->curl = curl_easy_init();
+  if (handle->curl == nullptr) {
+    return Status(ErrorCode::kOutOfMemory, "libcurl has no memory for a connection");
+  }
+  return std::unique_ptr<HttpClient>(new HttpClient(options, std::move(handle)));
+}
+
+Result<HttpResponse> HttpClient::Get(const HttpRequest& request) { return Send(request, false); }
+
+Result<HttpResponse> HttpClient::Post(const HttpRequest& request) { return Send(request, true); }
+
+Result<HttpResponse> HttpClient::Send(const HttpRequest& request, bool post) {
+  ALT_RETURN_IF_ERROR(CheckRequest(request));
+  double wait_s = options_.first_wait_s;
+  for (int done = 0;; ++done) {
+    Try attempt;
+    Prepare(request, post, &attempt);
+    Perform(&attempt);
+    if (attempt.cancelled) {
+      return Status(ErrorCode::kCancelled, request.url + ": the request was interrupted");
+    }
+    const bool may_pass = attempt.MayPass();
+    if (attempt.code == CURLE_OK && !may_pass) {
+      return HttpResponse{.status = attempt.status, .body = std::move(attempt.body)};
+    }
+    if (!may_pass || done >= options_.retries) {
+      const std::string tries =
+          done == 0 ? "" : ", at the end of " + std::to_string(done + 1) + " tries";
+      return Status(ErrorCode::kNetwork,
+                    WithoutKey(request.url + ": " + attempt.Reason() + tries, request.key));
+    }
+    if (!Wait(std::min(std::max(wait_s, attempt.retry_after_s), options_.longest_wait_s))) {
+      return Status(ErrorCode::kCancelled, request.url + ": waiting to try again was interrupted");
+    }
+    wait_s *= 2;
+  }
+}
+
+void HttpClient::Prepare(const HttpRequest& request, bool post, Try* attempt) {
+  CURL* curl = handle_->curl;
+  attempt->options = &options_;
+  curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
+  // Signals belong to the program.
+  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  const std::string scheme(SchemeOf(request.url));
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, scheme.c_str());
+  curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, scheme.c_str());
+  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, post ? 0L : 1L);
+  curl_easy_setopt(curl, CURLOPT_MAXREDIRS, kMostRedirects);
+  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout_s * 1000));
+  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
+                   static_cast<long>(options_.connect_timeout_s * 1000));
+  curl_easy_setopt(curl, CURLOPT_USERAGENT, "altteul");
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, attempt->error.data());
+  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &Try::Take);
+  curl_easy_setopt(curl, CURLOPT_WRITEDATA, attempt);
+  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &Try::Ask);
+  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, attempt);
+  if (!request.key.empty()) {
+    // As an option and not as a header of ours: the library keeps it from other hosts.
+    curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+    curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, request.key.c_str());
+  }
+  if (!post) return;
+  const std::string type = "Content-Type: " + request.content_type;
+  attempt->headers.reset(curl_slist_append(nullptr, type.c_str()));
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, attempt->headers.get());
+  curl_easy_setopt(curl, CURLOPT_POST, 1L);
+  curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.data());
+  curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+}
+
+void HttpClient::Perform(Try* attempt) {
+  CURL* curl = handle_->curl;
+  attempt->code = curl_easy_perform(curl);
+  long status = 0;
+  curl_off_t retry_after_s = 0;
+  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after_s);
+  attempt->status = static_cast<int>(status);
+  attempt->retry_after_s = static_cast<double>(retry_after_s);
+  // Forgets the pointers into this try and the key, and keeps the connection.
+  curl_easy_reset(curl);
+}
+
+/// @return false when the caller wants no more
+bool HttpClient::Wait(double seconds) const {
+  for (double left = seconds; left > 0; left -= kSlice) {
+    if (options_.go_on && !options_.go_on()) return false;
+    const double slice = std::min(left, kSlice);
+    if (options_.sleep) {
+      options_.sleep(slice);
+    } else {
+      std::this_thread::sleep_for(std::chrono::duration<double>(slice));
+    }
+  }
+  return !options_.go_on || options_.go_on();
+}
+
+std::string WithoutKey(std::string text, std::string_view key) {
+  if (key.empty()) return text;
+  for (size_t at = text.find(key); at != std::string::npos; at = text.find(key, at + 3)) {
+    text.replace(at, key.size(), "***");
+  }
+  return text;
+}
+
+}  // namespace altteul::hub
