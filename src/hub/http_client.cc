@@ -26,30 +26,6 @@ std::string_view SchemeOf(std::string_view url) {
   return {};
 }
 
-Status CheckRequest(const HttpRequest& request) {
-  const std::string_view url = request.url;
-  const auto printable = [](char c) { return c > 0x20 && c < 0x7f; };
-  if (!std::all_of(url.begin(), url.end(), printable)) {
-    return Status(ErrorCode::kInvalidArgument, "a URL holds letters, digits and signs of ASCII");
-  }
-  const std::string_view scheme = SchemeOf(url);
-  if (scheme.empty()) {
-    return Status(ErrorCode::kInvalidArgument,
-                  request.url + ": a URL begins with http:// or https://");
-  }
-  const std::string_view rest = url.substr(scheme.size() + 3);
-  if (rest.substr(0, rest.find('/')).find('@') != std::string_view::npos) {
-    // Not shown: what stands there is a password.
-    return Status(ErrorCode::kInvalidArgument, "a URL must not hold a name and password");
-  }
-  if (!std::all_of(request.key.begin(), request.key.end(), printable)) {
-    return Status(
-        ErrorCode::kInvalidArgument,
-        "the key holds a blank, a line end or another character that no header can carry");
-  }
-  return Status();
-}
-
 bool WorthARetry(int status) {
   return status == 429 || status == 500 || (status >= 502 && status <= 504);
 }
@@ -136,6 +112,30 @@ Result<std::unique_ptr<HttpClient>> HttpClient::Create(const HttpOptions& option
     return Status(ErrorCode::kOutOfMemory, "libcurl has no memory for a connection");
   }
   return std::unique_ptr<HttpClient>(new HttpClient(options, std::move(handle)));
+}
+
+Status CheckRequest(const HttpRequest& request) {
+  const std::string_view url = request.url;
+  const auto printable = [](char c) { return c > 0x20 && c < 0x7f; };
+  if (!std::all_of(url.begin(), url.end(), printable)) {
+    return Status(ErrorCode::kInvalidArgument, "a URL holds letters, digits and signs of ASCII");
+  }
+  const std::string_view scheme = SchemeOf(url);
+  if (scheme.empty()) {
+    return Status(ErrorCode::kInvalidArgument,
+                  request.url + ": a URL begins with http:// or https://");
+  }
+  const std::string_view rest = url.substr(scheme.size() + 3);
+  if (rest.substr(0, rest.find('/')).find('@') != std::string_view::npos) {
+    // Not shown: what stands there is a password.
+    return Status(ErrorCode::kInvalidArgument, "a URL must not hold a name and password");
+  }
+  if (!std::all_of(request.key.begin(), request.key.end(), printable)) {
+    return Status(
+        ErrorCode::kInvalidArgument,
+        "the key holds a blank, a line end or another character that no header can carry");
+  }
+  return Status();
 }
 
 Result<HttpResponse> HttpClient::Get(const HttpRequest& request) { return Send(request, false); }

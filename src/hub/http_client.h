@@ -36,6 +36,11 @@ struct HttpRequest {
   std::string content_type = "application/json";
 };
 
+/// What can be said about a request before it is sent.
+/// @return kInvalidArgument for a URL of another scheme or with a name and password in it, or a key
+///         that no header can hold; neither password nor key stands in the message
+Status CheckRequest(const HttpRequest& request);
+
 struct HttpResponse {
   int status = 0;  ///< any that is not worth a retry: 200, 404, ...
   std::string body;
@@ -48,9 +53,8 @@ class HttpClient {
   static Result<std::unique_ptr<HttpClient>> Create(const HttpOptions& options);
   ~HttpClient();
 
-  /// @return kInvalidArgument for a URL of another scheme or with a name and password in it, or a
-  ///         key that no header can hold; kNetwork when no try was answered, when the last answer
-  ///         was one of those worth a retry, or when the body is too large; kCancelled
+  /// @return as CheckRequest; kNetwork when no try was answered, when the last answer was one of
+  ///         those worth a retry, or when the body is too large; kCancelled
   Result<HttpResponse> Get(const HttpRequest& request);
 
   /// The same with a body. A redirect is not followed: it would turn the POST into something else.

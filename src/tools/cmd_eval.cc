@@ -1,4 +1,5 @@
-// altteul eval MODEL --text FILE: perplexity, and the distance to a reference.
+// altteul eval MODEL --text FILE: perplexity, and the distance to a reference; or --tasks FILE:
+// questions answered.
 
 #include <cstdio>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "tools/command.h"
 #include "tools/json_output.h"
 #include "tools/runtime.h"
+#include "tools/task_evaluation.h"
 
 namespace altteul::tools {
 namespace {
@@ -26,29 +28,63 @@ struct Side {
 class EvalCommand : public Command {
  public:
   std::string_view name() const override { return "eval"; }
-  std::string_view summary() const override { return "perplexity, and what was lost"; }
+  std::string_view summary() const override {
+    return "perplexity or questions answered, and what was lost";
+  }
 
   void AddOptions(CLI::App& app) override {
     app.add_option("model", model_, "GGUF file or Hugging Face folder")->required();
+    auto* tasks = tasks_.AddTo(app);
     app.add_option("--text,-f", text_, "a file with the text to judge on, - for standard input")
-        ->required();
+        ->excludes(tasks);
     app.add_option("--reference", reference_,
-                   "the original: adds KL divergence and same top token");
+                   "the original: adds KL divergence and same top token, or its answers");
     app.add_option("--chunks", options_.max_chunks, "chunks to judge, 0: all")
+        ->excludes(tasks)
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    app.add_option("-c,--ctx-size", options_.context, "tokens of a chunk")
-        ->check(CLI::PositiveNumber)
-        ->capture_default_str();
+    context_option_ = app.add_option("-c,--ctx-size", options_.context,
+                                     "tokens of a chunk; with --tasks of the context (default: as "
+                                     "many as the longest question needs)")
+                          ->check(CLI::PositiveNumber)
+                          ->capture_default_str();
     app.add_option("--ctk,--cache-type", kv_type_, "type of the candidate's KV cache (-ctk)")
         ->capture_default_str();
-    app.add_flag("--f32", f32_, "the model itself in f32 arithmetic too, not as users run it");
+    app.add_flag("--f32", f32_,
+                 "the model itself in f32 arithmetic too, not as users run it; with "
+                 "--tasks both models");
     app.add_flag("--json", json_, "one JSON object");
     compute_.AddTo(app);
   }
 
   Status Run() override {
     ALT_ASSIGN_OR_RETURN(options_.kv_type, ParseKvType(kv_type_));
+    if (tasks_.wanted()) return RunTasks();
+    if (text_.empty()) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "give a text to judge on (--text) or questions (--tasks)");
+    }
+    return RunText();
+  }
+
+ private:
+  Status RunTasks() {
+    const TaskEvaluation::Setup setup{
+        .model = model_,
+        .reference = reference_,
+        .context = context_option_->count() > 0 ? options_.context : 0,
+        .kv_type = options_.kv_type,
+        .precision = f32_ ? Precision::kF32 : Precision::kFast};
+    ALT_ASSIGN_OR_RETURN(const TaskResults results, tasks_.Run(setup, compute_));
+    if (json_) {
+      PrintJson(TaskSummary(results));
+    } else {
+      std::printf("%s", TaskTables(results).c_str());
+    }
+    return Status();
+  }
+
+  Status RunText() {
     ALT_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(text_));
     ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime(compute_));
     ALT_ASSIGN_OR_RETURN(const Side candidate,
@@ -77,7 +113,6 @@ class EvalCommand : public Command {
     return Status();
   }
 
- private:
   Result<Side> Open(const std::string& path, Runtime& runtime, Precision precision) const {
     Side side;
     ALT_ASSIGN_OR_RETURN(side.model, Load(path, runtime, precision));
@@ -126,6 +161,8 @@ class EvalCommand : public Command {
   std::string model_, text_, reference_;
   std::string kv_type_ = "f16";
   eval::EvaluateOptions options_;
+  CLI::Option* context_option_ = nullptr;
+  TaskEvaluation tasks_;
   bool f32_ = false, json_ = false;
   ComputeOptions compute_;
 };
