@@ -130,8 +130,8 @@ std::string TaskTables(const TaskResults& results) {
     if (!side.IsEndpoint()) continue;
     const size_t n = eval::CountUnreadable(results.questions, side.answers);
     if (n != 0) {
-      unreadable += "\nIn " + FormatCount(n) + " answers of the " + side.name +
-                    " no letter could be read; they count as wrong.\n";
+      unreadable += "\nIn " + FormatCount(n) + (n == 1 ? " answer" : " answers") + " of the " +
+                    side.name + " no letter could be read; what cannot be read counts as wrong.\n";
     }
   }
   std::string out = sides.ToString();
