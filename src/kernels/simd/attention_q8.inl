@@ -66,6 +66,17 @@ struct Q8Tile {
   const std::byte* next_keys;    // of the tile read after this one
 };
 
+/// Asks for a share of what is read after this product, and into the second cache for what is read
+/// a tile later: products of bytes are faster than memory answers to the first alone.
+template <size_t kBytes>
+[[gnu::always_inline]] inline void PrefetchQ8(const std::byte* ahead, size_t head_dim) {
+  PrefetchShareOf<kBytes>(ahead);
+#pragma GCC unroll 8
+  for (size_t i = 0; i < kBytes; i += 64) {
+    __builtin_prefetch(ahead + head_dim * kKeyTile + i, 0, 2);
+  }
+}
+
 /// scores[row + r][k] for the kGroups * 16 keys from `group` on; blocks of head_dim ascending.
 template <size_t kRows, size_t kGroups>
 [[gnu::noinline]] void ScorePass(const Block& block, const Q8Tile& tile, size_t row, size_t group) {
@@ -98,7 +109,7 @@ template <size_t kRows, size_t kGroups>
 #pragma GCC unroll 8
         for (size_t v = 0; v < kVecs; ++v) sums[r][v] = DotKeys(four[v], factor, sums[r][v]);
       }
-      PrefetchShareOf<kVecs * kVecBytes>(ahead);
+      PrefetchQ8<kVecs * kVecBytes>(ahead, n);
       ahead += kVecs * kVecBytes;
       keys += 64;
       codes += 4;
@@ -192,7 +203,7 @@ template <size_t kRows>
         AddValues(factors, values + v * kVecBytes, sums[r][v]);
       }
     }
-    PrefetchShareOf<kValueVecs * kVecBytes>(ahead);
+    PrefetchQ8<kValueVecs * kVecBytes>(ahead, n);
     ahead += kValueVecs * kVecBytes;
     values += n * 4;
   }
