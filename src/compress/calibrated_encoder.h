@@ -8,10 +8,10 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/sinks.h"
@@ -35,13 +35,14 @@ struct EncodedTensor {
   std::vector<std::byte> bytes;
 };
 /// By name.
-using EncodedTensors = std::unordered_map<std::string, EncodedTensor>;
+using EncodedTensors = std::map<std::string, EncodedTensor>;
 
 /// The type that a tensor gets; its own where it stays as it is.
 using TypeChoice = std::function<Result<DType>(std::string_view name, const TensorView& tensor)>;
 
 /// Encodes every matrix whose chosen type is another than its own and rounds each weight for itself
-/// (scalar_block.h); all others are left to the caller. The same input gives the same bytes,
+/// (scalar_block.h); all others are left to the caller, and so is an embedding that is only looked
+/// up in. The same input gives the same bytes,
 /// whatever the number of threads.
 /// @param original  loaded with Precision::kF32, so that its matrices rest as the file has them
 /// @param ids       calibration text; whole chunks of it are used

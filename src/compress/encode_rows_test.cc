@@ -2,10 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 #include "base/random.h"
 #include "kernels/codecs/codec.h"
 
 namespace altteul::compress {
+
+static void PrintTo(const ScalarType& type, std::ostream* out) { *out << TraitsOf(type.type).name; }
+
 namespace {
 
 constexpr size_t kCols = 256;
@@ -14,7 +19,10 @@ constexpr size_t kTokens = 1024;
 /// Inputs with correlated columns, some much larger than others.
 Moments CorrelatedMoments() {
   const RandomStream random(3, "inputs");
-  Moments moments{.n = kCols, .tokens = kTokens, .own = std::vector<float>(kCols * kCols)};
+  Moments moments;
+  moments.n = kCols;
+  moments.tokens = kTokens;
+  moments.own.resize(kCols * kCols);
   std::vector<float> x(kCols);
   for (size_t t = 0; t < kTokens; ++t) {
     float shared = 0;
@@ -82,7 +90,9 @@ TEST_P(RowEncoderTest, EachStepLowersTheLoss) {
   EXPECT_LE(one, feedback);
   EXPECT_LE(three, one);
   // With hundreds of levels nothing is left to move.
-  if (GetParam().levels.size() < 64) EXPECT_LT(three, 0.97 * feedback);
+  if (GetParam().levels.size() < 64) {
+    EXPECT_LT(three, 0.97 * feedback);
+  }
   EXPECT_LT(LossOf({.feedback = false, .descents = 3}), 0.9 * blind) << "descent alone helps too";
 }
 
@@ -96,8 +106,8 @@ TEST_P(RowEncoderTest, ARowDoesNotDependOnEarlierOnes) {
 
 INSTANTIATE_TEST_SUITE_P(Types, RowEncoderTest,
                          ::testing::ValuesIn(AllScalarTypes().begin(), AllScalarTypes().end()),
-                         [](const auto& info) {
-                           return std::string(TraitsOf(info.param.type).name);
+                         [](const auto& each) {
+                           return std::string(TraitsOf(each.param.type).name);
                          });
 
 }  // namespace

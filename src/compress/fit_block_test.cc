@@ -3,12 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <ostream>
 
 #include "base/random.h"
 #include "compress/pack_blocks.h"
 #include "kernels/codecs/codec.h"
 
 namespace altteul::compress {
+
+static void PrintTo(const ScalarType& type, std::ostream* out) { *out << TraitsOf(type.type).name; }
+
 namespace {
 
 class FitBlockTest : public ::testing::TestWithParam<ScalarType> {
@@ -104,8 +108,8 @@ TEST_P(FitBlockTest, ZerosAndHugeValuesGiveFields) {
 
 INSTANTIATE_TEST_SUITE_P(Types, FitBlockTest,
                          ::testing::ValuesIn(AllScalarTypes().begin(), AllScalarTypes().end()),
-                         [](const auto& info) {
-                           return std::string(TraitsOf(info.param.type).name);
+                         [](const auto& each) {
+                           return std::string(TraitsOf(each.param.type).name);
                          });
 
 TEST(LevelsTest, NearestIsTheNearest) {

@@ -80,7 +80,9 @@ TEST(MakeMetricTest, TheFactorIsThatOfTheInverse) {
         product += inverse * metric.h[k * kCols + j];
       }
       EXPECT_NEAR(product, i == j ? 1.0 : 0.0, 1e-3) << i << ", " << j;
-      if (j < i) EXPECT_EQ(metric.factor[i * kCols + j], 0.0f) << "upper triangular";
+      if (j < i) {
+        EXPECT_EQ(metric.factor[i * kCols + j], 0.0f) << "upper triangular";
+      }
     }
   }
 }

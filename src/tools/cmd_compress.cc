@@ -65,10 +65,7 @@ class CompressCommand : public Command {
                     out_ + ": is already there; give another name or --force");
     }
     ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime(compute_));
-    compress::EncodedTensors calibrated;
-    if (!text_.empty()) {
-      ALT_ASSIGN_OR_RETURN(calibrated, Calibrate(rules, *runtime));
-    }
+    ALT_ASSIGN_OR_RETURN(const compress::EncodedTensors calibrated, Calibrate(rules, *runtime));
     ALT_ASSIGN_OR_RETURN(const auto source, model::Checkpoint::Open(model_));
     ALT_ASSIGN_OR_RETURN(const auto report,
                          compress::Recode(*source, rules, calibrated, out_, *runtime->team,
@@ -82,7 +79,9 @@ class CompressCommand : public Command {
   }
 
  private:
+  /// Nothing without a text.
   Result<compress::EncodedTensors> Calibrate(const compress::TypeRules& rules, Runtime& runtime) {
+    if (text_.empty()) return compress::EncodedTensors();
     ALT_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(text_));
     ALT_ASSIGN_OR_RETURN(const auto model, Load(model_, runtime, kernels::Precision::kF32));
     size_t dropped = 0;
