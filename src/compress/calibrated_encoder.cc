@@ -143,7 +143,8 @@ class CalibratedEncoder {
                                                         options_.context, options_.context));
     cache_.emplace(std::move(cache));
     ALT_RETURN_IF_ERROR(Tell(0));
-    if (original_.weights.tied) ALT_RETURN_IF_ERROR(EncodeTiedEmbedding());
+    ALT_ASSIGN_OR_RETURN(const bool embedding, IsEncoded("token_embd.weight"));
+    if (original_.weights.tied && embedding) ALT_RETURN_IF_ERROR(EncodeTiedEmbedding());
     for (size_t i = 0; i < n_chunks_; ++i) {
       before_.forward->Embed(Chunk(i), X(before_, i));
       after_.forward->Embed(Chunk(i), X(after_, i));
@@ -185,6 +186,8 @@ class CalibratedEncoder {
   }
 
   Status EncodeHead(const std::string& name) {
+    ALT_ASSIGN_OR_RETURN(const bool is_encoded, IsEncoded(name));
+    if (!is_encoded) return Status();
     ALT_ASSIGN_OR_RETURN(MomentSums sums, MomentSums::Create(config().hidden, options_.context,
                                                              options_.asymmetric, kernels_, team_));
     for (size_t i = 0; i < n_chunks_; ++i) {
@@ -200,40 +203,61 @@ class CalibratedEncoder {
 
   Status EncodeGroup(size_t layer, const LayerGroup& group) {
     const size_t width = engine::WidthOf(group.gather, config());
-    ALT_ASSIGN_OR_RETURN(MomentSums sums, MomentSums::Create(width, options_.context,
-                                                             options_.asymmetric, kernels_, team_));
-    for (size_t i = 0; i < n_chunks_; ++i) {
-      for (const Stream* stream : {&before_, &after_}) {
-        stream->forward->RunStep(layer, group.gather, *cache_, options_.context, X(*stream, i),
-                                 RowsOf(*stream, i, width));
-      }
-      sums.Add(options_.context, RowsOf(after_, i, width), RowsOf(before_, i, width));
-    }
-    ALT_ASSIGN_OR_RETURN(const Metric metric, MakeMetric(sums.moments(), options_.damping));
+    std::vector<std::string> names;
+    bool changes = false;
     for (const LayerTensor& tensor : group.tensors) {
-      const std::string name = "blk." + std::to_string(layer) + "." + tensor.name;
-      ALT_RETURN_IF_ERROR(EncodeTensor(name, sums.moments(), metric));
+      names.push_back("blk." + std::to_string(layer) + "." + tensor.name);
+      ALT_ASSIGN_OR_RETURN(const bool is_encoded, IsEncoded(names.back()));
+      changes = changes || is_encoded;
+    }
+    std::optional<MomentSums> sums;
+    if (changes) {
+      ALT_ASSIGN_OR_RETURN(
+          sums, MomentSums::Create(width, options_.context, options_.asymmetric, kernels_, team_));
+    }
+    for (size_t i = 0; i < n_chunks_ && (changes || group.goes_on); ++i) {
+      Step(layer, group.gather, i, width);
+      if (changes) sums->Add(options_.context, RowsOf(after_, i, width), RowsOf(before_, i, width));
+    }
+    if (changes) ALT_RETURN_IF_ERROR(EncodeTensors(layer, group, names, sums->moments()));
+    for (size_t i = 0; i < n_chunks_ && group.goes_on; ++i) Step(layer, group.go_on, i, width);
+    return Status();
+  }
+
+  /// Both streams.
+  void Step(size_t layer, BlockStep step, size_t chunk, size_t width) {
+    for (const Stream* stream : {&before_, &after_}) {
+      stream->forward->RunStep(layer, step, *cache_, options_.context, X(*stream, chunk),
+                               RowsOf(*stream, chunk, width));
+    }
+  }
+
+  Result<bool> IsEncoded(const std::string& name) const {
+    const TensorView& tensor = *original_.file->Find(name);
+    ALT_ASSIGN_OR_RETURN(const DType to, choose_(name, tensor));
+    return to != tensor.type && FindScalarType(to) != nullptr;
+  }
+
+  Status EncodeTensors(size_t layer, const LayerGroup& group, std::span<const std::string> names,
+                       const Moments& moments) {
+    ALT_ASSIGN_OR_RETURN(const Metric metric, MakeMetric(moments, options_.damping));
+    for (size_t i = 0; i < names.size(); ++i) {
+      ALT_RETURN_IF_ERROR(EncodeTensor(names[i], moments, metric));
       std::vector<kernels::WeightMatrix*> matrices;
-      for (const auto linear : tensor.linears) {
+      for (const auto linear : group.tensors[i].linears) {
         matrices.push_back(&(encoded_model_.weights.blocks[layer].*linear).w);
       }
-      Replace(name, matrices);
-    }
-    if (!group.goes_on) return Status();
-    for (size_t i = 0; i < n_chunks_; ++i) {
-      for (const Stream* stream : {&before_, &after_}) {
-        stream->forward->RunStep(layer, group.go_on, *cache_, options_.context, X(*stream, i),
-                                 RowsOf(*stream, i, width));
-      }
+      Replace(names[i], matrices);
     }
     return Status();
   }
 
   Status EncodeTensor(const std::string& name, const Moments& moments, const Metric& metric) {
+    ALT_ASSIGN_OR_RETURN(const bool is_encoded, IsEncoded(name));
+    if (!is_encoded) return Status();
     const TensorView& tensor = *original_.file->Find(name);
     ALT_ASSIGN_OR_RETURN(const DType to, choose_(name, tensor));
     const ScalarType* type = FindScalarType(to);
-    if (to == tensor.type || type == nullptr) return Status();
     const size_t n = tensor.shape.cols();
     const size_t n_rows = tensor.shape.rows();
     const size_t from_row = *RowBytes(tensor.type, n);

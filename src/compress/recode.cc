@@ -124,9 +124,7 @@ Status Plan(const model::Checkpoint& source, const TypeRules& rules, GgufWriter&
 
 }  // namespace
 
-Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
-                            const EncodedTensors& calibrated, const std::string& out,
-                            ThreadTeam& team, const ProgressSink& progress) {
+Status CheckRecode(const model::Checkpoint& source, const std::string& out) {
   if (source.gguf() == nullptr) {
     return Status(ErrorCode::kUnsupported,
                   source.path() +
@@ -136,6 +134,13 @@ Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& ru
   if (SameFile(source.path(), out)) {
     return Status(ErrorCode::kInvalidArgument, out + ": is the source itself");
   }
+  return Status();
+}
+
+Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
+                            const EncodedTensors& calibrated, const std::string& out,
+                            ThreadTeam& team, const ProgressSink& progress) {
+  ALT_RETURN_IF_ERROR(CheckRecode(source, out));
   GgufWriter writer;
   writer.CopyMetadata(*source.gguf());
   SetFileType(rules, writer);

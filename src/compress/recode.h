@@ -35,11 +35,13 @@ struct RecodeReport {
   double source_bits_per_weight = 0;
 };
 
+/// What can be said before the work begins.
+/// @return kUnsupported for a Hugging Face folder, kInvalidArgument when `out` is the source itself
+Status CheckRecode(const model::Checkpoint& source, const std::string& out);
+
 /// @param source      a GGUF checkpoint
 /// @param calibrated  tensors that are encoded already, in the types that the rules give them
-/// @return kUnsupported for a Hugging Face folder, kInvalidArgument when `out` is the source
-/// itself,
-///         kIoError with path and reason, kCancelled
+/// @return as CheckRecode; kIoError with path and reason, kCancelled
 Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
                             const EncodedTensors& calibrated, const std::string& out,
                             ThreadTeam& team, const ProgressSink& progress);

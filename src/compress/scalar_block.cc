@@ -1,5 +1,7 @@
 #include "compress/scalar_block.h"
 
+#include <algorithm>
+
 #include "kernels/codecs/fp4.h"
 #include "kernels/codecs/iq4.h"
 
@@ -34,23 +36,23 @@ float UE4M3(int scale) { return kernels::HalfOfUE4M3(static_cast<uint8_t>(scale)
 
 struct Scales {
   int lowest = 1, highest = 1;
+  bool has_d = true;
   float (*value)(int) = Number;
 };
 constexpr Scales kOne{};
 constexpr Scales kSixBits{-32, 31};
-constexpr Scales kE8M0{0, 252, E8M0};    // from 253 on the larger levels leave f32
-constexpr Scales kUE4M3{0, 126, UE4M3};  // 127 would be NaN and is read as 0
+constexpr Scales kE8M0{0, 252, false, E8M0};    // from 253 on the larger levels leave f32
+constexpr Scales kUE4M3{0, 126, false, UE4M3};  // 127 would be NaN and is read as 0
 
 constexpr ScalarType Row(DType type, int block_cols, int sub_cols, std::span<const int8_t> levels,
-                         Scales scales, MinKind min_kind = MinKind::kNone, int min_highest = 0) {
+                         Scales scales, MinKind min_kind = MinKind::kNone, int min_highest = 0,
+                         std::span<const uint8_t> ascending = kCodes) {
   return {.type = type,
           .block_cols = static_cast<uint16_t>(block_cols),
           .sub_cols = static_cast<uint16_t>(sub_cols),
           .levels = levels,
-          .ascending = levels.data() == kernels::kFp4Values
-                           ? std::span(kFp4Ascending)
-                           : std::span(kCodes).first(levels.size()),
-          .has_d = scales.value == Number,
+          .ascending = ascending.first(std::min(ascending.size(), levels.size())),
+          .has_d = scales.has_d,
           .scale_lowest = scales.lowest,
           .scale_highest = scales.highest,
           .scale_value = scales.value,
@@ -77,8 +79,8 @@ constexpr std::array kTable = {
     Row(DType::kIQ4_XS, 256, 32, kIq4, kSixBits),
     Row(DType::kTQ1_0, 256, 256, std::span(kLevelsFromMinus1).first(3), kOne),
     Row(DType::kTQ2_0, 256, 256, std::span(kLevelsFromMinus1).first(3), kOne),
-    Row(DType::kMXFP4, 32, 32, kFp4, kE8M0),
-    Row(DType::kNVFP4, 64, 16, kFp4, kUE4M3),
+    Row(DType::kMXFP4, 32, 32, kFp4, kE8M0, MinKind::kNone, 0, kFp4Ascending),
+    Row(DType::kNVFP4, 64, 16, kFp4, kUE4M3, MinKind::kNone, 0, kFp4Ascending),
     Row(DType::kQ1_0, 128, 128, kSigns, kOne),
     Row(DType::kQ2_0, 64, 64, kLevelsFromMinus1, kOne),
 };

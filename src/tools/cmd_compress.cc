@@ -65,8 +65,9 @@ class CompressCommand : public Command {
                     out_ + ": is already there; give another name or --force");
     }
     ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime(compute_));
-    ALT_ASSIGN_OR_RETURN(const compress::EncodedTensors calibrated, Calibrate(rules, *runtime));
     ALT_ASSIGN_OR_RETURN(const auto source, model::Checkpoint::Open(model_));
+    ALT_RETURN_IF_ERROR(compress::CheckRecode(*source, out_));
+    ALT_ASSIGN_OR_RETURN(const compress::EncodedTensors calibrated, Calibrate(rules, *runtime));
     ALT_ASSIGN_OR_RETURN(const auto report,
                          compress::Recode(*source, rules, calibrated, out_, *runtime->team,
                                           TerminalProgress("writing tensor")));
