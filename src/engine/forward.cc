@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <numeric>
 #include <string>
 
 #include "base/check.h"
+#include "engine/forward_workspace.h"
 
 namespace altteul::engine {
 
@@ -21,153 +20,9 @@ using model::ModelConfig;
 
 namespace {
 
-constexpr size_t kAlign = 64;
 constexpr size_t kMostRows = size_t{1} << 32;  // with widths up to 2^20 no size wraps
 
-// Passes of so few rows may share the segments of a context among threads.
-constexpr size_t kRowsOfSums = 8;
-
-// Cuts one allocation into aligned arrays. First pass with base == nullptr: sizes only.
-class Carver {
- public:
-  explicit Carver(std::byte* base) : base_(base) {}
-
-  template <typename T>
-  T* Take(size_t count) {
-    T* place = base_ == nullptr ? nullptr : reinterpret_cast<T*>(base_ + used_);
-    used_ += (count * sizeof(T) + kAlign - 1) / kAlign * kAlign;
-    return place;
-  }
-  size_t used() const { return used_; }
-
- private:
-  std::byte* base_;
-  size_t used_ = 0;
-};
-
 }  // namespace
-
-/// What row steps write; T is the number of rows of the pass.
-struct Forward::RowBuffers {
-  float* x = nullptr;     ///< [T, hidden] the residual stream
-  float* norm = nullptr;  ///< [T, hidden] a norm: what products read, at the end what logits read
-  float* mix = nullptr;   ///< [T, n_heads * head_dim] attention's output
-  PreparedRows prepared;  ///< the forms of norm or mix that a product reads next
-};
-
-/// Who does the row steps of a pass: all threads together, with a barrier behind, or every thread
-/// the whole row for itself.
-struct Forward::RowTeam {
-  const RowBuffers* rows;
-  int thread;
-  int n_threads;
-  bool is_alone;
-};
-
-struct Forward::Workspace {
-  RowBuffers shared;
-  std::vector<RowBuffers> own;  ///< [n_threads], each of one row
-
-  float* sub = nullptr;        ///< [T, hidden] a sub-block's output before its own norm
-  float* q = nullptr;          ///< [T, n_heads * head_dim]
-  float* k = nullptr;          ///< [T, n_kv_heads * head_dim]
-  float* v = nullptr;          ///< [T, n_kv_heads * head_dim]
-  float* gate = nullptr;       ///< [T, ffn]
-  float* up = nullptr;         ///< [T, ffn]
-  PreparedRows prepared_gate;  ///< the forms of gate, written while others still read `prepared`
-
-  struct RopeTable {
-    const double* frequencies = nullptr;  ///< [n_pairs], short or long ones
-    size_t n_pairs = 0;
-    double magnitude = 1.0;
-    float* cos = nullptr;  ///< [T, n_pairs]
-    float* sin = nullptr;  ///< [T, n_pairs]
-  };
-  std::vector<RopeTable> ropes;
-
-  kernels::SegmentSums sums;  ///< of kRowsOfSums rows
-
-  size_t scratch_bytes = 0;  ///< of one thread
-  std::byte* scratch = nullptr;
-  Buffer memory;
-
-  // The pass that is running.
-  size_t n_rows = 0;
-  std::vector<text::TokenId> ids;       ///< [T]
-  std::vector<size_t> positions;        ///< [T]
-  std::vector<SequenceRows> sequences;  ///< [n_layers][n_sequences]
-  bool shares_segments = false;         ///< few rows, and one of them with several segments
-  size_t n_sequences = 0;
-
-  std::span<std::byte> Scratch(int thread) const {
-    return {scratch + static_cast<size_t>(thread) * scratch_bytes, scratch_bytes};
-  }
-  std::span<const SequenceRows> Sequences(size_t layer) const {
-    return {sequences.data() + layer * n_sequences, n_sequences};
-  }
-
-  static PreparedRows CarvePrepared(Carver& carver, size_t rows, size_t width) {
-    PreparedRows prepared;
-    prepared.q8 = carver.Take<int8_t>(rows * width);
-    prepared.q8_scale = carver.Take<float>(rows * (width / 32 + 1));
-    prepared.q8_sum16 = carver.Take<int32_t>(rows * (width / 16 + 1));
-    prepared.q8_offset = carver.Take<float>(rows * (width / 32 + 1));
-    prepared.bf16 = carver.Take<uint16_t>(rows * width);
-    return prepared;
-  }
-
-  static RowBuffers CarveRows(Carver& carver, const ModelConfig& c, size_t rows) {
-    const size_t q_width = c.n_heads * c.head_dim;
-    RowBuffers buffers;
-    buffers.x = carver.Take<float>(rows * c.hidden);
-    buffers.norm = carver.Take<float>(rows * c.hidden);
-    buffers.mix = carver.Take<float>(rows * q_width);
-    buffers.prepared = CarvePrepared(carver, rows, std::max(c.hidden, q_width));
-    return buffers;
-  }
-
-  void Carve(Carver& carver, const ModelConfig& c, size_t rows, size_t context, int n_threads) {
-    const size_t q_width = c.n_heads * c.head_dim;
-    const size_t kv_width = c.n_kv_heads * c.head_dim;
-    const size_t widest = std::max({c.hidden, q_width, c.ffn});
-    shared = CarveRows(carver, c, rows);
-    own.resize(static_cast<size_t>(n_threads));
-    for (RowBuffers& buffers : own) buffers = CarveRows(carver, c, 1);
-    sub = carver.Take<float>(rows * c.hidden);
-    q = carver.Take<float>(rows * q_width);
-    k = carver.Take<float>(rows * kv_width);
-    v = carver.Take<float>(rows * kv_width);
-    gate = carver.Take<float>(rows * c.ffn);
-    up = carver.Take<float>(rows * c.ffn);
-    prepared_gate = CarvePrepared(carver, rows, c.ffn);
-    for (RopeTable& rope : ropes) {
-      rope.cos = carver.Take<float>(rows * rope.n_pairs);
-      rope.sin = carver.Take<float>(rows * rope.n_pairs);
-    }
-    sums.n_segments = (context + kernels::kKeySegment - 1) / kernels::kKeySegment;
-    sums.data = carver.Take<float>(std::min(rows, kRowsOfSums) * c.n_heads * sums.n_segments *
-                                   kernels::SegmentSums::StrideOf(c.head_dim));
-    scratch_bytes =
-        std::max(kernels::LinearScratchBytes(widest), kernels::AttentionScratchBytes(c.head_dim));
-    scratch_bytes = (scratch_bytes + kAlign - 1) / kAlign * kAlign;
-    scratch = carver.Take<std::byte>(scratch_bytes * static_cast<size_t>(n_threads));
-  }
-};
-
-size_t WidthOf(BlockStep step, const ModelConfig& config) {
-  switch (step) {
-    case BlockStep::kMix:
-    case BlockStep::kAttentionOutput:
-      return config.n_heads * config.head_dim;
-    case BlockStep::kGate:
-    case BlockStep::kFeedForwardOutput:
-      return config.ffn;
-    case BlockStep::kAttentionInput:
-    case BlockStep::kFeedForwardInput:
-      break;
-  }
-  return config.hidden;
-}
 
 Forward::Forward(const model::Model& model, const kernels::KernelTable& kernels, ThreadTeam& team,
                  size_t max_rows)
@@ -422,93 +277,6 @@ void Forward::Logits(size_t first, size_t count, std::span<float> out) {
         {.x = out.data(), .n_rows = count, .width = config.vocabulary, .cap = config.final_softcap},
         thread, team_.size());
   });
-}
-
-void Forward::Embed(std::span<const text::TokenId> ids, std::span<float> x) {
-  const ModelConfig& config = model_.config;
-  ALT_CHECK(x.size() == ids.size() * config.hidden);
-  team_.Run([&](int thread) {
-    kernels_.embed({.table = &model_.weights.embedding,
-                    .ids = ids.data(),
-                    .n_rows = ids.size(),
-                    .scale = config.embedding_scale,
-                    .out = x.data()},
-                   work_->Scratch(thread), thread, team_.size());
-  });
-}
-
-void Forward::RunStep(size_t layer, BlockStep step, KvCache& cache, size_t n_rows,
-                      std::span<float> x, std::span<float> rows) {
-  Workspace& work = *work_;
-  const ModelConfig& config = model_.config;
-  ALT_CHECK(n_rows <= max_rows_ && n_rows <= cache.context() && x.size() == n_rows * config.hidden);
-  ALT_CHECK(rows.size() == n_rows * WidthOf(step, config));
-  work.n_rows = n_rows;
-  work.positions.resize(n_rows);
-  std::iota(work.positions.begin(), work.positions.end(), size_t{0});
-  work.shares_segments = false;
-  work.n_sequences = 1;
-  work.sequences.assign(
-      config.n_layers,
-      {.layout = cache.layout(layer), .cache = cache.data(layer), .n_rows = n_rows});
-  const auto copy = [](std::span<const float> from, float* to) {
-    std::memcpy(to, from.data(), from.size_bytes());
-  };
-  copy(x, work.shared.x);
-  if (step == BlockStep::kAttentionOutput) copy(rows, work.shared.mix);
-  if (step == BlockStep::kFeedForwardOutput) copy(rows, work.gate);
-  team_.Run([&](int thread) {
-    const RowTeam team = {&work.shared, thread, team_.size(), false};
-    const BlockWeights& w = model_.weights.blocks[layer];
-    const bool attention = step <= BlockStep::kAttentionOutput;
-    switch (step) {
-      case BlockStep::kAttentionInput:
-      case BlockStep::kFeedForwardInput:
-        PreNorm(layer, attention ? w.attn_norm : w.ffn_norm, team);
-        break;
-      case BlockStep::kMix:
-        FillRopeTables(thread);
-        Mix(layer, PreNorm(layer, w.attn_norm, team), team, thread);
-        break;
-      case BlockStep::kAttentionOutput:
-        AttentionOutput(layer, work.shared.mix, team, thread);
-        break;
-      case BlockStep::kGate:
-        Gate(layer, PreNorm(layer, w.ffn_norm, team), team, thread);
-        break;
-      case BlockStep::kFeedForwardOutput:
-        FeedForwardOutput(layer, team, thread);
-        break;
-    }
-  });
-  switch (step) {
-    case BlockStep::kAttentionInput:
-    case BlockStep::kFeedForwardInput:
-      copy({config.blocks[layer].pre_norm ? work.shared.norm : work.shared.x, rows.size()},
-           rows.data());
-      break;
-    case BlockStep::kMix:
-      copy({work.shared.mix, rows.size()}, rows.data());
-      break;
-    case BlockStep::kGate:
-      copy({work.gate, rows.size()}, rows.data());
-      break;
-    case BlockStep::kAttentionOutput:
-    case BlockStep::kFeedForwardOutput:
-      copy({work.shared.x, x.size()}, x.data());
-      break;
-  }
-}
-
-void Forward::Finish(std::span<const float> x, std::span<float> norm) {
-  Workspace& work = *work_;
-  work.n_rows = x.size() / model_.config.hidden;
-  ALT_CHECK(work.n_rows <= max_rows_);
-  team_.Run([&](int thread) {
-    Norm(x.data(), work.shared.norm, model_.weights.output_norm, work.n_rows, model_.config.hidden,
-         thread, team_.size());
-  });
-  if (!norm.empty()) std::memcpy(norm.data(), work.shared.norm, norm.size_bytes());
 }
 
 // The norm of a single row takes less time than waiting for another thread that has done it.

@@ -99,6 +99,7 @@ class Forward {
   Status Check(std::span<const SequenceInput> inputs) const;
 
   // Steps of Run() and Logits(), walked through by every thread of the team.
+  void TakeStep(size_t layer, BlockStep step, int thread);
   void FillRopeTables(int thread);
   void Attention(size_t layer, const RowTeam& team, int thread);
   void FeedForward(size_t layer, const RowTeam& team, int thread);

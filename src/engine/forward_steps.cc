@@ -1,0 +1,112 @@
+// The forward pass in pieces, for callers that keep the rows between them.
+
+#include <cstring>
+#include <numeric>
+
+#include "base/check.h"
+#include "engine/forward.h"
+#include "engine/forward_workspace.h"
+
+namespace altteul::engine {
+
+using model::BlockWeights;
+using model::ModelConfig;
+
+size_t WidthOf(BlockStep step, const ModelConfig& config) {
+  switch (step) {
+    case BlockStep::kMix:
+    case BlockStep::kAttentionOutput:
+      return config.n_heads * config.head_dim;
+    case BlockStep::kGate:
+    case BlockStep::kFeedForwardOutput:
+      return config.ffn;
+    case BlockStep::kAttentionInput:
+    case BlockStep::kFeedForwardInput:
+      break;
+  }
+  return config.hidden;
+}
+
+void Forward::Embed(std::span<const text::TokenId> ids, std::span<float> x) {
+  const ModelConfig& config = model_.config;
+  ALT_CHECK(x.size() == ids.size() * config.hidden);
+  team_.Run([&](int thread) {
+    kernels_.embed({.table = &model_.weights.embedding,
+                    .ids = ids.data(),
+                    .n_rows = ids.size(),
+                    .scale = config.embedding_scale,
+                    .out = x.data()},
+                   work_->Scratch(thread), thread, team_.size());
+  });
+}
+
+void Forward::RunStep(size_t layer, BlockStep step, KvCache& cache, size_t n_rows,
+                      std::span<float> x, std::span<float> rows) {
+  Workspace& work = *work_;
+  const ModelConfig& config = model_.config;
+  ALT_CHECK(n_rows <= max_rows_ && n_rows <= cache.context() && x.size() == n_rows * config.hidden);
+  ALT_CHECK(rows.size() == n_rows * WidthOf(step, config));
+  work.n_rows = n_rows;
+  work.positions.resize(n_rows);
+  std::iota(work.positions.begin(), work.positions.end(), size_t{0});
+  work.shares_segments = false;
+  work.n_sequences = 1;
+  work.sequences.assign(
+      config.n_layers,
+      {.layout = cache.layout(layer), .cache = cache.data(layer), .n_rows = n_rows});
+  const auto copy = [](std::span<const float> from, float* to) {
+    std::memcpy(to, from.data(), from.size_bytes());
+  };
+  copy(x, work.shared.x);
+  if (step == BlockStep::kAttentionOutput) copy(rows, work.shared.mix);
+  if (step == BlockStep::kFeedForwardOutput) copy(rows, work.gate);
+  team_.Run([&](int thread) { TakeStep(layer, step, thread); });
+  if (step == BlockStep::kAttentionOutput || step == BlockStep::kFeedForwardOutput) {
+    return copy({work.shared.x, x.size()}, x.data());
+  }
+  const float* in = config.blocks[layer].pre_norm ? work.shared.norm : work.shared.x;
+  const float* out = step == BlockStep::kMix    ? work.shared.mix
+                     : step == BlockStep::kGate ? work.gate
+                                                : in;
+  copy({out, rows.size()}, rows.data());
+}
+
+void Forward::TakeStep(size_t layer, BlockStep step, int thread) {
+  Workspace& work = *work_;
+  const RowTeam team = {&work.shared, thread, team_.size(), false};
+  const BlockWeights& w = model_.weights.blocks[layer];
+  switch (step) {
+    case BlockStep::kAttentionInput:
+      PreNorm(layer, w.attn_norm, team);
+      break;
+    case BlockStep::kMix:
+      FillRopeTables(thread);
+      Mix(layer, PreNorm(layer, w.attn_norm, team), team, thread);
+      break;
+    case BlockStep::kAttentionOutput:
+      AttentionOutput(layer, work.shared.mix, team, thread);
+      break;
+    case BlockStep::kFeedForwardInput:
+      PreNorm(layer, w.ffn_norm, team);
+      break;
+    case BlockStep::kGate:
+      Gate(layer, PreNorm(layer, w.ffn_norm, team), team, thread);
+      break;
+    case BlockStep::kFeedForwardOutput:
+      FeedForwardOutput(layer, team, thread);
+      break;
+  }
+}
+
+void Forward::Finish(std::span<const float> x, std::span<float> norm) {
+  Workspace& work = *work_;
+  work.n_rows = x.size() / model_.config.hidden;
+  ALT_CHECK(work.n_rows <= max_rows_);
+  team_.Run([&](int thread) {
+    Norm(x.data(), work.shared.norm, model_.weights.output_norm, work.n_rows, model_.config.hidden,
+         thread, team_.size());
+  });
+  if (!norm.empty()) std::memcpy(norm.data(), work.shared.norm, norm.size_bytes());
+}
+
+}  // namespace altteul::engine

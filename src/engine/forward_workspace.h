@@ -1,0 +1,145 @@
+// The buffers of one Forward, carved out of one allocation. Private to forward.cc and its steps.
+
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "engine/forward.h"
+#include "tensor/buffer.h"
+
+namespace altteul::engine {
+
+inline constexpr size_t kAlign = 64;
+
+// Passes of so few rows may share the segments of a context among threads.
+inline constexpr size_t kRowsOfSums = 8;
+
+/// Cuts one allocation into aligned arrays. First pass with base == nullptr: sizes only.
+class Carver {
+ public:
+  explicit Carver(std::byte* base) : base_(base) {}
+
+  template <typename T>
+  T* Take(size_t count) {
+    T* place = base_ == nullptr ? nullptr : reinterpret_cast<T*>(base_ + used_);
+    used_ += (count * sizeof(T) + kAlign - 1) / kAlign * kAlign;
+    return place;
+  }
+  size_t used() const { return used_; }
+
+ private:
+  std::byte* base_;
+  size_t used_ = 0;
+};
+
+/// What row steps write; T is the number of rows of the pass.
+struct Forward::RowBuffers {
+  float* x = nullptr;     ///< [T, hidden] the residual stream
+  float* norm = nullptr;  ///< [T, hidden] a norm: what products read, at the end what logits read
+  float* mix = nullptr;   ///< [T, n_heads * head_dim] attention's output
+  kernels::PreparedRows prepared;  ///< the forms of norm or mix that a product reads next
+};
+
+/// Who does the row steps of a pass: all threads together, with a barrier behind, or every thread
+/// the whole row for itself.
+struct Forward::RowTeam {
+  const RowBuffers* rows;
+  int thread;
+  int n_threads;
+  bool is_alone;
+};
+
+struct Forward::Workspace {
+  RowBuffers shared;
+  std::vector<RowBuffers> own;  ///< [n_threads], each of one row
+
+  float* sub = nullptr;   ///< [T, hidden] a sub-block's output before its own norm
+  float* q = nullptr;     ///< [T, n_heads * head_dim]
+  float* k = nullptr;     ///< [T, n_kv_heads * head_dim]
+  float* v = nullptr;     ///< [T, n_kv_heads * head_dim]
+  float* gate = nullptr;  ///< [T, ffn]
+  float* up = nullptr;    ///< [T, ffn]
+  kernels::PreparedRows
+      prepared_gate;  ///< the forms of gate, written while others still read `prepared`
+
+  struct RopeTable {
+    const double* frequencies = nullptr;  ///< [n_pairs], short or long ones
+    size_t n_pairs = 0;
+    double magnitude = 1.0;
+    float* cos = nullptr;  ///< [T, n_pairs]
+    float* sin = nullptr;  ///< [T, n_pairs]
+  };
+  std::vector<RopeTable> ropes;
+
+  kernels::SegmentSums sums;  ///< of kRowsOfSums rows
+
+  size_t scratch_bytes = 0;  ///< of one thread
+  std::byte* scratch = nullptr;
+  Buffer memory;
+
+  // The pass that is running.
+  size_t n_rows = 0;
+  std::vector<text::TokenId> ids;                ///< [T]
+  std::vector<size_t> positions;                 ///< [T]
+  std::vector<kernels::SequenceRows> sequences;  ///< [n_layers][n_sequences]
+  bool shares_segments = false;  ///< few rows, and one of them with several segments
+  size_t n_sequences = 0;
+
+  std::span<std::byte> Scratch(int thread) const {
+    return {scratch + static_cast<size_t>(thread) * scratch_bytes, scratch_bytes};
+  }
+  std::span<const kernels::SequenceRows> Sequences(size_t layer) const {
+    return {sequences.data() + layer * n_sequences, n_sequences};
+  }
+
+  static kernels::PreparedRows CarvePrepared(Carver& carver, size_t rows, size_t width) {
+    kernels::PreparedRows prepared;
+    prepared.q8 = carver.Take<int8_t>(rows * width);
+    prepared.q8_scale = carver.Take<float>(rows * (width / 32 + 1));
+    prepared.q8_sum16 = carver.Take<int32_t>(rows * (width / 16 + 1));
+    prepared.q8_offset = carver.Take<float>(rows * (width / 32 + 1));
+    prepared.bf16 = carver.Take<uint16_t>(rows * width);
+    return prepared;
+  }
+
+  static RowBuffers CarveRows(Carver& carver, const model::ModelConfig& c, size_t rows) {
+    const size_t q_width = c.n_heads * c.head_dim;
+    RowBuffers buffers;
+    buffers.x = carver.Take<float>(rows * c.hidden);
+    buffers.norm = carver.Take<float>(rows * c.hidden);
+    buffers.mix = carver.Take<float>(rows * q_width);
+    buffers.prepared = CarvePrepared(carver, rows, std::max(c.hidden, q_width));
+    return buffers;
+  }
+
+  void Carve(Carver& carver, const model::ModelConfig& c, size_t rows, size_t context,
+             int n_threads) {
+    const size_t q_width = c.n_heads * c.head_dim;
+    const size_t kv_width = c.n_kv_heads * c.head_dim;
+    const size_t widest = std::max({c.hidden, q_width, c.ffn});
+    shared = CarveRows(carver, c, rows);
+    own.resize(static_cast<size_t>(n_threads));
+    for (RowBuffers& buffers : own) buffers = CarveRows(carver, c, 1);
+    sub = carver.Take<float>(rows * c.hidden);
+    q = carver.Take<float>(rows * q_width);
+    k = carver.Take<float>(rows * kv_width);
+    v = carver.Take<float>(rows * kv_width);
+    gate = carver.Take<float>(rows * c.ffn);
+    up = carver.Take<float>(rows * c.ffn);
+    prepared_gate = CarvePrepared(carver, rows, c.ffn);
+    for (RopeTable& rope : ropes) {
+      rope.cos = carver.Take<float>(rows * rope.n_pairs);
+      rope.sin = carver.Take<float>(rows * rope.n_pairs);
+    }
+    sums.n_segments = (context + kernels::kKeySegment - 1) / kernels::kKeySegment;
+    sums.data = carver.Take<float>(std::min(rows, kRowsOfSums) * c.n_heads * sums.n_segments *
+                                   kernels::SegmentSums::StrideOf(c.head_dim));
+    scratch_bytes =
+        std::max(kernels::LinearScratchBytes(widest), kernels::AttentionScratchBytes(c.head_dim));
+    scratch_bytes = (scratch_bytes + kAlign - 1) / kAlign * kAlign;
+    scratch = carver.Take<std::byte>(scratch_bytes * static_cast<size_t>(n_threads));
+  }
+};
+
+}  // namespace altteul::engine
