@@ -223,13 +223,15 @@ expect 0 '' "$altteul" run small.gguf -p hello -n 3
 
 # --- compress by calibration
 expect 0 '' "$altteul" compress random.gguf fitted.gguf --type Q4_0 --text text.txt --chunks 1
+says 'Calibrated on 512 of'
+expect 2 'text' "$altteul" compress random.gguf out.gguf --type Q4_0 --chunks 1
 expect 0 '' "$altteul" run fitted.gguf -p x -n 2
 echo 'too short' >short.txt
 expect 2 'less than one chunk of 512' \
   "$altteul" compress random.gguf out.gguf --type Q4_0 --text short.txt
 [ -e out.gguf ] && fail "a refused text left a file"
 expect 3 'no_such_text' "$altteul" compress random.gguf out.gguf --type Q4_0 --text no_such_text
-expect 2 'damping' "$altteul" compress random.gguf out.gguf --type Q4_0 --damping 0
+expect 2 'damping' "$altteul" compress random.gguf out.gguf --type Q4_0 --text text.txt --damping 0
 
 # --- compress never destroys
 expect 2 'already there' "$altteul" compress random.gguf small.gguf --type Q4_0

@@ -34,23 +34,28 @@ class CompressCommand : public Command {
                    "REGEX=TYPE: another type for tensors whose name matches; may be repeated, the "
                    "last match wins")
         ->allow_extra_args(false);
-    app.add_option("--text", text_,
-                   "calibration text: weights are encoded for the inputs that it gives them");
+    CLI::Option* text = app.add_option(
+        "--text", text_, "calibration text: weights are encoded for the inputs that it gives them");
     app.add_option("--chunks", chunks_, "with --text: chunks of 512 tokens used, 0: all")
         ->check(CLI::NonNegativeNumber)
-        ->capture_default_str();
+        ->capture_default_str()
+        ->needs(text);
     app.add_option("--damping", calibration_.damping,
                    "with --text: how far what the text does not show is trusted to stay")
         ->check(CLI::Range(1e-4, 1e4))
-        ->capture_default_str();
+        ->capture_default_str()
+        ->needs(text);
     app.add_option("--descents", calibration_.steps.descents,
                    "with --text: sweeps that move codes and scales after the first rounding")
         ->check(CLI::Range(0, 100))
-        ->capture_default_str();
+        ->capture_default_str()
+        ->needs(text);
     app.add_flag("!--no-feedback", calibration_.steps.feedback,
-                 "with --text: columns do not make up for earlier ones");
+                 "with --text: columns do not make up for earlier ones")
+        ->needs(text);
     app.add_flag("!--symmetric", calibration_.asymmetric,
-                 "with --text: layers do not make up for earlier ones");
+                 "with --text: layers do not make up for earlier ones")
+        ->needs(text);
     app.add_flag("--force", force_, "replace a file that is already there");
     app.add_flag("--json", json_, "one JSON object");
     compute_.AddTo(app);
@@ -96,6 +101,8 @@ class CompressCommand : public Command {
       ALT_ASSIGN_OR_RETURN(const auto choice, rules.For(name, tensor));
       return choice.type;
     };
+    used_tokens_ = n / calibration_.context * calibration_.context;
+    text_tokens_ = ids.size();
     return compress::EncodeCalibrated(*model, choose, std::span(ids).first(n), calibration_,
                                       *runtime.kernels, *runtime.team,
                                       TerminalProgress("encoding group"));
@@ -107,6 +114,10 @@ class CompressCommand : public Command {
                                   {"bits_per_weight", report.bits_per_weight},
                                   {"source_bytes", report.source_bytes},
                                   {"source_bits_per_weight", report.source_bits_per_weight}};
+    if (!text_.empty()) {
+      out["calibration_tokens"] = used_tokens_;
+      out["text_tokens"] = text_tokens_;
+    }
     for (const auto& tensor : report.tensors) {
       nlohmann::ordered_json row = {{"name", tensor.name},
                                     {"from", std::string(TraitsOf(tensor.from).name)},
@@ -144,6 +155,10 @@ class CompressCommand : public Command {
                 FormatFixed(report.bits_per_weight, 2).c_str(),
                 FormatBytes(report.source_bytes).c_str(),
                 FormatFixed(report.source_bits_per_weight, 2).c_str());
+    if (!text_.empty()) {
+      std::printf("Calibrated on %s of the text's %s tokens\n", FormatCount(used_tokens_).c_str(),
+                  FormatCount(text_tokens_).c_str());
+    }
     std::printf("What was lost: altteul eval %s --reference %s --text FILE\n", out_.c_str(),
                 model_.c_str());
   }
@@ -151,6 +166,7 @@ class CompressCommand : public Command {
   std::string model_, out_, type_, text_;
   compress::CalibrationOptions calibration_;
   size_t chunks_ = 0;
+  size_t used_tokens_ = 0, text_tokens_ = 0;
   std::vector<std::string> only_;
   bool force_ = false, json_ = false;
   ComputeOptions compute_;
