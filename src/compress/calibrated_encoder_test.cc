@@ -68,6 +68,14 @@ TEST_F(CalibratedEncoderTest, ThreadsChangeNoByte) {
   }
 }
 
+TEST_F(CalibratedEncoderTest, LaterLayersMakeUpForEarlierOnes) {
+  const auto made_up = Encode(4 * kContext, 2, true), alone = Encode(4 * kContext, 2, false);
+  ASSERT_TRUE(made_up.ok() && alone.ok());
+  const std::string last =
+      "blk." + std::to_string(model_.model->config.n_layers - 1) + ".ffn_down.weight";
+  EXPECT_NE(made_up.value().at(last).bytes, alone.value().at(last).bytes);
+}
+
 TEST_F(CalibratedEncoderTest, ATextShorterThanAChunkIsRefusedWithItsLength) {
   const auto encoded = Encode(kContext - 1);
   ASSERT_FALSE(encoded.ok());
