@@ -148,14 +148,12 @@ Status Forward::Run(std::span<const SequenceInput> inputs) {
 
 // x += post_norm(o(attend(rope(qk_norm(q, k)), v))), with q, k, v products of pre_norm(x).
 void Forward::Attention(size_t layer, const RowTeam& team, int thread) {
-  const BlockWeights& w = model_.weights.blocks[layer];
-  const float* in = PreNorm(layer, w.attn_norm, team);
-  const float* mix = Mix(layer, in, team, thread);
+  const float* mix = Mix(layer, team, thread);
   AttentionOutput(layer, mix, team, thread);
 }
 
 // attend(rope(qk_norm(q, k)), v), after a barrier.
-const float* Forward::Mix(size_t layer, const float* in, const RowTeam& team, int thread) {
+const float* Forward::Mix(size_t layer, const RowTeam& team, int thread) {
   Workspace& work = *work_;
   const ModelConfig& config = model_.config;
   const BlockPlan& plan = config.blocks[layer];
@@ -163,7 +161,7 @@ const float* Forward::Mix(size_t layer, const float* in, const RowTeam& team, in
   const size_t n = work.n_rows;
   const std::span<const SequenceRows> sequences = work.Sequences(layer);
 
-  const PreparedRows x = PrepareRows(in, n, {&w.q, &w.k, &w.v}, team);
+  const PreparedRows x = PrepareInput(layer, w.attn_norm, {&w.q, &w.k, &w.v}, team);
   Product(w.q, x, work.q, config.n_heads * config.head_dim, false, thread);
   Product(w.k, x, work.k, config.n_kv_heads * config.head_dim, false, thread);
   Product(w.v, x, work.v, config.n_kv_heads * config.head_dim, false, thread);
@@ -202,44 +200,68 @@ void Forward::AttentionOutput(size_t layer, const float* mix, const RowTeam& tea
 
 // x += post_norm(down(activation(gate(h)) * up(h))), with h = pre_norm(x).
 void Forward::FeedForward(size_t layer, const RowTeam& team, int thread) {
-  const float* in = PreNorm(layer, model_.weights.blocks[layer].ffn_norm, team);
-  Gate(layer, in, team, thread);
+  Gate(layer, team, thread);
+  Barrier();
   FeedForwardOutput(layer, team, thread);
 }
 
-// work.gate = activation(gate(h)) * up(h): each thread its own columns.
-void Forward::Gate(size_t layer, const float* in, const RowTeam& team, int thread) {
+// work.gate = activation(gate(h)) * up(h), prepared for down: each thread its own columns.
+void Forward::Gate(size_t layer, const RowTeam& team, int thread) {
   Workspace& work = *work_;
   const size_t n = work.n_rows;
   const size_t ffn = model_.config.ffn;
   const BlockWeights& w = model_.weights.blocks[layer];
-  const PreparedRows x = PrepareRows(in, n, {&w.gate, &w.up}, team);
+  const PreparedRows x = PrepareInput(layer, w.ffn_norm, {&w.gate, &w.up}, team);
   Product(w.gate, x, work.gate, ffn, false, thread);
   Product(w.up, x, work.up, ffn, false, thread);
-  kernels_.glu({.gate = work.gate,
-                .up = work.up,
-                .out = work.gate,
-                .n_rows = n,
-                .width = ffn,
-                .activation = model_.config.activation},
-               thread, team_.size());
+  for (size_t row = 0; row < n; row += kRowsAtOnce) {
+    const size_t count = std::min(kRowsAtOnce, n - row);
+    float* gate = work.gate + row * ffn;
+    kernels_.glu({.gate = gate,
+                  .up = work.up + row * ffn,
+                  .out = gate,
+                  .n_rows = count,
+                  .width = ffn,
+                  .activation = model_.config.activation},
+                 thread, team_.size());
+    PrepareGate(layer, row, count, thread);
+  }
+}
+
+void Forward::PrepareGate(size_t layer, size_t row, size_t count, int thread) {
+  kernels_.prepare(kernels::RowsFrom(GateRows(), row, count),
+                   FormsFor({&model_.weights.blocks[layer].down}), kernels::ShareBy::kColumns,
+                   thread, team_.size());
+}
+
+PreparedRows Forward::GateRows() const {
+  return RowsOf(work_->gate, work_->n_rows, model_.config.ffn, work_->prepared_gate);
 }
 
 void Forward::FeedForwardOutput(size_t layer, const RowTeam& team, int thread) {
-  Workspace& work = *work_;
   const BlockWeights& w = model_.weights.blocks[layer];
-  const PreparedRows gate = RowsOf(work.gate, work.n_rows, model_.config.ffn, work.prepared_gate);
-  kernels_.prepare(gate, FormsFor({&w.down}), kernels::ShareBy::kColumns, thread, team_.size());
-  Barrier();
-  AddSubBlock(w.down, gate, w.ffn_post_norm, team, thread);
+  AddSubBlock(w.down, GateRows(), w.ffn_post_norm, team, thread);
 }
 
-// What the products of a block read: norm(x), or x itself where there is no norm before.
-const float* Forward::PreNorm(size_t layer, const float* weight, const RowTeam& team) {
-  if (!model_.config.blocks[layer].pre_norm) return team.rows->x;
-  Norm(team.rows->x, team.rows->norm, weight, work_->n_rows, model_.config.hidden, team.thread,
-       team.n_threads);
-  return team.rows->norm;
+// What the products of a block read, norm(x) or x itself where there is no norm before: the end of
+// a chain of row steps. A few rows take both steps before the next, while the cache holds them.
+PreparedRows Forward::PrepareInput(size_t layer, const float* weight,
+                                   std::initializer_list<const Linear*> readers,
+                                   const RowTeam& team) {
+  const size_t hidden = model_.config.hidden;
+  const bool has_norm = model_.config.blocks[layer].pre_norm;
+  const PreparedRows rows = RowsOf(has_norm ? team.rows->norm : team.rows->x, work_->n_rows, hidden,
+                                   team.rows->prepared);
+  const Share share = ShareOf(rows.n_rows, 1, team.thread, team.n_threads);
+  for (size_t row = share.begin; row < share.end; row += kRowsAtOnce) {
+    const size_t count = std::min(kRowsAtOnce, share.end - row);
+    const size_t first = row * hidden;
+    if (has_norm) Norm(team.rows->x + first, team.rows->norm + first, weight, count, hidden, 0, 1);
+    kernels_.prepare(kernels::RowsFrom(rows, row, count), FormsFor(readers),
+                     kernels::ShareBy::kRows, 0, 1);
+  }
+  if (!team.is_alone) Barrier();
+  return rows;
 }
 
 // x += norm(linear(in)), or x += linear(in) where there is no norm behind. Row steps over x may

@@ -103,10 +103,11 @@ class Forward {
   void FillRopeTables(int thread);
   void Attention(size_t layer, const RowTeam& team, int thread);
   void FeedForward(size_t layer, const RowTeam& team, int thread);
-  const float* PreNorm(size_t layer, const float* weight, const RowTeam& team);
-  const float* Mix(size_t layer, const float* in, const RowTeam& team, int thread);
+  const float* Mix(size_t layer, const RowTeam& team, int thread);
   void AttentionOutput(size_t layer, const float* mix, const RowTeam& team, int thread);
-  void Gate(size_t layer, const float* in, const RowTeam& team, int thread);
+  void Gate(size_t layer, const RowTeam& team, int thread);
+  void PrepareGate(size_t layer, size_t row, size_t count, int thread);
+  kernels::PreparedRows GateRows() const;
   void FeedForwardOutput(size_t layer, const RowTeam& team, int thread);
   void AddSubBlock(const model::Linear& linear, const kernels::PreparedRows& in,
                    const float* post_norm, const RowTeam& team, int thread);
@@ -117,6 +118,9 @@ class Forward {
   static kernels::PreparedForms FormsFor(std::initializer_list<const model::Linear*> readers);
   static kernels::PreparedRows RowsOf(const float* x, size_t n_rows, size_t cols,
                                       const kernels::PreparedRows& buffers);
+  kernels::PreparedRows PrepareInput(size_t layer, const float* weight,
+                                     std::initializer_list<const model::Linear*> readers,
+                                     const RowTeam& team);
   kernels::PreparedRows PrepareRows(const float* x, size_t n_rows,
                                     std::initializer_list<const model::Linear*> readers,
                                     const RowTeam& team);

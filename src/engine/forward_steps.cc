@@ -77,22 +77,24 @@ void Forward::TakeStep(size_t layer, BlockStep step, int thread) {
   const BlockWeights& w = model_.weights.blocks[layer];
   switch (step) {
     case BlockStep::kAttentionInput:
-      PreNorm(layer, w.attn_norm, team);
+      PrepareInput(layer, w.attn_norm, {&w.q}, team);
       break;
     case BlockStep::kMix:
       FillRopeTables(thread);
-      Mix(layer, PreNorm(layer, w.attn_norm, team), team, thread);
+      Mix(layer, team, thread);
       break;
     case BlockStep::kAttentionOutput:
       AttentionOutput(layer, work.shared.mix, team, thread);
       break;
     case BlockStep::kFeedForwardInput:
-      PreNorm(layer, w.ffn_norm, team);
+      PrepareInput(layer, w.ffn_norm, {&w.gate}, team);
       break;
     case BlockStep::kGate:
-      Gate(layer, PreNorm(layer, w.ffn_norm, team), team, thread);
+      Gate(layer, team, thread);
       break;
     case BlockStep::kFeedForwardOutput:
+      PrepareGate(layer, 0, work.n_rows, thread);
+      Barrier();
       FeedForwardOutput(layer, team, thread);
       break;
   }

@@ -15,6 +15,9 @@ inline constexpr size_t kAlign = 64;
 // Passes of so few rows may share the segments of a context among threads.
 inline constexpr size_t kRowsOfSums = 8;
 
+/// Rows that take several small steps before the next ones do.
+inline constexpr size_t kRowsAtOnce = 8;
+
 /// Cuts one allocation into aligned arrays. First pass with base == nullptr: sizes only.
 class Carver {
  public:

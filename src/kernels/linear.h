@@ -84,6 +84,19 @@ struct PreparedRows {
   uint16_t* bf16 = nullptr;     ///< [n_rows, cols]
 };
 
+/// Rows [first, first + count) of `rows`.
+inline PreparedRows RowsFrom(PreparedRows rows, size_t first, size_t count) {
+  const size_t at = first * rows.cols;
+  rows.n_rows = count;
+  rows.f32 += at;
+  rows.q8 += at;
+  rows.q8_scale += at / 32;
+  rows.q8_sum16 += at / 16;
+  rows.q8_offset += at / 32;
+  rows.bf16 += at;
+  return rows;
+}
+
 /// Which forms of PreparedRows a product needs.
 struct PreparedForms {
   bool q8 = false;

@@ -49,6 +49,9 @@ ALT_SIMD_INLINE F32x16 ZeroF32() { return SetF32(0.0f); }
 ALT_SIMD_INLINE F32x16 LoadF32(const float* p) {
   return Four<F32x16>([&](int i) { return vld1q_f32(p + 4 * i); });
 }
+ALT_SIMD_INLINE void StoreFirst8(F32x16 a, float* p) {
+  for (int i = 0; i < 2; ++i) vst1q_f32(p + 4 * i, a.v[i]);
+}
 ALT_SIMD_INLINE void StoreF32(F32x16 a, float* p) {
   for (int i = 0; i < 4; ++i) vst1q_f32(p + 4 * i, a.v[i]);
 }
@@ -57,6 +60,9 @@ ALT_SIMD_INLINE F32x16 Add(F32x16 a, F32x16 b) {
 }
 ALT_SIMD_INLINE F32x16 Mul(F32x16 a, F32x16 b) {
   return Four<F32x16>([&](int i) { return vmulq_f32(a.v[i], b.v[i]); });
+}
+ALT_SIMD_INLINE F32x16 Div(F32x16 a, F32x16 b) {
+  return Four<F32x16>([&](int i) { return vdivq_f32(a.v[i], b.v[i]); });
 }
 /// a * b + c, rounded once.
 ALT_SIMD_INLINE F32x16 Fma(F32x16 a, F32x16 b, F32x16 c) {
@@ -80,6 +86,9 @@ ALT_SIMD_INLINE I32x16 ZeroI32() { return SetI32(0); }
 ALT_SIMD_INLINE I32x16 LoadI32(const uint8_t* p) {
   return Four<I32x16>([&](int i) { return vreinterpretq_s32_u8(vld1q_u8(p + 16 * i)); });
 }
+ALT_SIMD_INLINE void StoreI32(I32x16 a, int32_t* p) {
+  for (int i = 0; i < 4; ++i) vst1q_s32(p + 4 * i, a.v[i]);
+}
 /// 16 signed bytes.
 ALT_SIMD_INLINE I32x16 LoadI8(const uint8_t* p) {
   const int8x16_t bytes = vreinterpretq_s8_u8(vld1q_u8(p));
@@ -101,12 +110,6 @@ ALT_SIMD_INLINE I32x16 LoadU16(const uint8_t* p) {
   return Four<I32x16>([&](int i) {
     return vreinterpretq_s32_u32(vmovl_u16(vreinterpret_u16_u8(vld1_u8(p + 8 * i))));
   });
-}
-/// The low byte of each; all are in [-128, 127].
-ALT_SIMD_INLINE void StoreI8(I32x16 a, int8_t* p) {
-  const int16x8_t lo = vmovn_high_s32(vmovn_s32(a.v[0]), a.v[1]);
-  const int16x8_t hi = vmovn_high_s32(vmovn_s32(a.v[2]), a.v[3]);
-  vst1q_s8(p, vmovn_high_s16(vmovn_s16(lo), hi));
 }
 ALT_SIMD_INLINE I32x16 And(I32x16 a, I32x16 b) {
   return Four<I32x16>([&](int i) { return vandq_s32(a.v[i], b.v[i]); });
@@ -139,11 +142,33 @@ ALT_SIMD_INLINE I32x16 Bits(I32x16 a, int first, int count) {
 ALT_SIMD_INLINE I32x16 Max(I32x16 a, I32x16 b) {
   return Four<I32x16>([&](int i) { return vmaxq_s32(a.v[i], b.v[i]); });
 }
-ALT_SIMD_INLINE int32_t LargestOf(I32x16 a) {
-  return vmaxvq_s32(vmaxq_s32(vmaxq_s32(a.v[0], a.v[1]), vmaxq_s32(a.v[2], a.v[3])));
+/// -1 where a is negative, else 0.
+ALT_SIMD_INLINE I32x16 SignMask(I32x16 a) {
+  return Four<I32x16>([&](int i) { return vshrq_n_s32(a.v[i], 31); });
 }
-ALT_SIMD_INLINE int32_t SumOf(I32x16 a) {
-  return vaddvq_s32(vaddq_s32(vaddq_s32(a.v[0], a.v[1]), vaddq_s32(a.v[2], a.v[3])));
+/// The largest of each of eight vectors, in lanes 0 .. 7 and again in 8 .. 15.
+ALT_SIMD_INLINE I32x16 LargestOfEach(const I32x16* a) {
+  int32_t largest[8];
+  for (int i = 0; i < 8; ++i) {
+    const int32x4_t* v = a[i].v;
+    largest[i] = vmaxvq_s32(vmaxq_s32(vmaxq_s32(v[0], v[1]), vmaxq_s32(v[2], v[3])));
+  }
+  return Four<I32x16>([&](int i) { return vld1q_s32(largest + i % 2 * 4); });
+}
+/// The low bytes of 16 vectors, all in [-128, 127], and the sum of each vector. Returns the sums of
+/// neighbours, in lanes 0 .. 7.
+ALT_SIMD_INLINE I32x16 StoreCodes(const I32x16* a, int8_t* p, int32_t* sums) {
+  for (int i = 0; i < 16; ++i) {
+    const int32x4_t* v = a[i].v;
+    const int16x8_t lo = vmovn_high_s32(vmovn_s32(v[0]), v[1]);
+    const int16x8_t hi = vmovn_high_s32(vmovn_s32(v[2]), v[3]);
+    vst1q_s8(p + 16 * i, vmovn_high_s16(vmovn_s16(lo), hi));
+    sums[i] = vaddvq_s32(vaddq_s32(vaddq_s32(v[0], v[1]), vaddq_s32(v[2], v[3])));
+  }
+  return Four<I32x16>([&](int i) {
+    const int32_t* four = sums + i % 2 * 8;
+    return vpaddq_s32(vld1q_s32(four), vld1q_s32(four + 4));
+  });
 }
 ALT_SIMD_INLINE F32x16 ToF32(I32x16 a) {
   return Four<F32x16>([&](int i) { return vcvtq_f32_s32(a.v[i]); });
@@ -154,6 +179,9 @@ ALT_SIMD_INLINE F32x16 F32OfBits(I32x16 a) {
 }
 ALT_SIMD_INLINE F32x16 F16ToF32(I32x16 a) {
   return Four<F32x16>([&](int i) { return vcvt_f32_f16(vreinterpret_f16_s16(vmovn_s32(a.v[i]))); });
+}
+ALT_SIMD_INLINE I32x16 BitsOf(F32x16 a) {
+  return Four<I32x16>([&](int i) { return vreinterpretq_s32_f32(a.v[i]); });
 }
 ALT_SIMD_INLINE I32x16 RoundToI32(F32x16 a) {
   return Four<I32x16>([&](int i) { return vcvtnq_s32_f32(a.v[i]); });

@@ -95,8 +95,10 @@ inline float WeighScores(KeyRange seen, Vec new_max, float* scores, float* max, 
   const uint64_t lanes = LanesOf(seen);
   const float old_max = *max;
   *max = FirstLane(new_max);
-  // Most tiles have no new maximum, and exp(0) = 1.
-  const Vec correction = *max == old_max ? Set1(1.0f) : Exp(Sub(Set1(old_max), new_max));
+  // 1 without a new maximum; minus infinity less itself would be NaN. No branch: among the first
+  // tiles of a context nobody could predict it.
+  const Vec correction =
+      SelectLess(Set1(old_max), new_max, Exp(Sub(Set1(old_max), new_max)), Set1(1.0f));
   Vec s[kVecs];
   for (size_t v = 0; v < kVecs; ++v) {
     s[v] = Select(static_cast<uint32_t>(lanes >> (v * kLanes)),
@@ -124,7 +126,6 @@ inline float SoftmaxStep(const Block& block, KeyRange seen, float* scores, float
 }
 
 inline void ScaleRow(float* row, size_t padded, float factor) {
-  if (factor == 1.0f) return;
   for (size_t d = 0; d < padded; d += kLanes) Store(row + d, Mul(Load(row + d), Set1(factor)));
 }
 

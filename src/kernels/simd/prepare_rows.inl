@@ -8,33 +8,62 @@
 namespace altteul::kernels {
 namespace {
 
+constexpr size_t kBlocksAtOnce = 8;  // of 32 columns, so that dividing and summing fill vectors
+
+/// Quantize() for kBlocksAtOnce blocks.
+ALT_SIMD_INLINE void QuantizeBlocks(const float* x, int8_t* q8, float* scale, int32_t* sum16,
+                                    float* offset) {
+  constexpr int32_t kInfinityBits = 0x7f800000;
+  I32x16 magnitudes[kBlocksAtOnce];
+#pragma GCC unroll 8
+  for (size_t b = 0; b < kBlocksAtOnce; ++b) {
+    magnitudes[b] = Max(MagnitudeBits(LoadF32(x + 32 * b)), MagnitudeBits(LoadF32(x + 32 * b + 16)));
+  }
+  const I32x16 max_bits = LargestOfEach(magnitudes);
+  const F32x16 max = F32OfBits(max_bits);
+  const F32x16 factor = Div(SetF32(127.0f), max);
+  const I32x16 usable = SignMask(Add(Max(max_bits, BitsOf(factor)), SetI32(-kInfinityBits)));
+
+  float factors[16];
+  int32_t masks[16];
+  StoreF32(factor, factors);
+  StoreI32(usable, masks);
+  I32x16 codes[2 * kBlocksAtOnce];
+#pragma GCC unroll 8
+  for (size_t b = 0; b < kBlocksAtOnce; ++b) {
+#pragma GCC unroll 2
+    for (size_t half = 0; half < 2; ++half) {
+      const F32x16 scaled = Mul(LoadF32(x + 32 * b + 16 * half), SetF32(factors[b]));
+      codes[2 * b + half] = And(RoundToI32(scaled), SetI32(masks[b]));
+    }
+  }
+  const I32x16 block_sums = StoreCodes(codes, q8, sum16);
+  const F32x16 scales = Div(max, SetF32(127.0f));
+  StoreFirst8(scales, scale);
+  StoreFirst8(Mul(scales, ToF32(block_sums)), offset);
+}
+
 /// scale = max |x| / 127 over 32 columns, q8 = x * (127 / max |x|) to the nearest, ties to even.
 /// Where that factor is no finite number (all zeros, magnitudes below 2^-121, or an infinity or NaN
 /// among the values) the codes are 0; an infinite or NaN scale then makes the products NaN.
 void Quantize(const float* x, size_t n_blocks, int8_t* q8, float* scale, int32_t* sum16,
               float* offset) {
-  constexpr int32_t kInfinityBits = 0x7f800000;
-  for (size_t b = 0; b < n_blocks; ++b, x += 32, q8 += 32) {
-    const F32x16 parts[2] = {LoadF32(x), LoadF32(x + 16)};
-    const int32_t max_bits = LargestOf(Max(MagnitudeBits(parts[0]), MagnitudeBits(parts[1])));
-    float max;
-    __builtin_memcpy(&max, &max_bits, sizeof max);
-    const float factor = 127.0f / max;
-    int32_t factor_bits;
-    __builtin_memcpy(&factor_bits, &factor, sizeof factor_bits);
-    const bool usable = max_bits < kInfinityBits && factor_bits < kInfinityBits;
-
-    int32_t sum = 0;
-    for (int i = 0; i < 2; ++i) {
-      const I32x16 codes = usable ? RoundToI32(Mul(parts[i], SetF32(factor))) : ZeroI32();
-      StoreI8(codes, q8 + 16 * i);
-      const int32_t part_sum = SumOf(codes);
-      sum16[2 * b + static_cast<size_t>(i)] = part_sum;
-      sum += part_sum;
-    }
-    scale[b] = max / 127.0f;
-    offset[b] = scale[b] * static_cast<float>(sum);
+  size_t b = 0;
+  for (; b + kBlocksAtOnce <= n_blocks; b += kBlocksAtOnce) {
+    QuantizeBlocks(x + 32 * b, q8 + 32 * b, scale + b, sum16 + 2 * b, offset + b);
   }
+  const size_t left = n_blocks - b;
+  if (left == 0) return;
+  float padded[32 * kBlocksAtOnce] = {};
+  __builtin_memcpy(padded, x + 32 * b, left * 32 * sizeof *x);
+  int8_t codes[32 * kBlocksAtOnce];
+  float scales[kBlocksAtOnce], offsets[kBlocksAtOnce];
+  int32_t sums[2 * kBlocksAtOnce];
+  QuantizeBlocks(padded, codes, scales, sums, offsets);
+  __builtin_memcpy(q8 + 32 * b, codes, left * 32);
+  __builtin_memcpy(scale + b, scales, left * sizeof *scale);
+  __builtin_memcpy(sum16 + 2 * b, sums, left * 2 * sizeof *sum16);
+  __builtin_memcpy(offset + b, offsets, left * sizeof *offset);
 }
 
 /// The rounding of kernels/codecs/half.h, in integers: whatever the instruction set does to

@@ -40,6 +40,7 @@ ALT_SIMD_INLINE F32x16 SetF32(float x) { return {_mm256_set1_ps(x), _mm256_set1_
 ALT_SIMD_INLINE F32x16 LoadF32(const float* p) {
   return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
 }
+ALT_SIMD_INLINE void StoreFirst8(F32x16 a, float* p) { _mm256_storeu_ps(p, a.lo); }
 ALT_SIMD_INLINE void StoreF32(F32x16 a, float* p) {
   _mm256_storeu_ps(p, a.lo);
   _mm256_storeu_ps(p + 8, a.hi);
@@ -49,6 +50,9 @@ ALT_SIMD_INLINE F32x16 Add(F32x16 a, F32x16 b) {
 }
 ALT_SIMD_INLINE F32x16 Mul(F32x16 a, F32x16 b) {
   return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)};
+}
+ALT_SIMD_INLINE F32x16 Div(F32x16 a, F32x16 b) {
+  return {_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)};
 }
 /// a * b + c, rounded once.
 ALT_SIMD_INLINE F32x16 Fma(F32x16 a, F32x16 b, F32x16 c) {
@@ -72,6 +76,10 @@ ALT_SIMD_INLINE __m256i Load32Bytes(const uint8_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
 }
 ALT_SIMD_INLINE I32x16 LoadI32(const uint8_t* p) { return {Load32Bytes(p), Load32Bytes(p + 32)}; }
+ALT_SIMD_INLINE void StoreI32(I32x16 a, int32_t* p) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.lo);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 8), a.hi);
+}
 /// 16 signed bytes.
 ALT_SIMD_INLINE I32x16 LoadI8(const uint8_t* p) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
@@ -85,13 +93,6 @@ ALT_SIMD_INLINE I32x16 LoadU8(const uint8_t* p) {
 ALT_SIMD_INLINE I32x16 LoadU16(const uint8_t* p) {
   return {_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
           _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 16)))};
-}
-/// The low byte of each; all are in [-128, 127].
-ALT_SIMD_INLINE void StoreI8(I32x16 a, int8_t* p) {
-  const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a.lo, a.hi), 0xd8);
-  const __m128i bytes =
-      _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }
 ALT_SIMD_INLINE I32x16 And(I32x16 a, I32x16 b) {
   return {_mm256_and_si256(a.lo, b.lo), _mm256_and_si256(a.hi, b.hi)};
@@ -120,19 +121,57 @@ ALT_SIMD_INLINE I32x16 Bits(I32x16 a, int first, int count) {
 ALT_SIMD_INLINE I32x16 Max(I32x16 a, I32x16 b) {
   return {_mm256_max_epi32(a.lo, b.lo), _mm256_max_epi32(a.hi, b.hi)};
 }
-ALT_SIMD_INLINE int32_t LargestOf(I32x16 a) {
-  const __m256i m8 = _mm256_max_epi32(a.lo, a.hi);
-  __m128i m = _mm_max_epi32(_mm256_castsi256_si128(m8), _mm256_extracti128_si256(m8, 1));
-  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
-  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1));
-  return _mm_cvtsi128_si32(m);
+/// -1 where a is negative, else 0.
+ALT_SIMD_INLINE I32x16 SignMask(I32x16 a) {
+  return {_mm256_srai_epi32(a.lo, 31), _mm256_srai_epi32(a.hi, 31)};
 }
-ALT_SIMD_INLINE int32_t SumOf(I32x16 a) {
-  const __m256i s8 = _mm256_add_epi32(a.lo, a.hi);
-  __m128i s = _mm_add_epi32(_mm256_castsi256_si128(s8), _mm256_extracti128_si256(s8, 1));
-  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
-  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
-  return _mm_cvtsi128_si32(s);
+/// The sums of four neighbours: of a[0], a[1], a[2], a[3] in the low, then in the high quarters.
+ALT_SIMD_INLINE __m256i SumsOfFours(const __m256i* a) {
+  return _mm256_hadd_epi32(_mm256_hadd_epi32(a[0], a[1]), _mm256_hadd_epi32(a[2], a[3]));
+}
+/// The largest of each of four vectors.
+ALT_SIMD_INLINE __m128i LargestOfFour(const I32x16* a) {
+  __m256i m[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) m[i] = _mm256_max_epi32(a[i].lo, a[i].hi);
+  const __m256i ab =
+      _mm256_max_epi32(_mm256_unpacklo_epi32(m[0], m[1]), _mm256_unpackhi_epi32(m[0], m[1]));
+  const __m256i cd =
+      _mm256_max_epi32(_mm256_unpacklo_epi32(m[2], m[3]), _mm256_unpackhi_epi32(m[2], m[3]));
+  const __m256i all = _mm256_max_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
+  return _mm_max_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+}
+/// The largest of each of eight vectors, in lanes 0 .. 7 and again in 8 .. 15.
+ALT_SIMD_INLINE I32x16 LargestOfEach(const I32x16* a) {
+  const __m256i all = _mm256_set_m128i(LargestOfFour(a + 4), LargestOfFour(a));
+  return {all, all};
+}
+/// The low bytes of 16 vectors, all in [-128, 127], and the sum of each vector. Returns the sums of
+/// neighbours, in lanes 0 .. 7.
+ALT_SIMD_INLINE I32x16 StoreCodes(const I32x16* a, int8_t* p, int32_t* sums) {
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i, a += 4, p += 64) {
+    __m256i both[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) both[j] = _mm256_add_epi32(a[j].lo, a[j].hi);
+    const __m256i halves = SumsOfFours(both);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(sums + 4 * i),
+                     _mm_add_epi32(_mm256_castsi256_si128(halves),
+                                   _mm256_extracti128_si256(halves, 1)));
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; ++j) {
+      // Packing works in halves of a register.
+      const __m256i packed = _mm256_packs_epi16(_mm256_packs_epi32(a[2 * j].lo, a[2 * j].hi),
+                                                _mm256_packs_epi32(a[2 * j + 1].lo, a[2 * j + 1].hi));
+      const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32 * j),
+                          _mm256_permutevar8x32_epi32(packed, order));
+    }
+  }
+  // Adding neighbours works in halves of a register.
+  const I32x16 all = LoadI32(reinterpret_cast<const uint8_t*>(sums));
+  const __m256i pairs = _mm256_permute4x64_epi64(_mm256_hadd_epi32(all.lo, all.hi), 0xd8);
+  return {pairs, pairs};
 }
 ALT_SIMD_INLINE F32x16 ToF32(I32x16 a) {
   return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)};
@@ -145,6 +184,9 @@ ALT_SIMD_INLINE F32x16 F16ToF32(I32x16 a) {
   const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(a.lo, a.hi), 0xd8);
   return {_mm256_cvtph_ps(_mm256_castsi256_si128(words)),
           _mm256_cvtph_ps(_mm256_extracti128_si256(words, 1))};
+}
+ALT_SIMD_INLINE I32x16 BitsOf(F32x16 a) {
+  return {_mm256_castps_si256(a.lo), _mm256_castps_si256(a.hi)};
 }
 ALT_SIMD_INLINE I32x16 RoundToI32(F32x16 a) {
   return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)};

@@ -42,8 +42,12 @@ ALT_SIMD_INLINE F32x16 ZeroF32() { return {_mm512_setzero_ps()}; }
 ALT_SIMD_INLINE F32x16 SetF32(float x) { return {_mm512_set1_ps(x)}; }
 ALT_SIMD_INLINE F32x16 LoadF32(const float* p) { return {_mm512_loadu_ps(p)}; }
 ALT_SIMD_INLINE void StoreF32(F32x16 a, float* p) { _mm512_storeu_ps(p, a.v); }
+ALT_SIMD_INLINE void StoreFirst8(F32x16 a, float* p) {
+  _mm256_storeu_ps(p, _mm512_castps512_ps256(a.v));
+}
 ALT_SIMD_INLINE F32x16 Add(F32x16 a, F32x16 b) { return {_mm512_add_ps(a.v, b.v)}; }
 ALT_SIMD_INLINE F32x16 Mul(F32x16 a, F32x16 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+ALT_SIMD_INLINE F32x16 Div(F32x16 a, F32x16 b) { return {_mm512_div_ps(a.v, b.v)}; }
 /// a * b + c, rounded once.
 ALT_SIMD_INLINE F32x16 Fma(F32x16 a, F32x16 b, F32x16 c) {
   return {_mm512_fmadd_ps(a.v, b.v, c.v)};
@@ -59,6 +63,7 @@ ALT_SIMD_INLINE F32x16 LoadF16(const uint8_t* p) {
 ALT_SIMD_INLINE I32x16 ZeroI32() { return {_mm512_setzero_si512()}; }
 ALT_SIMD_INLINE I32x16 SetI32(int32_t x) { return {_mm512_set1_epi32(x)}; }
 ALT_SIMD_INLINE I32x16 LoadI32(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+ALT_SIMD_INLINE void StoreI32(I32x16 a, int32_t* p) { _mm512_storeu_si512(p, a.v); }
 /// 16 signed bytes.
 ALT_SIMD_INLINE I32x16 LoadI8(const uint8_t* p) {
   return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
@@ -69,10 +74,6 @@ ALT_SIMD_INLINE I32x16 LoadU8(const uint8_t* p) {
 }
 ALT_SIMD_INLINE I32x16 LoadU16(const uint8_t* p) {
   return {_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
-}
-/// The low byte of each; all are in [-128, 127].
-ALT_SIMD_INLINE void StoreI8(I32x16 a, int8_t* p) {
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
 }
 ALT_SIMD_INLINE I32x16 And(I32x16 a, I32x16 b) { return {_mm512_and_si512(a.v, b.v)}; }
 ALT_SIMD_INLINE I32x16 Or(I32x16 a, I32x16 b) { return {_mm512_or_si512(a.v, b.v)}; }
@@ -91,12 +92,55 @@ ALT_SIMD_INLINE I32x16 Bits(I32x16 a, int first, int count) {
                            _mm512_set1_epi32((1 << count) - 1))};
 }
 ALT_SIMD_INLINE I32x16 Max(I32x16 a, I32x16 b) { return {_mm512_max_epi32(a.v, b.v)}; }
-ALT_SIMD_INLINE int32_t LargestOf(I32x16 a) { return _mm512_reduce_max_epi32(a.v); }
-ALT_SIMD_INLINE int32_t SumOf(I32x16 a) { return _mm512_reduce_add_epi32(a.v); }
+/// -1 where a is negative, else 0.
+ALT_SIMD_INLINE I32x16 SignMask(I32x16 a) { return {_mm512_srai_epi32(a.v, 31)}; }
+/// The largest of each of eight vectors, in lanes 0 .. 7 and again in 8 .. 15.
+ALT_SIMD_INLINE I32x16 LargestOfEach(const I32x16* a) {
+  __m512i fours[2];  // (i, i + 1, i + 2, i + 3) in each quarter: the largest of that quarter
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; ++i, a += 4) {
+    const __m512i ab = _mm512_max_epi32(_mm512_unpacklo_epi32(a[0].v, a[1].v),
+                                        _mm512_unpackhi_epi32(a[0].v, a[1].v));
+    const __m512i cd = _mm512_max_epi32(_mm512_unpacklo_epi32(a[2].v, a[3].v),
+                                        _mm512_unpackhi_epi32(a[2].v, a[3].v));
+    fours[i] = _mm512_max_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+  }
+  const __m512i halves = _mm512_max_epi32(_mm512_shuffle_i32x4(fours[0], fours[1], 0x88),
+                                          _mm512_shuffle_i32x4(fours[0], fours[1], 0xdd));
+  const __m512i all = _mm512_max_epi32(halves, _mm512_shuffle_i32x4(halves, halves, 0xb1));
+  return {_mm512_shuffle_i32x4(all, all, 0x88)};
+}
+/// The low bytes of 16 vectors, all in [-128, 127], and the sum of each vector. Returns the sums of
+/// neighbours, in lanes 0 .. 7.
+ALT_SIMD_INLINE I32x16 StoreCodes(const I32x16* a, int8_t* p, int32_t* sums) {
+  // Packing works in quarters of a register: fours of codes come as 0, 4, 8, 12, 1, 5, ...
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  __m512i fours[4];  // sums of four codes
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i, a += 4, p += 64) {
+    const __m512i packed = _mm512_packs_epi16(_mm512_packs_epi32(a[0].v, a[1].v),
+                                              _mm512_packs_epi32(a[2].v, a[3].v));
+    const __m512i bytes = _mm512_permutexvar_epi32(order, packed);
+    _mm512_storeu_si512(p, bytes);
+    fours[i] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), bytes);
+  }
+  const __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(fours[0], fours[1]),
+                                      _mm512_unpackhi_epi32(fours[0], fours[1]));
+  const __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(fours[2], fours[3]),
+                                      _mm512_unpackhi_epi32(fours[2], fours[3]));
+  const __m512i all =
+      _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+  const __m512i in_order = _mm512_permutexvar_epi32(order, all);
+  _mm512_storeu_si512(sums, in_order);
+  // In each pair of 32 bits the sum of both, then the low halves.
+  const __m512i pairs = _mm512_add_epi32(in_order, _mm512_srli_epi64(in_order, 32));
+  return {_mm512_castsi256_si512(_mm512_cvtepi64_epi32(pairs))};
+}
 ALT_SIMD_INLINE F32x16 ToF32(I32x16 a) { return {_mm512_cvtepi32_ps(a.v)}; }
 /// The f32 and the f16 (in the low halves) of these bits.
 ALT_SIMD_INLINE F32x16 F32OfBits(I32x16 a) { return {_mm512_castsi512_ps(a.v)}; }
 ALT_SIMD_INLINE F32x16 F16ToF32(I32x16 a) { return {_mm512_cvtph_ps(_mm512_cvtepi32_epi16(a.v))}; }
+ALT_SIMD_INLINE I32x16 BitsOf(F32x16 a) { return {_mm512_castps_si512(a.v)}; }
 ALT_SIMD_INLINE I32x16 RoundToI32(F32x16 a) { return {_mm512_cvtps_epi32(a.v)}; }
 /// The bits of |a|: ordered like the magnitudes, infinity above all numbers and NaN above infinity.
 ALT_SIMD_INLINE I32x16 MagnitudeBits(F32x16 a) {
