@@ -137,6 +137,18 @@ Status CheckRecode(const model::Checkpoint& source, const std::string& out) {
   return Status();
 }
 
+Result<RecodePlan> PlanRecode(const model::Checkpoint& source, const TypeRules& rules) {
+  GgufWriter writer;
+  writer.CopyMetadata(*source.gguf());
+  SetFileType(rules, writer);
+  RecodeReport report;
+  ALT_RETURN_IF_ERROR(Plan(source, rules, writer, report));
+  RecodePlan plan;
+  ALT_ASSIGN_OR_RETURN(plan.file_bytes, writer.PlannedBytes());
+  plan.alignment = writer.alignment();
+  return plan;
+}
+
 Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
                             const EncodedTensors& calibrated, const std::string& out,
                             ThreadTeam& team, const ProgressSink& progress) {

@@ -39,6 +39,13 @@ struct RecodeReport {
 /// @return kUnsupported for a Hugging Face folder, kInvalidArgument when `out` is the source itself
 Status CheckRecode(const model::Checkpoint& source, const std::string& out);
 
+/// What Recode() would write: the size of the file, and the alignment of each tensor in it [bytes].
+struct RecodePlan {
+  uint64_t file_bytes = 0;
+  uint64_t alignment = 0;
+};
+Result<RecodePlan> PlanRecode(const model::Checkpoint& source, const TypeRules& rules);
+
 /// @param source      a GGUF checkpoint
 /// @param calibrated  tensors that are encoded already, in the types that the rules give them
 /// @return as CheckRecode; kIoError with path and reason, kCancelled

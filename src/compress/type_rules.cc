@@ -13,6 +13,11 @@ bool IsWritable(DType type) {
   return codec != nullptr && (codec->encode != nullptr || FindScalarType(type) != nullptr);
 }
 
+bool IsMatrix(std::string_view name, const TensorView& tensor) {
+  return tensor.shape.n_dims == 2 && kernels::FindCodec(tensor.type) != nullptr &&
+         name.ends_with(".weight");
+}
+
 }  // namespace
 
 std::string WritableTypes() {
@@ -46,7 +51,11 @@ Result<TypeRules> TypeRules::Create(DType type, const std::vector<std::string>& 
       return Status(ErrorCode::kInvalidArgument,
                     "'" + exception + "' is not of the form REGEX=TYPE");
     }
-    ALT_ASSIGN_OR_RETURN(const DType only, ParseWritableType(exception.substr(equals + 1)));
+    const std::string type_name = exception.substr(equals + 1);
+    std::optional<DType> only;
+    if (type_name != "keep") {
+      ALT_ASSIGN_OR_RETURN(only, ParseWritableType(type_name));
+    }
     auto pattern =
         text::Pattern::Compile(exception.substr(0, equals), text::Pattern::Origin::kFile);
     if (!pattern.ok()) {
@@ -57,10 +66,43 @@ Result<TypeRules> TypeRules::Create(DType type, const std::vector<std::string>& 
   return rules;
 }
 
+/// Whether an exception matches; the last one's type.
+Result<bool> TypeRules::FindException(std::string_view name, std::optional<DType>& type) const {
+  bool found = false;
+  text::Pattern::Scratch scratch;
+  for (const auto& exception : exceptions_) {
+    std::vector<text::TextRange> matches;
+    ALT_RETURN_IF_ERROR(exception.first.FindAll(name, scratch, matches));
+    if (matches.empty()) continue;
+    type = exception.second;
+    found = true;
+  }
+  return found;
+}
+
+Result<std::vector<DType>> TypeRules::ChoicesFor(std::string_view name, const TensorView& tensor,
+                                                 std::span<const DType> candidates) const {
+  std::optional<DType> only;
+  ALT_ASSIGN_OR_RETURN(const bool is_decided, FindException(name, only));
+  if (is_decided || !IsMatrix(name, tensor)) {
+    ALT_ASSIGN_OR_RETURN(const Choice choice, For(name, tensor));
+    return std::vector<DType>{choice.type};
+  }
+  std::vector<DType> types;
+  for (const DType type : candidates) {
+    const DTypeTraits& traits = TraitsOf(type);
+    const bool is_smaller = traits.bits_per_element() < TraitsOf(tensor.type).bits_per_element();
+    if (is_smaller && tensor.shape.cols() % traits.block_elements == 0) types.push_back(type);
+  }
+  types.push_back(tensor.type);
+  return types;
+}
+
 Result<TypeRules::Choice> TypeRules::For(std::string_view name, const TensorView& tensor) const {
-  const kernels::Codec* codec = kernels::FindCodec(tensor.type);
-  const bool matrix = tensor.shape.n_dims == 2 && codec != nullptr && name.ends_with(".weight");
-  if (!matrix) return Choice{tensor.type, ""};
+  if (const auto assigned = assigned_.find(name); assigned != assigned_.end()) {
+    return Choice{assigned->second, ""};
+  }
+  if (!IsMatrix(name, tensor)) return Choice{tensor.type, ""};
 
   DType wanted = type_;
   std::string note;
@@ -69,12 +111,10 @@ Result<TypeRules::Choice> TypeRules::For(std::string_view name, const TensorView
     wanted = DType::kQ8_0;
     note = "embedding and head stay at 8 bits";
   }
-  text::Pattern::Scratch scratch;
-  for (const auto& exception : exceptions_) {
-    std::vector<text::TextRange> matches;
-    ALT_RETURN_IF_ERROR(exception.first.FindAll(name, scratch, matches));
-    if (matches.empty()) continue;
-    wanted = exception.second;
+  std::optional<DType> only;
+  ALT_ASSIGN_OR_RETURN(const bool is_decided, FindException(name, only));
+  if (is_decided) {
+    wanted = only.value_or(tensor.type);
     note.clear();
   }
   if (tensor.shape.cols() % TraitsOf(wanted).block_elements != 0) {

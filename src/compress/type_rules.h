@@ -2,6 +2,9 @@
 
 #pragma once
 
+#include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,7 +20,7 @@ namespace altteul::compress {
 /// The type for every matrix, and exceptions by name; the last exception that matches wins.
 class TypeRules {
  public:
-  /// @param exceptions  "REGEX=TYPE", searched anywhere in a tensor's name
+  /// @param exceptions  "REGEX=TYPE", searched anywhere in a tensor's name; TYPE "keep": its own
   /// @return kInvalidArgument naming the exception, kUnsupported when no encoder writes the type
   static Result<TypeRules> Create(DType type, const std::vector<std::string>& exceptions);
 
@@ -31,12 +34,24 @@ class TypeRules {
   /// is.
   Result<Choice> For(std::string_view name, const TensorView& tensor) const;
 
+  /// The types between which something else may choose, in the order of `candidates`: those whose
+  /// blocks fit and that are smaller than the tensor's own, then its own. A single one where a rule
+  /// decides, or for what is no matrix.
+  Result<std::vector<DType>> ChoicesFor(std::string_view name, const TensorView& tensor,
+                                        std::span<const DType> candidates) const;
+
+  /// From now on the tensor of this name gets this type, whatever the rules say.
+  void Assign(std::string name, DType type) { assigned_[std::move(name)] = type; }
+
   DType type() const { return type_; }
 
  private:
   explicit TypeRules(DType type) : type_(type) {}
+  Result<bool> FindException(std::string_view name, std::optional<DType>& type) const;
   DType type_;
-  std::vector<std::pair<text::Pattern, DType>> exceptions_;
+  /// A type of nullopt: its own.
+  std::vector<std::pair<text::Pattern, std::optional<DType>>> exceptions_;
+  std::map<std::string, DType, std::less<>> assigned_;
 };
 
 /// The types that can be written, as "F32, F16, ...".

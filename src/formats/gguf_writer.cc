@@ -155,12 +155,18 @@ Result<std::vector<std::byte>> GgufWriter::Header() const {
   return out;
 }
 
+Result<uint64_t> GgufWriter::PlannedBytes() const {
+  ALT_ASSIGN_OR_RETURN(const std::vector<std::byte> header, Header());
+  uint64_t bytes = header.size();
+  for (const Tensor& tensor : tensors_) bytes += *AlignUp(tensor.size_bytes, alignment_);
+  return bytes;
+}
+
 Status GgufWriter::Begin(const std::string& path) {
   ALT_CHECK(!file_);
   ALT_ASSIGN_OR_RETURN(const std::vector<std::byte> header, Header());
   ALT_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
-  file_bytes_ = header.size();
-  for (const Tensor& tensor : tensors_) file_bytes_ += *AlignUp(tensor.size_bytes, alignment_);
+  ALT_ASSIGN_OR_RETURN(file_bytes_, PlannedBytes());
   ALT_RETURN_IF_ERROR(file.Reserve(file_bytes_));
   ALT_RETURN_IF_ERROR(file.Write(header));
   file_.emplace(std::move(file));

@@ -77,6 +77,9 @@ class GgufWriter {
   ///         is no multiple of the type's block, or a size beyond 64 bits
   Status DeclareTensor(std::string_view name, DType type, const Shape& shape);
 
+  /// The size of the finished file, if nothing more is set or declared [bytes].
+  Result<uint64_t> PlannedBytes() const;
+
   /// Opens the file, makes sure that the disk has room for all of it, and writes what stands before
   /// the data.
   /// @return what AtomicFile::Create(), Reserve() and Write() return
@@ -84,6 +87,7 @@ class GgufWriter {
 
   /// The size of the finished file, known after Begin() [bytes].
   uint64_t file_bytes() const { return file_bytes_; }
+  uint64_t alignment() const { return alignment_; }  ///< of each tensor's data [bytes]
 
   /// The next bytes of the tensor that is being written, in chunks of any size, none of which
   /// reaches into the next tensor. Padding is added after each tensor.

@@ -1,0 +1,54 @@
+// One model's activations over chunks of text, layer by layer.
+
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "base/status.h"
+#include "base/thread_team.h"
+#include "engine/forward.h"
+#include "engine/kv_cache.h"
+#include "kernels/kernel_table.h"
+#include "tensor/buffer.h"
+#include "text/tokenizer.h"
+
+namespace altteul::compress {
+
+/// Every chunk is a sequence of its own, from its beginning.
+class ActivationStream {
+ public:
+  /// @param model  outlives the stream; its matrices may change between steps
+  /// @return kOutOfMemory
+  static Result<ActivationStream> Create(const model::Model& model, size_t n_chunks, size_t context,
+                                         const kernels::KernelTable& kernels, ThreadTeam& team);
+
+  size_t n_chunks() const { return n_chunks_; }
+  engine::Forward& forward() { return *forward_; }
+
+  /// The residual stream [context, hidden].
+  std::span<float> X(size_t chunk) const;
+  /// What a group of matrices reads [context, width].
+  std::span<float> Rows(size_t chunk, size_t width) const;
+  /// All chunks of the residual stream.
+  std::span<float> All() const { return {x_, n_chunks_ * context_ * hidden_}; }
+
+  /// @param ids  [n_chunks * context]
+  void Embed(std::span<const text::TokenId> ids);
+  /// Rows(chunk, WidthOf(step)) are read or written, see engine::BlockStep.
+  void Step(size_t layer, engine::BlockStep step, size_t chunk);
+  /// All chunks through one layer.
+  void StepLayer(size_t layer);
+
+ private:
+  ActivationStream() = default;
+
+  std::unique_ptr<engine::Forward> forward_;
+  std::unique_ptr<engine::KvCache> cache_;
+  Buffer memory_;
+  float* x_ = nullptr;
+  float* rows_ = nullptr;
+  size_t n_chunks_ = 0, context_ = 0, hidden_ = 0;
+};
+
+}  // namespace altteul::compress

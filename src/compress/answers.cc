@@ -1,0 +1,71 @@
+#include "compress/answers.h"
+
+#include <algorithm>
+#include <string>
+
+namespace altteul::compress {
+namespace {
+
+constexpr size_t kRowsAtOnce = 16;
+
+}  // namespace
+
+Result<Answers> Answers::Create(size_t n_chunks, size_t context, size_t vocabulary,
+                                uint64_t most_bytes) {
+  Answers answers;
+  const uint64_t row_bytes = vocabulary * sizeof(float);
+  answers.context_ = context;
+  answers.vocabulary_ = vocabulary;
+  answers.n_rows_ =
+      std::clamp<size_t>(most_bytes / row_bytes / n_chunks, 1, std::max<size_t>(1, context / 2));
+  ALT_ASSIGN_OR_RETURN(
+      answers.memory_,
+      Buffer::Allocate(n_chunks * answers.n_rows_ * row_bytes,
+                       "the answers to " + std::to_string(n_chunks * answers.n_rows_) + " tokens"));
+  answers.summaries_.resize(n_chunks * answers.n_rows_);
+  answers.logits_.resize(kRowsAtOnce * vocabulary);
+  answers.divergence_.resize(kRowsAtOnce);
+  return answers;
+}
+
+std::span<float> Answers::Row(size_t chunk, size_t row) {
+  float* logits = reinterpret_cast<float*>(memory_.mutable_bytes().data());
+  return {logits + (chunk * n_rows_ + row) * vocabulary_, vocabulary_};
+}
+
+void Answers::Keep(engine::Forward& forward, size_t chunk, std::span<const float> x,
+                   ThreadTeam& team) {
+  forward.Finish(x);
+  const std::span<float> first = Row(chunk, 0);
+  forward.Logits(context_ - n_rows_, n_rows_, {first.data(), n_rows_ * vocabulary_});
+  team.Run([&](int thread) {
+    const Share share = ShareOf(n_rows_, 1, thread, team.size());
+    for (size_t row = share.begin; row < share.end; ++row) {
+      summaries_[chunk * n_rows_ + row] = eval::Summarize(Row(chunk, row));
+    }
+  });
+}
+
+double Answers::Divergence(engine::Forward& forward, size_t chunk, std::span<const float> x,
+                           ThreadTeam& team) {
+  forward.Finish(x);
+  double sum = 0;
+  for (size_t first = 0; first < n_rows_; first += kRowsAtOnce) {
+    const size_t count = std::min(kRowsAtOnce, n_rows_ - first);
+    forward.Logits(context_ - n_rows_ + first, count, logits_);
+    team.Run([&](int thread) {
+      const Share share = ShareOf(count, 1, thread, team.size());
+      for (size_t row = share.begin; row < share.end; ++row) {
+        const std::span<const float> changed =
+            std::span(logits_).subspan(row * vocabulary_, vocabulary_);
+        divergence_[row] =
+            eval::KlDivergence(Row(chunk, first + row), summaries_[chunk * n_rows_ + first + row],
+                               changed, eval::Summarize(changed));
+      }
+    });
+    for (size_t row = 0; row < count; ++row) sum += divergence_[row];
+  }
+  return sum;
+}
+
+}  // namespace altteul::compress

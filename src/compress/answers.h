@@ -1,0 +1,44 @@
+// The original's answers to some text, and how far a changed model is from them.
+
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "base/thread_team.h"
+#include "engine/forward.h"
+#include "eval/distribution.h"
+#include "tensor/buffer.h"
+
+namespace altteul::compress {
+
+/// Logits of the last tokens of each chunk, where there is most context.
+class Answers {
+ public:
+  /// @param most_bytes  for logits; at least one row a chunk is kept
+  /// @return kOutOfMemory
+  static Result<Answers> Create(size_t n_chunks, size_t context, size_t vocabulary,
+                                uint64_t most_bytes);
+
+  /// Keeps what `forward` says of a chunk.
+  /// @param x  [context, hidden] behind the last layer
+  void Keep(engine::Forward& forward, size_t chunk, std::span<const float> x, ThreadTeam& team);
+
+  /// Sum over the chunk's tokens of the KL divergence of `forward` from what was kept [nats].
+  double Divergence(engine::Forward& forward, size_t chunk, std::span<const float> x,
+                    ThreadTeam& team);
+
+  size_t tokens_per_chunk() const { return n_rows_; }
+
+ private:
+  Answers() = default;
+  std::span<float> Row(size_t chunk, size_t row);
+
+  Buffer memory_;
+  std::vector<eval::RowSummary> summaries_;  // [n_chunks, n_rows]
+  std::vector<float> logits_;                // [kRowsAtOnce, vocabulary]
+  std::vector<double> divergence_;           // [kRowsAtOnce]
+  size_t context_ = 0, vocabulary_ = 0, n_rows_ = 0;
+};
+
+}  // namespace altteul::compress

@@ -1,0 +1,81 @@
+#include "compress/layer_groups.h"
+
+#include "tensor/dtype.h"
+
+namespace altteul::compress {
+namespace {
+
+using engine::BlockStep;
+using kernels::WeightMatrix;
+using model::BlockWeights;
+
+/// The matrix at `data`, in the form of a file. Returns the byte behind it.
+const std::byte* PointTo(DType type, const std::byte* data, WeightMatrix& matrix) {
+  matrix.type = type;
+  matrix.form = kernels::RestForm::kFileRows;
+  matrix.panel = kernels::PanelKind::kP32;
+  matrix.data = data;
+  return data + matrix.rows * *RowBytes(type, matrix.cols);
+}
+
+}  // namespace
+
+std::vector<LayerGroup> GroupsOf(const model::ModelConfig& config) {
+  using W = BlockWeights;
+  std::vector<LayerTensor> qkv = {
+      {"attn_q.weight", {&W::q}}, {"attn_k.weight", {&W::k}}, {"attn_v.weight", {&W::v}}};
+  if (config.fused_qkv) qkv = {{"attn_qkv.weight", {&W::q, &W::k, &W::v}}};
+  std::vector<LayerTensor> gate_up = {{"ffn_gate.weight", {&W::gate}}, {"ffn_up.weight", {&W::up}}};
+  if (config.fused_gate_up) gate_up = {{"ffn_up.weight", {&W::gate, &W::up}}};
+  return {
+      {BlockStep::kAttentionInput, qkv, BlockStep::kAttentionInput, false},
+      {BlockStep::kMix, {{"attn_output.weight", {&W::o}}}, BlockStep::kAttentionOutput, true},
+      {BlockStep::kFeedForwardInput, gate_up, BlockStep::kFeedForwardInput, false},
+      {BlockStep::kGate, {{"ffn_down.weight", {&W::down}}}, BlockStep::kFeedForwardOutput, true}};
+}
+
+std::string NameOf(size_t layer, const LayerTensor& tensor) {
+  return "blk." + std::to_string(layer) + "." + tensor.name;
+}
+
+Result<ChangedModel> ChangedModel::Create(const model::Model& original,
+                                          const kernels::KernelTable& kernels, ThreadTeam& team) {
+  ChangedModel changed(original);
+  changed.model_.config = original.config;
+  ALT_ASSIGN_OR_RETURN(
+      changed.model_.weights,
+      model::LoadWeights(*original.file, original.config,
+                         {.kernels = &kernels, .precision = kernels::Precision::kF32}, team, {}));
+  return changed;
+}
+
+void ChangedModel::Replace(size_t layer, const LayerTensor& tensor, DType type,
+                           const std::byte* rows) {
+  for (const auto linear : tensor.linears) {
+    rows = PointTo(type, rows, (model_.weights.blocks[layer].*linear).w);
+  }
+}
+
+void ChangedModel::Restore(size_t layer, const LayerTensor& tensor) {
+  for (const auto linear : tensor.linears) {
+    (model_.weights.blocks[layer].*linear).w = (original_->weights.blocks[layer].*linear).w;
+  }
+}
+
+void ChangedModel::ReplaceEmbedding(DType type, const std::byte* rows) {
+  PointTo(type, rows, model_.weights.embedding);
+  if (model_.weights.tied) ReplaceHead(type, rows);
+}
+
+void ChangedModel::RestoreEmbedding() {
+  model_.weights.embedding = original_->weights.embedding;
+  if (model_.weights.tied) RestoreHead();
+}
+
+void ChangedModel::ReplaceHead(DType type, const std::byte* rows) {
+  PointTo(type, rows, model_.weights.output.w);
+}
+
+void ChangedModel::RestoreHead() { model_.weights.output.w = original_->weights.output.w; }
+
+}  // namespace altteul::compress

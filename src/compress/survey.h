@@ -1,0 +1,67 @@
+// What each tensor costs in each type: bytes, and how far the model's answers move.
+//
+// One pass over the layers. The second moments of a tensor's inputs tell how large the error of its
+// output is in any type (some rows are encoded for that). How much an error there matters is
+// measured: the tensor is encoded in one type, the model with it and the original run over text that
+// was not calibrated on, and their KL divergence is divided by the error. For other types KL is
+// taken to grow in proportion to the error; for small changes, those of several tensors add up.
+
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/sinks.h"
+#include "base/status.h"
+#include "base/thread_team.h"
+#include "kernels/kernel_table.h"
+#include "model/model.h"
+
+namespace altteul::compress {
+
+struct SurveyOptions {
+  size_t context = 512;       ///< tokens of a chunk
+  double damping = 0.05;      ///< see MakeMetric
+  size_t rows_sampled = 64;   ///< of each tensor
+  uint64_t logits_bytes = uint64_t{256} << 20;  ///< memory for the original's answers
+};
+
+struct TypeCost {
+  DType type = DType::kF32;
+  uint64_t bytes = 0;
+  double error = 0;  ///< mean square of the output's error, summed over the rows that were sampled
+  double kl = 0;     ///< expected KL divergence [nats a token] with this tensor alone in this type
+};
+
+struct TensorSurvey {
+  std::string name;
+  Shape shape;
+  DType source = DType::kF32;
+  DType measured = DType::kF32;  ///< the type whose KL divergence was measured
+  std::vector<TypeCost> costs;   ///< in the order of the types asked for
+};
+
+/// The types that a tensor may get; its own among them where it may stay as it is. Of a single type
+/// nothing is measured.
+using TypeChoices = std::function<Result<std::vector<DType>>(std::string_view name,
+                                                             const TensorView& tensor)>;
+
+/// One survey for each matrix with several choices, in the order of the layers, the embedding (and
+/// the head) first.
+/// @param original     loaded with Precision::kF32
+/// @param calibration  whole chunks of it are used
+/// @param held_out     the same; should be other text
+/// @return kInvalidArgument when one of the texts is shorter than a chunk, kOutOfMemory,
+///         kCorruptFile for activations that are not finite, kCancelled
+Result<std::vector<TensorSurvey>> SurveyTensors(const model::Model& original,
+                                                const TypeChoices& choices,
+                                                std::span<const text::TokenId> calibration,
+                                                std::span<const text::TokenId> held_out,
+                                                const SurveyOptions& options,
+                                                const kernels::KernelTable& kernels,
+                                                ThreadTeam& team, const ProgressSink& progress);
+
+}  // namespace altteul::compress

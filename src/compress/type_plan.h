@@ -1,0 +1,52 @@
+// Types for all tensors at once, so that a file has a size or a model a quality.
+
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/status.h"
+#include "compress/allocate.h"
+#include "compress/survey.h"
+#include "compress/type_rules.h"
+#include "model/checkpoint.h"
+
+namespace altteul::compress {
+
+/// One type for each tensor that was surveyed.
+struct PlannedTypes {
+  std::vector<DType> types;  ///< [surveyed tensors]
+  uint64_t file_bytes = 0;   ///< of the whole file
+  double kl = 0;             ///< expected KL divergence from the original [nats a token]
+};
+
+class TypePlan {
+ public:
+  /// @param rules  for all other tensors
+  static Result<TypePlan> Create(std::vector<TensorSurvey> surveys, const model::Checkpoint& source,
+                                 TypeRules rules);
+
+  /// The least divergence in a file of at most so many bytes.
+  /// @return kQualityGate with the smallest possible size
+  Result<PlannedTypes> Within(uint64_t file_bytes) const;
+  /// The smallest file of at most this divergence.
+  /// @return kQualityGate with the least possible divergence
+  Result<PlannedTypes> ForDivergence(double kl) const;
+  /// From the smallest file to the largest, each the best of its size.
+  std::vector<PlannedTypes> Front() const;
+
+  TypeRules RulesFor(const PlannedTypes& planned) const;
+  const std::vector<TensorSurvey>& surveys() const { return surveys_; }
+
+ private:
+  TypePlan(std::vector<TensorSurvey> surveys, TypeRules rules)
+      : surveys_(std::move(surveys)), rules_(std::move(rules)) {}
+  PlannedTypes Name(const Allocation& allocation) const;
+
+  std::vector<TensorSurvey> surveys_;
+  TypeRules rules_;
+  std::vector<std::vector<Option>> items_;  // [surveyed tensors][types]
+  uint64_t other_bytes_ = 0;                // of the file, all but these tensors
+};
+
+}  // namespace altteul::compress
