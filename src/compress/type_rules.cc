@@ -45,6 +45,7 @@ Result<DType> ParseWritableType(std::string_view name) {
 
 Result<TypeRules> TypeRules::Create(DType type, const std::vector<std::string>& exceptions) {
   TypeRules rules(type);
+  std::vector<Exception> compiled;
   for (const std::string& exception : exceptions) {
     const size_t equals = exception.rfind('=');
     if (equals == std::string::npos || equals == 0) {
@@ -61,8 +62,9 @@ Result<TypeRules> TypeRules::Create(DType type, const std::vector<std::string>& 
     if (!pattern.ok()) {
       return Status(ErrorCode::kInvalidArgument, exception + ": " + pattern.status().message());
     }
-    rules.exceptions_.emplace_back(std::move(pattern).value(), only);
+    compiled.emplace_back(std::move(pattern).value(), only);
   }
+  rules.exceptions_ = std::make_shared<const std::vector<Exception>>(std::move(compiled));
   return rules;
 }
 
@@ -70,7 +72,7 @@ Result<TypeRules> TypeRules::Create(DType type, const std::vector<std::string>& 
 Result<bool> TypeRules::FindException(std::string_view name, std::optional<DType>& type) const {
   bool found = false;
   text::Pattern::Scratch scratch;
-  for (const auto& exception : exceptions_) {
+  for (const Exception& exception : *exceptions_) {
     std::vector<text::TextRange> matches;
     ALT_RETURN_IF_ERROR(exception.first.FindAll(name, scratch, matches));
     if (matches.empty()) continue;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -49,8 +50,9 @@ class TypeRules {
   explicit TypeRules(DType type) : type_(type) {}
   Result<bool> FindException(std::string_view name, std::optional<DType>& type) const;
   DType type_;
-  /// A type of nullopt: its own.
-  std::vector<std::pair<text::Pattern, std::optional<DType>>> exceptions_;
+  /// A type of nullopt: the tensor's own.
+  using Exception = std::pair<text::Pattern, std::optional<DType>>;
+  std::shared_ptr<const std::vector<Exception>> exceptions_;  // so that rules can be copied
   std::map<std::string, DType, std::less<>> assigned_;
 };
 
