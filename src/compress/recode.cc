@@ -54,17 +54,31 @@ class PlainEncoder {
   std::optional<RowEncoder> searching_;
 };
 
-/// Rows that have their new type already and lie in the source's order.
-Status WriteRows(const model::GgufForm::Tensor& tensor, std::span<const std::byte> bytes,
-                 GgufWriter& writer) {
-  if (tensor.interleaved_dim == 0) return writer.WriteTensorData(bytes);
+/// Gives the pages of rows [first, first + n) back, unless they lie in heads of which other rows
+/// are still to come.
+void ReleaseRows(const model::Checkpoint& source, const model::GgufForm::Tensor& tensor,
+                 uint64_t first, uint64_t n) {
+  if (!tensor.in_source || tensor.interleaved_dim != 0) return;
+  const size_t row_bytes = tensor.view.bytes.size() / tensor.view.shape.rows();
+  source.ReleasePages(tensor.view.bytes.subspan(first * row_bytes, n * row_bytes));
+}
+
+/// Rows that have their new type already: bytes of the tensor itself, or encoded ones in its order.
+Status WriteRows(const model::Checkpoint& source, const model::GgufForm::Tensor& tensor,
+                 std::span<const std::byte> bytes, GgufWriter& writer) {
   const uint64_t rows = tensor.view.shape.rows();
   const size_t row_bytes = bytes.size() / rows;
   const size_t rows_a_slice = std::max<size_t>(1, kSliceElements / tensor.view.shape.cols());
   std::vector<std::byte> slice;
   for (uint64_t row = 0; row < rows; row += rows_a_slice) {
+    const uint64_t n = std::min<uint64_t>(rows_a_slice, rows - row);
+    if (tensor.interleaved_dim == 0) {
+      ALT_RETURN_IF_ERROR(writer.WriteTensorData(bytes.subspan(row * row_bytes, n * row_bytes)));
+      ReleaseRows(source, tensor, row, n);
+      continue;
+    }
     slice.clear();
-    for (uint64_t r = row; r < std::min(rows, row + rows_a_slice); ++r) {
+    for (uint64_t r = row; r < row + n; ++r) {
       const auto from = bytes.subspan(tensor.SourceRow(r) * row_bytes, row_bytes);
       slice.insert(slice.end(), from.begin(), from.end());
     }
@@ -97,9 +111,7 @@ Status EncodeRows(const model::Checkpoint& source, const model::GgufForm::Tensor
       }
     });
     ALT_RETURN_IF_ERROR(writer.WriteTensorData(std::span(encoded).first(n * to_row)));
-    // Interleaved, a slice may share its heads with the next.
-    if (named.interleaved_dim != 0 || !named.in_source) continue;
-    source.ReleasePages(tensor.bytes.subspan(row * from_row, n * from_row));
+    ReleaseRows(source, named, row, n);
   }
   return Status();
 }
@@ -109,10 +121,10 @@ Status WriteTensor(const model::Checkpoint& source, const model::GgufForm::Tenso
   const auto found = calibrated.find(tensor.name);
   if (found != calibrated.end()) {
     ALT_CHECK(found->second.type == to);
-    return WriteRows(tensor, found->second.bytes, writer);
+    return WriteRows(source, tensor, found->second.bytes, writer);
   }
   if (tensor.view.type == to) {
-    ALT_RETURN_IF_ERROR(WriteRows(tensor, tensor.view.bytes, writer));
+    ALT_RETURN_IF_ERROR(WriteRows(source, tensor, tensor.view.bytes, writer));
   } else {
     ALT_RETURN_IF_ERROR(EncodeRows(source, tensor, to, team, writer));
   }
@@ -167,24 +179,28 @@ Status Plan(const model::Checkpoint& source, const model::GgufForm& form, const 
   return Status();
 }
 
-}  // namespace
-
-Status CheckRecode(const model::Checkpoint& source, const std::string& out) {
+Status CheckPlace(const model::Checkpoint& source, const std::string& out) {
   if (SameFile(source.path(), out)) {
     return Status(ErrorCode::kInvalidArgument, out + ": is the source itself");
   }
-  if (source.gguf() != nullptr) return Status();
-  if (LiesIn(source.path(), out)) {
+  if (source.gguf() == nullptr && LiesIn(source.path(), out)) {
     return Status(ErrorCode::kInvalidArgument, out + ": lies in the folder " + source.path() +
                                                    " that is read; give a place outside of it");
   }
+  return Status();
+}
+
+}  // namespace
+
+Status CheckRecode(const model::Checkpoint& source, const std::string& out) {
+  ALT_RETURN_IF_ERROR(CheckPlace(source, out));
   return model::GgufFormOf(source).status();
 }
 
 Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
                             const EncodedTensors& calibrated, const std::string& out,
                             ThreadTeam& team, const ProgressSink& progress) {
-  ALT_RETURN_IF_ERROR(CheckRecode(source, out));
+  ALT_RETURN_IF_ERROR(CheckPlace(source, out));
   ALT_ASSIGN_OR_RETURN(model::GgufForm form, model::GgufFormOf(source));
   GgufWriter& writer = form.metadata;
   SetFileType(rules, writer);
