@@ -388,6 +388,8 @@ TEST_F(FolderRefusalTest, WhatGgufHasNoWordsFor) {
              {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 32}};
        },
        "the rope scaling 'llama3'"},
+      {"llama2", "llama2", [](json& c) { c["max_position_embeddings"] = uint64_t{1} << 32; },
+       "context_length of 4294967296 is beyond 32 bits"},
       {"llama2", "llama2", [](json& c) { c["partial_rotary_factor"] = 0.5; },
        "rope turns 8 of 16 dimensions"},
   };

@@ -263,12 +263,11 @@ Status FillWindows(const Checkpoint& file, const std::vector<bool>& local, Model
   return Status();
 }
 
-void DescribeWindow(const ModelConfig& config, GgufForm& form) {
+Status DescribeWindow(const ModelConfig& config, GgufForm& form) {
   for (const BlockPlan& block : config.blocks) {
-    if (block.window == 0) continue;
-    form.SetUint("attention.sliding_window", block.window);
-    return;
+    if (block.window != 0) return form.SetUint("attention.sliding_window", block.window);
   }
+  return Status();
 }
 
 Status CheckUsualLocalLayers(const Checkpoint& folder, const ModelConfig& config, size_t period) {

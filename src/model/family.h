@@ -50,7 +50,7 @@ Status DescribeRope(const Checkpoint& folder, const ModelConfig& config, bool fr
                     GgufForm& form);
 
 /// Says the window of the layers that have one.
-void DescribeWindow(const ModelConfig& config, GgufForm& form);
+Status DescribeWindow(const ModelConfig& config, GgufForm& form);
 
 /// For families whose GGUF files leave to the reader which layers are local: all but every
 /// `period`-th must be, with the same window.

@@ -4,7 +4,6 @@
 #include <set>
 #include <utility>
 
-#include "base/check.h"
 #include "model/family.h"
 #include "model/gguf_metadata.h"
 #include "model/tensor_values.h"
@@ -74,9 +73,13 @@ Result<GgufForm> FormOfFolder(const Checkpoint& folder) {
 
 }  // namespace
 
-void GgufForm::SetUint(std::string_view key, uint64_t value) {
-  ALT_CHECK(value <= UINT32_MAX);
+Status GgufForm::SetUint(std::string_view key, uint64_t value) {
+  if (value > UINT32_MAX) {
+    return Status(ErrorCode::kUnsupported, architecture + "." + std::string(key) + " of " +
+                                               std::to_string(value) + " is beyond 32 bits");
+  }
   metadata.SetNumber<uint32_t>(architecture + "." + std::string(key), static_cast<uint32_t>(value));
+  return Status();
 }
 
 void GgufForm::SetFloat(std::string_view key, double value) {

@@ -41,8 +41,8 @@ struct GgufForm {
   GgufForm& operator=(GgufForm&&) = default;
 
   // A hyperparameter: "block_count" is written as "llama.block_count".
-  void SetUint(std::string_view key, uint64_t value);  ///< u32 @pre it fits
-  void SetFloat(std::string_view key, double value);   ///< f32
+  Status SetUint(std::string_view key, uint64_t value);  ///< u32; kUnsupported when it is larger
+  void SetFloat(std::string_view key, double value);     ///< f32
   void SetString(std::string_view key, std::string_view value);
   void SetBools(std::string_view key, const std::vector<bool>& values);
 

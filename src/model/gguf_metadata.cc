@@ -54,7 +54,9 @@ Status SetSizes(const Checkpoint& folder, const ModelConfig& config, GgufForm& f
     return Status(ErrorCode::kCorruptFile,
                   folder.path() + "/config.json: max_position_embeddings is missing");
   }
-  for (const SizeKey& size : kSizes) form.SetUint(size.key, config.*size.value);
+  for (const SizeKey& size : kSizes) {
+    ALT_RETURN_IF_ERROR(form.SetUint(size.key, config.*size.value));
+  }
   form.SetFloat("attention.layer_norm_rms_epsilon", config.norm_eps);
   return Status();
 }

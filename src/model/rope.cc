@@ -178,7 +178,7 @@ Status DescribeRope(const Checkpoint& folder, const ModelConfig& config, bool fr
                     GgufForm& form) {
   const RopePlan& rope = config.ropes[0];
   ALT_ASSIGN_OR_RETURN(const double base, RopeBase(folder, "rope.freq_base", 10000.0));
-  form.SetUint("rope.dimension_count", rope.n_rotated());
+  ALT_RETURN_IF_ERROR(form.SetUint("rope.dimension_count", rope.n_rotated()));
   form.SetFloat("rope.freq_base", base);
   if (!rope.frequencies_long.empty()) return Status();  // its factors are the family's to say
   const json* parameters = HfRopeParameters(folder, "full_attention");

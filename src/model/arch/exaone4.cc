@@ -35,7 +35,7 @@ Status Fill(const Checkpoint& file, ModelConfig& config) {
 }
 
 Status Describe(const Checkpoint&, const ModelConfig& config, GgufForm& form) {
-  DescribeWindow(config, form);
+  ALT_RETURN_IF_ERROR(DescribeWindow(config, form));
   std::vector<bool> local;
   bool any = false;
   for (const BlockPlan& block : config.blocks) {

@@ -25,8 +25,7 @@ Status Describe(const Checkpoint& folder, const ModelConfig& config, GgufForm& f
     return Status(ErrorCode::kUnsupported,
                   folder.path() + ": a gemma2 without softcaps cannot be said in GGUF");
   }
-  DescribeGemma(config, form);
-  return Status();
+  return DescribeGemma(config, form);
 }
 
 }  // namespace

@@ -53,8 +53,7 @@ Status Describe(const Checkpoint& folder, const ModelConfig& config, GgufForm& f
   ALT_RETURN_IF_ERROR(CheckUsualLocalLayers(folder, config, kPeriod));
   ALT_ASSIGN_OR_RETURN(const double local_base, LocalBase(folder));
   form.SetFloat("rope.freq_base_swa", local_base);
-  DescribeGemma(config, form);
-  return Status();
+  return DescribeGemma(config, form);
 }
 
 }  // namespace

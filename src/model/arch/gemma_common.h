@@ -43,7 +43,7 @@ inline Status FillGemma(const Checkpoint& file, size_t largest, ModelConfig& con
   config.norm_weight_offset = 1.0f;
   const auto scalar = file.hf_config()->find("query_pre_attn_scalar");
   if (scalar != file.hf_config()->end() && !scalar->is_null()) {
-    if (!scalar->is_number() || scalar->get<double>() <= 0) {
+    if (!scalar->is_number() || !(scalar->get<float>() > 0)) {
       return Status(ErrorCode::kCorruptFile,
                     file.path() + ": query_pre_attn_scalar is " + scalar->dump());
     }
@@ -74,11 +74,12 @@ inline Status CheckAttentionScale(const Checkpoint& folder, size_t largest,
 }
 
 /// The window and the caps. A cap of 0, none, is not said.
-inline void DescribeGemma(const ModelConfig& config, GgufForm& form) {
-  DescribeWindow(config, form);
+inline Status DescribeGemma(const ModelConfig& config, GgufForm& form) {
+  ALT_RETURN_IF_ERROR(DescribeWindow(config, form));
   if (config.attention_softcap != 0)
     form.SetFloat("attn_logit_softcapping", config.attention_softcap);
   if (config.final_softcap != 0) form.SetFloat("final_logit_softcapping", config.final_softcap);
+  return Status();
 }
 
 }  // namespace altteul::model

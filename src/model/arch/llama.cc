@@ -21,8 +21,7 @@ Status Fill(const Checkpoint& file, ModelConfig& config) {
 
 // (llama.cpp does not look for the window of a "llama".)
 Status Describe(const Checkpoint&, const ModelConfig& config, GgufForm& form) {
-  DescribeWindow(config, form);
-  return Status();
+  return DescribeWindow(config, form);
 }
 
 }  // namespace

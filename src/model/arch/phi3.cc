@@ -143,9 +143,10 @@ size_t OriginalContext(const Checkpoint& folder, const ModelConfig& config) {
 }
 
 Status Describe(const Checkpoint& folder, const ModelConfig& config, GgufForm& form) {
-  form.SetUint("rope.scaling.original_context_length", OriginalContext(folder, config));
+  ALT_RETURN_IF_ERROR(
+      form.SetUint("rope.scaling.original_context_length", OriginalContext(folder, config)));
   // llama.cpp refuses a phi3 that says nothing about a window.
-  form.SetUint("attention.sliding_window", config.blocks[0].window);
+  ALT_RETURN_IF_ERROR(form.SetUint("attention.sliding_window", config.blocks[0].window));
   const RopePlan& rope = config.ropes[0];
   if (rope.frequencies_long.empty()) return Status();
   form.SetFloat("rope.scaling.attn_factor", rope.magnitude);
