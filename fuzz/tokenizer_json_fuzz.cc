@@ -1,26 +1,21 @@
 // Any bytes may be refused as a tokenizer.json; none may crash or hang, and what is accepted must
-// make a tokenizer that can be used, or be refused there.
+// make a tokenizer that can be used, or be refused there. The same in GGUF's words.
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "text/gguf_words.h"
 #include "text/tokenizer.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  std::string_view all(reinterpret_cast<const char*>(data), size);
-  // Up to three files, one after the other, with a zero byte between.
-  std::string_view files[3];
-  for (std::string_view& file : files) {
-    file = all.substr(0, all.find('\0'));
-    all.remove_prefix(file.size() < all.size() ? file.size() + 1 : all.size());
-  }
-  auto spec = altteul::text::ParseTokenizerJson(files[0], files[1], files[2]);
-  if (!spec.ok()) return 0;
-  auto made = altteul::text::MakeTokenizer(std::move(spec).value());
-  if (!made.ok()) return 0;
+namespace {
+
+void Use(altteul::text::TokenizerSpec spec) {
+  auto made = altteul::text::MakeTokenizer(std::move(spec));
+  if (!made.ok()) return;
   const altteul::text::Tokenizer& tokenizer = *made.value();
   for (const bool parse_special : {false, true}) {
     size_t n_dropped = 0;
@@ -33,5 +28,24 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     (void)tokenizer.Decode(ids.value(), true);
   }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string_view all(reinterpret_cast<const char*>(data), size);
+  // Up to three files, one after the other, with a zero byte between.
+  std::string_view files[3];
+  for (std::string_view& file : files) {
+    file = all.substr(0, all.find('\0'));
+    all.remove_prefix(file.size() < all.size() ? file.size() + 1 : all.size());
+  }
+  auto spec = altteul::text::ParseTokenizerJson(files[0], files[1], files[2]);
+  if (!spec.ok()) return 0;
+  if (auto words = altteul::text::InGgufWords(spec.value()); words.ok()) {
+    if (words.value().explicit_steps) std::abort();
+    Use(std::move(words).value());
+  }
+  Use(std::move(spec).value());
   return 0;
 }

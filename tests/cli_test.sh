@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # The program as a user meets it: exit codes, messages, clean standard output.
-# usage: cli_test.sh ALTTEUL WRITE_TINY_MODEL
+# usage: cli_test.sh ALTTEUL WRITE_TINY_MODEL FOLDER
 set -u
 
 altteul=$1
 write_tiny_model=$2
+folder=$3  # a Hugging Face folder without a tokenizer
 work=$(mktemp -d "${TMPDIR:-/tmp}/altteul_cli_XXXXXX")
 trap 'umount "$work/full" 2>/dev/null; rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -127,6 +128,8 @@ expect 3 'missing.txt' "$altteul" eval random.gguf --text missing.txt
 expect 3 'missing.txt' "$altteul" run random.gguf -f missing.txt
 expect 1 'empty_folder' "$altteul" run random.gguf -f empty_folder
 expect 3 'no_such_folder' "$altteul" compress random.gguf no_such_folder/out.gguf --type Q8_0
+expect 2 'lies in the folder' "$altteul" compress "$folder" "$folder/out.gguf" --type Q8_0
+expect 3 'tokenizer.json is missing' "$altteul" compress "$folder" out.gguf --type Q8_0
 mkfifo fifo.gguf
 expect 2 'not a regular file' "$altteul" show fifo.gguf
 

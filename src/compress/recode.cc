@@ -9,6 +9,7 @@
 #include "formats/gguf.h"
 #include "formats/gguf_writer.h"
 #include "kernels/codecs/codec.h"
+#include "model/gguf_form.h"
 
 namespace altteul::compress {
 namespace {
@@ -53,13 +54,42 @@ class PlainEncoder {
   std::optional<RowEncoder> searching_;
 };
 
-Status EncodeTensor(const model::Checkpoint& source, const TensorView& tensor, DType to,
-                    ThreadTeam& team, GgufWriter& writer) {
-  if (tensor.type == to) {
-    ALT_RETURN_IF_ERROR(writer.WriteTensorData(tensor.bytes));
-    source.ReleasePages(tensor.bytes);
-    return Status();
+/// Gives the pages of rows [first, first + n) back, unless they lie in heads of which other rows
+/// are still to come.
+void ReleaseRows(const model::Checkpoint& source, const model::GgufForm::Tensor& tensor,
+                 uint64_t first, uint64_t n) {
+  if (!tensor.in_source || tensor.interleaved_dim != 0) return;
+  const size_t row_bytes = tensor.view.bytes.size() / tensor.view.shape.rows();
+  source.ReleasePages(tensor.view.bytes.subspan(first * row_bytes, n * row_bytes));
+}
+
+/// Rows that have their new type already: bytes of the tensor itself, or encoded ones in its order.
+Status WriteRows(const model::Checkpoint& source, const model::GgufForm::Tensor& tensor,
+                 std::span<const std::byte> bytes, GgufWriter& writer) {
+  const uint64_t rows = tensor.view.shape.rows();
+  const size_t row_bytes = bytes.size() / rows;
+  const size_t rows_a_slice = std::max<size_t>(1, kSliceElements / tensor.view.shape.cols());
+  std::vector<std::byte> slice;
+  for (uint64_t row = 0; row < rows; row += rows_a_slice) {
+    const uint64_t n = std::min<uint64_t>(rows_a_slice, rows - row);
+    if (tensor.interleaved_dim == 0) {
+      ALT_RETURN_IF_ERROR(writer.WriteTensorData(bytes.subspan(row * row_bytes, n * row_bytes)));
+      ReleaseRows(source, tensor, row, n);
+      continue;
+    }
+    slice.clear();
+    for (uint64_t r = row; r < row + n; ++r) {
+      const auto from = bytes.subspan(tensor.SourceRow(r) * row_bytes, row_bytes);
+      slice.insert(slice.end(), from.begin(), from.end());
+    }
+    ALT_RETURN_IF_ERROR(writer.WriteTensorData(slice));
   }
+  return Status();
+}
+
+Status EncodeRows(const model::Checkpoint& source, const model::GgufForm::Tensor& named, DType to,
+                  ThreadTeam& team, GgufWriter& writer) {
+  const TensorView& tensor = named.view;
   const Codec& decoder = *kernels::FindCodec(tensor.type);
   const size_t cols = tensor.shape.cols();
   const size_t rows = tensor.shape.rows();
@@ -75,13 +105,30 @@ Status EncodeTensor(const model::Checkpoint& source, const TensorView& tensor, D
       PlainEncoder encoder(to);
       const Share share = ShareOf(n, 1, thread, team.size());
       for (size_t r = share.begin; r < share.end; ++r) {
-        decoder.decode(tensor.bytes.data() + (row + r) * from_row, cols, &values[r * cols]);
+        const std::byte* from = tensor.bytes.data() + named.SourceRow(row + r) * from_row;
+        decoder.decode(from, cols, &values[r * cols]);
         encoder.Encode(std::span(values).subspan(r * cols, cols), &encoded[r * to_row]);
       }
     });
     ALT_RETURN_IF_ERROR(writer.WriteTensorData(std::span(encoded).first(n * to_row)));
-    source.ReleasePages(tensor.bytes.subspan(row * from_row, n * from_row));
+    ReleaseRows(source, named, row, n);
   }
+  return Status();
+}
+
+Status WriteTensor(const model::Checkpoint& source, const model::GgufForm::Tensor& tensor, DType to,
+                   const EncodedTensors& calibrated, ThreadTeam& team, GgufWriter& writer) {
+  const auto found = calibrated.find(tensor.name);
+  if (found != calibrated.end()) {
+    ALT_CHECK(found->second.type == to);
+    return WriteRows(source, tensor, found->second.bytes, writer);
+  }
+  if (tensor.view.type == to) {
+    ALT_RETURN_IF_ERROR(WriteRows(source, tensor, tensor.view.bytes, writer));
+  } else {
+    ALT_RETURN_IF_ERROR(EncodeRows(source, tensor, to, team, writer));
+  }
+  if (tensor.in_source) source.ReleasePages(tensor.view.bytes);
   return Status();
 }
 
@@ -90,15 +137,25 @@ bool SameFile(const std::string& a, const std::string& b) {
   return std::filesystem::equivalent(a, b, error);
 }
 
+/// Whether a file `out` would stand in `folder` or somewhere below it.
+bool LiesIn(const std::string& folder, const std::string& out) {
+  std::error_code error;
+  std::filesystem::path parent = std::filesystem::absolute(out, error).parent_path();
+  for (; parent.has_relative_path(); parent = parent.parent_path()) {
+    if (SameFile(folder, parent.string())) return true;
+  }
+  return false;
+}
+
 void SetFileType(const TypeRules& rules, GgufWriter& writer) {
   writer.SetNumber<uint32_t>("general.file_type", FileType(rules.type()));
   writer.SetNumber<uint32_t>("general.quantization_version", 2);
 }
 
-Status Plan(const model::Checkpoint& source, const TypeRules& rules, GgufWriter& writer,
-            RecodeReport& report) {
+Status Plan(const model::Checkpoint& source, const model::GgufForm& form, const TypeRules& rules,
+            GgufWriter& writer, RecodeReport& report) {
   uint64_t elements = 0, from_bytes = 0, to_bytes = 0;
-  for (const model::Checkpoint::NamedTensor& tensor : source.tensors()) {
+  for (const model::GgufForm::Tensor& tensor : form.tensors) {
     ALT_ASSIGN_OR_RETURN(const TypeRules::Choice choice, rules.For(tensor.name, tensor.view));
     ALT_RETURN_IF_ERROR(writer.DeclareTensor(tensor.name, choice.type, tensor.view.shape));
     RecodeReport::Tensor row{.name = tensor.name,
@@ -122,27 +179,30 @@ Status Plan(const model::Checkpoint& source, const TypeRules& rules, GgufWriter&
   return Status();
 }
 
-}  // namespace
-
-Status CheckRecode(const model::Checkpoint& source, const std::string& out) {
-  if (source.gguf() == nullptr) {
-    return Status(ErrorCode::kUnsupported,
-                  source.path() +
-                      ": compressing a Hugging Face folder is not supported yet; give a "
-                      "GGUF file");
-  }
+Status CheckPlace(const model::Checkpoint& source, const std::string& out) {
   if (SameFile(source.path(), out)) {
     return Status(ErrorCode::kInvalidArgument, out + ": is the source itself");
+  }
+  if (source.gguf() == nullptr && LiesIn(source.path(), out)) {
+    return Status(ErrorCode::kInvalidArgument, out + ": lies in the folder " + source.path() +
+                                                   " that is read; give a place outside of it");
   }
   return Status();
 }
 
+}  // namespace
+
+Status CheckRecode(const model::Checkpoint& source, const std::string& out) {
+  ALT_RETURN_IF_ERROR(CheckPlace(source, out));
+  return model::GgufFormOf(source).status();
+}
+
 Result<RecodePlan> PlanRecode(const model::Checkpoint& source, const TypeRules& rules) {
-  GgufWriter writer;
-  writer.CopyMetadata(*source.gguf());
+  ALT_ASSIGN_OR_RETURN(model::GgufForm form, model::GgufFormOf(source));
+  GgufWriter& writer = form.metadata;
   SetFileType(rules, writer);
   RecodeReport report;
-  ALT_RETURN_IF_ERROR(Plan(source, rules, writer, report));
+  ALT_RETURN_IF_ERROR(Plan(source, form, rules, writer, report));
   RecodePlan plan;
   ALT_ASSIGN_OR_RETURN(plan.file_bytes, writer.PlannedBytes());
   plan.alignment = writer.alignment();
@@ -152,13 +212,14 @@ Result<RecodePlan> PlanRecode(const model::Checkpoint& source, const TypeRules& 
 Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
                             const EncodedTensors& calibrated, const std::string& out,
                             ThreadTeam& team, const ProgressSink& progress) {
-  ALT_RETURN_IF_ERROR(CheckRecode(source, out));
-  GgufWriter writer;
-  writer.CopyMetadata(*source.gguf());
+  ALT_RETURN_IF_ERROR(CheckPlace(source, out));
+  ALT_ASSIGN_OR_RETURN(model::GgufForm form, model::GgufFormOf(source));
+  GgufWriter& writer = form.metadata;
   SetFileType(rules, writer);
   RecodeReport report;
   report.source_bytes = source.file_bytes();
-  ALT_RETURN_IF_ERROR(Plan(source, rules, writer, report));
+  report.left_out = form.left_out;
+  ALT_RETURN_IF_ERROR(Plan(source, form, rules, writer, report));
   ALT_RETURN_IF_ERROR(writer.Begin(out));
   report.file_bytes = writer.file_bytes();
 
@@ -166,14 +227,8 @@ Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& ru
     if (progress && !progress(i, report.tensors.size())) {
       return Status(ErrorCode::kCancelled, "compressing was interrupted; nothing was written");
     }
-    const RecodeReport::Tensor& tensor = report.tensors[i];
-    const auto found = calibrated.find(tensor.name);
-    if (found == calibrated.end()) {
-      ALT_RETURN_IF_ERROR(EncodeTensor(source, source.tensors()[i].view, tensor.to, team, writer));
-    } else {
-      ALT_CHECK(found->second.type == tensor.to);
-      ALT_RETURN_IF_ERROR(writer.WriteTensorData(found->second.bytes));
-    }
+    ALT_RETURN_IF_ERROR(
+        WriteTensor(source, form.tensors[i], report.tensors[i].to, calibrated, team, writer));
   }
   ALT_RETURN_IF_ERROR(writer.Finish());
   if (progress) progress(report.tensors.size(), report.tensors.size());

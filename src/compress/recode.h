@@ -1,9 +1,9 @@
 // Writes a model again with other element types: tensors that were encoded by calibration as they
 // are, all others with each value rounded to the nearest code.
 //
-// Every metadata value and every tensor that keeps its type is copied bit for bit; the same input
-// and rules give the same bytes, whatever the number of threads. The file appears whole or not at
-// all.
+// Every metadata value of a GGUF file and every tensor that keeps its type is copied bit for bit. A
+// Hugging Face folder is written as a GGUF file holds it (model/gguf_form.h). The same input and
+// rules give the same bytes, whatever the number of threads. The file appears whole or not at all.
 
 #pragma once
 
@@ -33,10 +33,11 @@ struct RecodeReport {
   uint64_t source_bytes = 0;   ///< of the old one
   double bits_per_weight = 0;  ///< of all tensors of the new file
   double source_bits_per_weight = 0;
+  std::vector<std::string> left_out;  ///< the source's tensors that no weight uses
 };
 
 /// What can be said before the work begins.
-/// @return kUnsupported for a Hugging Face folder, kInvalidArgument when `out` is the source itself
+/// @return kInvalidArgument when `out` is the source itself or lies in it; as model::GgufFormOf
 Status CheckRecode(const model::Checkpoint& source, const std::string& out);
 
 /// What Recode() would write: the size of the file, and the alignment of each tensor in it [bytes].
@@ -46,8 +47,8 @@ struct RecodePlan {
 };
 Result<RecodePlan> PlanRecode(const model::Checkpoint& source, const TypeRules& rules);
 
-/// @param source      a GGUF checkpoint
-/// @param calibrated  tensors that are encoded already, in the types that the rules give them
+/// @param calibrated  tensors that are encoded already, in the types that the rules give them and
+///                    with their rows in the source's order
 /// @return as CheckRecode; kIoError with path and reason, kCancelled
 Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
                             const EncodedTensors& calibrated, const std::string& out,

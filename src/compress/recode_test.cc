@@ -144,16 +144,6 @@ TEST_F(RecodeTest, TheSourceIsNeverOverwritten) {
   EXPECT_TRUE(ReadAll(folder_.Path("source.gguf")) == before);
 }
 
-TEST_F(RecodeTest, AHuggingFaceFolderIsNotSupportedYet) {
-  source_ = std::move(model::Checkpoint::Open(std::string(ALT_SOURCE_DIR) +
-                                              "/tests/golden/families/llama2"))
-                .value();
-  const auto report = Recode("out.gguf", DType::kQ4_0);
-  ASSERT_FALSE(report.ok());
-  EXPECT_EQ(report.status().code(), ErrorCode::kUnsupported);
-  EXPECT_FALSE(std::filesystem::exists(folder_.Path("out.gguf")));
-}
-
 TEST_F(RecodeTest, InterruptedItLeavesNothing) {
   for (const uint64_t stop : {0, 1, 5}) {
     const auto report = Recode("out.gguf", DType::kQ4_0, {}, 2,

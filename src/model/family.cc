@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "formats/gguf.h"
+#include "model/gguf_form.h"
 
 namespace altteul::model {
 
@@ -258,6 +259,37 @@ Status FillWindows(const Checkpoint& file, const std::vector<bool>& local, Model
   if (!window || *window == 0) return Status();
   for (size_t layer = 0; layer < config.n_layers; ++layer) {
     if (local[layer]) config.blocks[layer].window = static_cast<size_t>(*window);
+  }
+  return Status();
+}
+
+Status DescribeWindow(const ModelConfig& config, GgufForm& form) {
+  for (const BlockPlan& block : config.blocks) {
+    if (block.window != 0) return form.SetUint("attention.sliding_window", block.window);
+  }
+  return Status();
+}
+
+Status CheckUsualLocalLayers(const Checkpoint& folder, const ModelConfig& config, size_t period) {
+  const size_t window = config.blocks[0].window;
+  for (size_t layer = 0; layer < config.n_layers; ++layer) {
+    const bool local = (layer + 1) % period != 0;
+    if (window != 0 && config.blocks[layer].window == (local ? window : 0)) continue;
+    return Status(ErrorCode::kUnsupported,
+                  folder.path() + ": layer " + std::to_string(layer) + " has a window of " +
+                      std::to_string(config.blocks[layer].window) + "; GGUF files of " +
+                      config.family + " mean one window in all but every " +
+                      std::to_string(period) + "th layer");
+  }
+  return Status();
+}
+
+Status CheckNoWindows(const Checkpoint& folder, const ModelConfig& config) {
+  for (const BlockPlan& block : config.blocks) {
+    if (block.window == 0) continue;
+    return Status(ErrorCode::kUnsupported, folder.path() + ": has a sliding window of " +
+                                               std::to_string(block.window) + "; GGUF files of " +
+                                               config.family + " have no word for one");
   }
   return Status();
 }

@@ -13,12 +13,21 @@
 
 namespace altteul::model {
 
+struct GgufForm;
+
 struct Family {
   std::string_view gguf_architecture;                  ///< general.architecture
   std::span<const std::string_view> hf_architectures;  ///< config.json "architectures"
   std::span<const NamePair> hf_tensor_names;           ///< where they differ from the usual ones
   /// Fills what FillCommon() did not. Every size has been read and checked before.
   Status (*fill)(const Checkpoint& file, ModelConfig& config);
+  /// How the family's GGUF files lay the rows of q and k; folders always have halves.
+  kernels::RopePairs gguf_rope_pairs = kernels::RopePairs::kHalves;
+  /// GGUF files may divide rope's frequencies by a tensor rope_freqs.weight (Llama 3's scaling).
+  bool gguf_rope_freqs = false;
+  /// Adds what the family's GGUF files say beside what all say (gguf_metadata.h), for a folder.
+  /// @return kUnsupported for a configuration that they have no words for
+  Status (*describe)(const Checkpoint& folder, const ModelConfig& config, GgufForm& form);
 };
 
 std::span<const Family* const> AllFamilies();
@@ -35,13 +44,28 @@ Result<ModelConfig> ReadConfig(const Checkpoint& file);
 /// rope_freqs.weight. `pairs` is what GGUF files of the family use; folders always use halves.
 Status FillRope(const Checkpoint& file, kernels::RopePairs pairs, ModelConfig& config);
 
+/// What a GGUF file says of ropes[0]: base, dimensions, scaling. `freqs`: Family::gguf_rope_freqs.
+/// @return kUnsupported for frequencies that GGUF cannot say
+Status DescribeRope(const Checkpoint& folder, const ModelConfig& config, bool freqs,
+                    GgufForm& form);
+
+/// Says the window of the layers that have one.
+Status DescribeWindow(const ModelConfig& config, GgufForm& form);
+
+/// For families whose GGUF files leave to the reader which layers are local: all but every
+/// `period`-th must be, with the same window.
+Status CheckUsualLocalLayers(const Checkpoint& folder, const ModelConfig& config, size_t period);
+
+/// For families whose GGUF files have no word for a window.
+Status CheckNoWindows(const Checkpoint& folder, const ModelConfig& config);
+
 /// Frequencies base^(-2i / n_rotated), i < n_rotated / 2.
 std::vector<double> PlainFrequencies(double base, size_t n_rotated);
 
 /// How many of a head's dimensions rope turns: rope.dimension_count, or partial_rotary_factor.
 Result<size_t> RotatedDims(const Checkpoint& file, const ModelConfig& config);
 
-/// A positive, finite rope base, `fallback` when absent.
+/// A positive, finite rope base in f32, as GGUF holds it; `fallback` when absent.
 Result<double> RopeBase(const Checkpoint& file, std::string_view key, double fallback);
 
 /// Sets BlockPlan::window of the layers where local(layer) holds, from attention.sliding_window.

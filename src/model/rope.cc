@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/family.h"
+#include "model/gguf_form.h"
 #include "model/tensor_values.h"
 
 namespace altteul::model {
@@ -18,6 +19,9 @@ Status Unsupported(const Checkpoint& file, const std::string& type) {
                 file.path() + ": rope scaling '" + type +
                     "' is not supported (linear, llama3 and longrope are)");
 }
+
+// The number as GGUF holds it, so that a folder and the file made of it turn by the same angles.
+double InF32(double value) { return static_cast<double>(static_cast<float>(value)); }
 
 // Llama 3.1's rule: long wavelengths are stretched by `factor`, short ones kept, the band between
 // blended (transformers, modeling_rope_utils, "llama3").
@@ -37,36 +41,40 @@ Status ScaleLlama3(const Checkpoint& file, const json& parameters, RopePlan& rop
   for (double& frequency : rope.frequencies) {
     const double wavelength = 2.0 * std::numbers::pi / frequency;
     if (wavelength > original / low) {
-      frequency /= factor;
+      frequency /= InF32(factor);
     } else if (wavelength >= original / high) {
       const double blend = (original / wavelength - low) / (high - low);
-      frequency = (1.0 - blend) * frequency / factor + blend * frequency;
+      frequency /= InF32(1.0 / ((1.0 - blend) / factor + blend));
     }
   }
   return Status();
 }
 
-Status ScaleFromFolder(const Checkpoint& file, const json& parameters, RopePlan& rope) {
-  std::string type = "default";
+std::string TypeOfScaling(const json& parameters) {
   for (const char* key : {"rope_type", "type"}) {
     const auto found = parameters.find(key);
-    if (found != parameters.end() && found->is_string()) {
-      type = found->get<std::string>();
-      break;
-    }
+    if (found != parameters.end() && found->is_string()) return found->get<std::string>();
   }
+  return "default";
+}
+
+Result<double> LinearFactor(const Checkpoint& file, const json& parameters) {
+  const auto factor = parameters.find("factor");
+  if (factor == parameters.end() || !factor->is_number() || factor->get<double>() <= 0) {
+    return Status(ErrorCode::kCorruptFile,
+                  file.path() + ": linear rope scaling lacks a positive 'factor'");
+  }
+  return InF32(factor->get<double>());
+}
+
+Status ScaleFromFolder(const Checkpoint& file, const json& parameters, RopePlan& rope) {
+  const std::string type = TypeOfScaling(parameters);
   if (type == "default") return Status();
   if (type == "llama3") return ScaleLlama3(file, parameters, rope);
-  if (type == "linear") {
-    const auto factor = parameters.find("factor");
-    if (factor == parameters.end() || !factor->is_number() || factor->get<double>() <= 0) {
-      return Status(ErrorCode::kCorruptFile,
-                    file.path() + ": linear rope scaling lacks a positive 'factor'");
-    }
-    for (double& frequency : rope.frequencies) frequency /= factor->get<double>();
-    return Status();
-  }
-  return Unsupported(file, type);
+  if (type != "linear") return Unsupported(file, type);
+  ALT_ASSIGN_OR_RETURN(const double factor, LinearFactor(file, parameters));
+  for (double& frequency : rope.frequencies) frequency /= factor;
+  return Status();
 }
 
 Status ScaleFromGguf(const Checkpoint& file, RopePlan& rope) {
@@ -139,7 +147,7 @@ Result<size_t> RotatedDims(const Checkpoint& file, const ModelConfig& config) {
 
 Result<double> RopeBase(const Checkpoint& file, std::string_view key, double fallback) {
   ALT_ASSIGN_OR_RETURN(const auto base, file.Float(key));
-  const double value = base.value_or(fallback);
+  const double value = InF32(base.value_or(fallback));
   if (!(value > 0) || !std::isfinite(value)) {
     return Status(ErrorCode::kCorruptFile,
                   file.path() + ": " + std::string(key) + " is " + std::to_string(value));
@@ -163,6 +171,32 @@ Status FillRope(const Checkpoint& file, kernels::RopePairs pairs, ModelConfig& c
   }
   config.ropes = {std::move(rope)};
   for (BlockPlan& block : config.blocks) block.rope = 0;
+  return Status();
+}
+
+Status DescribeRope(const Checkpoint& folder, const ModelConfig& config, bool freqs,
+                    GgufForm& form) {
+  const RopePlan& rope = config.ropes[0];
+  ALT_ASSIGN_OR_RETURN(const double base, RopeBase(folder, "rope.freq_base", 10000.0));
+  ALT_RETURN_IF_ERROR(form.SetUint("rope.dimension_count", rope.n_rotated()));
+  form.SetFloat("rope.freq_base", base);
+  if (!rope.frequencies_long.empty()) return Status();  // its factors are the family's to say
+  const json* parameters = HfRopeParameters(folder, "full_attention");
+  if (parameters != nullptr && TypeOfScaling(*parameters) == "linear") {
+    ALT_ASSIGN_OR_RETURN(const double factor, LinearFactor(folder, *parameters));
+    form.SetString("rope.scaling.type", "linear");
+    form.SetFloat("rope.scaling.factor", factor);
+    return Status();
+  }
+  const std::vector<double> plain = PlainFrequencies(base, rope.n_rotated());
+  if (rope.frequencies == plain) return Status();
+  if (!freqs) {
+    return Status(ErrorCode::kUnsupported,
+                  folder.path() + ": GGUF files of " + config.family +
+                      " have no word for the rope scaling '" +
+                      (parameters == nullptr ? "" : TypeOfScaling(*parameters)) + "'");
+  }
+  form.AddQuotients("rope_freqs.weight", plain, rope.frequencies);
   return Status();
 }
 

@@ -96,6 +96,8 @@ class Loader {
     return Status();
   }
 
+  const std::set<std::string>& used() const { return used_; }
+
   void ReportUnused(const LogSink& log) const {
     if (!log) return;
     for (const Checkpoint::NamedTensor& tensor : file_.tensors()) {
@@ -283,13 +285,8 @@ Status AddNorms(Loader& loader, const ModelConfig& config, const BlockPlan& plan
   return Status();
 }
 
-}  // namespace
-
-Result<Weights> LoadWeights(const Checkpoint& file, const ModelConfig& config,
-                            const WeightOptions& options, ThreadTeam& team, const LogSink& log) {
-  Weights weights;
+Status AddAll(Loader& loader, const Checkpoint& file, const ModelConfig& config, Weights& weights) {
   weights.blocks.resize(config.n_layers);
-  Loader loader(file, options);
   weights.tied = file.Find("output.weight") == nullptr;
   ALT_RETURN_IF_ERROR(loader.AddMatrix("token_embd.weight", config.vocabulary, 0, config.vocabulary,
                                        config.hidden, !weights.tied, &weights.embedding));
@@ -306,10 +303,29 @@ Result<Weights> LoadWeights(const Checkpoint& file, const ModelConfig& config,
     ALT_RETURN_IF_ERROR(AddAttention(loader, config, block, w));
     ALT_RETURN_IF_ERROR(AddFeedForward(loader, config, block, w));
   }
+  return Status();
+}
+
+}  // namespace
+
+Result<Weights> LoadWeights(const Checkpoint& file, const ModelConfig& config,
+                            const WeightOptions& options, ThreadTeam& team, const LogSink& log) {
+  Weights weights;
+  Loader loader(file, options);
+  ALT_RETURN_IF_ERROR(AddAll(loader, file, config, weights));
   ALT_RETURN_IF_ERROR(loader.Load(team, weights));
   if (weights.tied) weights.output.w = weights.embedding;
   loader.ReportUnused(log);
   return weights;
+}
+
+Result<std::set<std::string>> TensorsOf(const Checkpoint& file, const ModelConfig& config) {
+  // In f32 nothing is reordered, so no kernels are asked.
+  const WeightOptions options{.precision = kernels::Precision::kF32};
+  Weights weights;
+  Loader loader(file, options);
+  ALT_RETURN_IF_ERROR(AddAll(loader, file, config, weights));
+  return loader.used();
 }
 
 }  // namespace altteul::model

@@ -9,6 +9,8 @@
 
 #include <functional>
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "base/sinks.h"
@@ -72,5 +74,8 @@ struct WeightOptions {
 ///         kOutOfMemory, kCancelled
 Result<Weights> LoadWeights(const Checkpoint& file, const ModelConfig& config,
                             const WeightOptions& options, ThreadTeam& team, const LogSink& log);
+
+/// The names of the tensors that LoadWeights would bind, after the checks of shapes and types.
+Result<std::set<std::string>> TensorsOf(const Checkpoint& file, const ModelConfig& config);
 
 }  // namespace altteul::model

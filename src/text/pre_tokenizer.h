@@ -17,6 +17,11 @@ namespace altteul::text {
 /// The patterns behind the name that a GGUF file gives (tokenizer.ggml.pre), if it is known.
 std::optional<std::vector<PrePattern>> PrePatternsByName(std::string_view name);
 
+/// The name for a chain of patterns, as `ignore_merges` has it; nothing when GGUF has none.
+/// Where several names mean the same, the one that is best known.
+std::optional<std::string_view> NameOfPrePatterns(const std::vector<PrePattern>& patterns,
+                                                  bool ignore_merges);
+
 /// True when models with this pre-tokenizer take a word that is a token as it is (llama-bpe,
 /// tekken).
 bool PreTokenizerIgnoresMerges(std::string_view name);

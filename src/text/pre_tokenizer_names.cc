@@ -14,6 +14,7 @@ namespace {
 // is a piece of its own, which comes to the same.
 constexpr std::string_view kGpt2 =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+constexpr std::string_view kGpt2Short = kGpt2.substr(0, kGpt2.rfind('|'));
 
 constexpr std::string_view kDigit = R"(\p{N})";
 constexpr std::string_view kDigits = R"(\p{N}+)";
@@ -69,11 +70,12 @@ constexpr std::array<std::string_view, kMaxChain> kDigitsFirst = {kDigit, kGpt2}
 constexpr std::array<std::string_view, kMaxChain> kDeepseek3Chain = {kUpToThreeDigits, kDeepseekCjk,
                                                                      kDeepseek3};
 
-// Names as llama.cpp's converter writes them (tokenizer.ggml.pre).
+// Names as llama.cpp's converter writes them (tokenizer.ggml.pre). Of several names for one chain
+// the first is written.
 constexpr Named kNamed[] = {
     {"default", {kPunctuation, kGpt2, kDigits, kAsciiDigitTriple}},
-    {"gpt2", kGpt2Chain},
     {"gpt-2", kGpt2Chain},
+    {"gpt2", kGpt2Chain},
     {"phi-2", kGpt2Chain},
     {"mpt", kGpt2Chain},
     {"olmo", kGpt2Chain},
@@ -126,6 +128,26 @@ const Named* Find(std::string_view name) {
   return found == std::end(kNamed) ? nullptr : found;
 }
 
+// A single pattern of the table matches every character, so that dropping what lies between the
+// matches, as tiktoken's patterns are written in tokenizer.json, comes to the same.
+bool Isolates(const PrePattern& pattern, bool alone) {
+  if (pattern.behavior == SplitBehavior::kIsolated) return !pattern.invert;
+  return alone && pattern.behavior == SplitBehavior::kRemoved && pattern.invert;
+}
+
+bool SameChain(const Named& named, const std::vector<PrePattern>& patterns) {
+  if (patterns.empty() || patterns.size() > kMaxChain) return false;
+  for (size_t i = 0; i < kMaxChain; ++i) {
+    const PrePattern none;
+    const PrePattern& given = i < patterns.size() ? patterns[i] : none;
+    const bool shortened =
+        given.pattern == kGpt2Short && given.behavior == SplitBehavior::kIsolated;
+    if (named.chain[i] != (shortened ? kGpt2 : std::string_view(given.pattern))) return false;
+    if (!named.chain[i].empty() && !Isolates(given, patterns.size() == 1)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::optional<std::vector<PrePattern>> PrePatternsByName(std::string_view name) {
@@ -136,6 +158,14 @@ std::optional<std::vector<PrePattern>> PrePatternsByName(std::string_view name) 
     if (!pattern.empty()) patterns.push_back(PrePattern{.pattern = std::string(pattern)});
   }
   return patterns;
+}
+
+std::optional<std::string_view> NameOfPrePatterns(const std::vector<PrePattern>& patterns,
+                                                  bool ignore_merges) {
+  for (const Named& named : kNamed) {
+    if (named.ignore_merges == ignore_merges && SameChain(named, patterns)) return named.name;
+  }
+  return std::nullopt;
 }
 
 bool PreTokenizerIgnoresMerges(std::string_view name) {

@@ -146,6 +146,10 @@ class Tokenizer {
 ///         parts, sizes that differ), kUnsupported for an unknown pre-tokenizer name
 Result<std::unique_ptr<const Tokenizer>> MakeTokenizer(TokenizerSpec spec);
 
+/// True for the text of a control token that ends a turn in the published families, whether or not
+/// a file names it.
+bool IsTurnEnd(std::string_view token);
+
 /// Reads tokenizer.json, with the neighbours that complete it (either may be empty).
 Result<TokenizerSpec> ParseTokenizerJson(std::string_view tokenizer_json,
                                          std::string_view tokenizer_config_json,

@@ -92,6 +92,10 @@ Status IdOutside(std::string_view what, TokenId id, size_t n_tokens) {
 
 }  // namespace
 
+bool IsTurnEnd(std::string_view token) {
+  return std::find(std::begin(kTurnEnds), std::end(kTurnEnds), token) != std::end(kTurnEnds);
+}
+
 Result<std::unique_ptr<TokenizerTables>> TokenizerTables::Make(TokenizerSpec spec) {
   auto tables = std::make_unique<TokenizerTables>();
   tables->spec = std::move(spec);
@@ -289,9 +293,7 @@ void TokenizerTables::FillEnds() {
   if (spec.eos) ends.push_back(*spec.eos);
   for (size_t id = 0; id < spec.tokens.size(); ++id) {
     if (spec.kinds[id] != TokenKind::kControl) continue;
-    const bool ends_turn = std::find(std::begin(kTurnEnds), std::end(kTurnEnds), spec.tokens[id]) !=
-                           std::end(kTurnEnds);
-    if (ends_turn) ends.push_back(static_cast<TokenId>(id));
+    if (IsTurnEnd(spec.tokens[id])) ends.push_back(static_cast<TokenId>(id));
   }
   std::sort(ends.begin(), ends.end());
   ends.erase(std::unique(ends.begin(), ends.end()), ends.end());

@@ -24,7 +24,7 @@ class CompressCommand : public Command {
   std::string_view summary() const override { return "write a model again in fewer bits"; }
 
   void AddOptions(CLI::App& app) override {
-    app.add_option("model", model_, "GGUF file")->required();
+    app.add_option("model", model_, "GGUF file or Hugging Face folder")->required();
     app.add_option("out", out_, "the file to write")->required();
     app.add_option("--type", type_,
                    "for every matrix; the embedding and the head get at least Q8_0. One of " +
@@ -76,6 +76,10 @@ class CompressCommand : public Command {
     ALT_ASSIGN_OR_RETURN(const auto report,
                          compress::Recode(*source, rules, calibrated, out_, *runtime->team,
                                           TerminalProgress("writing tensor")));
+    for (const std::string& tensor : report.left_out) {
+      std::fprintf(stderr, "warning: %s: tensor %s is not used and was left out\n", model_.c_str(),
+                   tensor.c_str());
+    }
     if (json_) {
       PrintAsJson(report);
     } else {

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "model/family.h"
+#include "model/gguf_form.h"
 
 namespace altteul::model {
 namespace {
@@ -33,12 +34,26 @@ Status Fill(const Checkpoint& file, ModelConfig& config) {
   return FillWindows(file, local, config);
 }
 
+Status Describe(const Checkpoint&, const ModelConfig& config, GgufForm& form) {
+  ALT_RETURN_IF_ERROR(DescribeWindow(config, form));
+  std::vector<bool> local;
+  bool any = false;
+  for (const BlockPlan& block : config.blocks) {
+    local.push_back(block.window != 0);
+    any = any || block.window != 0;
+  }
+  if (any) form.SetBools("attention.sliding_window_pattern", local);
+  return Status();
+}
+
 }  // namespace
 
 extern const Family kExaone4;
 const Family kExaone4 = {.gguf_architecture = "exaone4",
                          .hf_architectures = kHf,
                          .hf_tensor_names = kTensorNames,
-                         .fill = Fill};
+                         .fill = Fill,
+                         .gguf_rope_freqs = true,
+                         .describe = Describe};
 
 }  // namespace altteul::model

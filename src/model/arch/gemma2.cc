@@ -6,14 +6,26 @@ namespace altteul::model {
 namespace {
 
 constexpr std::array<std::string_view, 1> kHf = {"Gemma2ForCausalLM"};
+constexpr size_t kLargest = 46;  // layers of the 27B model
+constexpr uint64_t kPeriod = 2;  // every second layer is global
 
 Status Fill(const Checkpoint& file, ModelConfig& config) {
-  ALT_RETURN_IF_ERROR(FillGemma(file, /*largest=*/46, config));
+  ALT_RETURN_IF_ERROR(FillGemma(file, kLargest, config));
   ALT_RETURN_IF_ERROR(FillSoftcaps(file, config));
   ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, config));
-  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local,
-                       LocalLayers(file, config.n_layers, /*usual_period=*/2));
+  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local, LocalLayers(file, config.n_layers, kPeriod));
   return FillWindows(file, local, config);
+}
+
+Status Describe(const Checkpoint& folder, const ModelConfig& config, GgufForm& form) {
+  ALT_RETURN_IF_ERROR(CheckAttentionScale(folder, kLargest, config));
+  ALT_RETURN_IF_ERROR(CheckUsualLocalLayers(folder, config, kPeriod));
+  // llama.cpp takes the usual caps where a file says none.
+  if (config.attention_softcap == 0 || config.final_softcap == 0) {
+    return Status(ErrorCode::kUnsupported,
+                  folder.path() + ": a gemma2 without softcaps cannot be said in GGUF");
+  }
+  return DescribeGemma(config, form);
 }
 
 }  // namespace
@@ -22,6 +34,7 @@ extern const Family kGemma2;
 const Family kGemma2 = {.gguf_architecture = "gemma2",
                         .hf_architectures = kHf,
                         .hf_tensor_names = kGemmaTensorNames,
-                        .fill = Fill};
+                        .fill = Fill,
+                        .describe = Describe};
 
 }  // namespace altteul::model

@@ -9,26 +9,29 @@ namespace {
 using nlohmann::json;
 
 constexpr std::array<std::string_view, 1> kHf = {"Gemma3ForCausalLM"};
+constexpr size_t kLargest = 62;  // layers of the 27B model
+constexpr uint64_t kPeriod = 6;  // every sixth layer is global
 
 // Local layers turn by a base of their own and are never scaled.
 Result<double> LocalBase(const Checkpoint& file) {
   constexpr double kDefault = 10000.0;
   if (file.hf_config() == nullptr) return RopeBase(file, "rope.freq_base_swa", kDefault);
+  // In f32, as GGUF holds it.
+  const auto in_f32 = [](const json& value) { return static_cast<double>(value.get<float>()); };
   const json& config = *file.hf_config();
   const auto old_key = config.find("rope_local_base_freq");
-  if (old_key != config.end() && old_key->is_number()) return old_key->get<double>();
+  if (old_key != config.end() && old_key->is_number()) return in_f32(*old_key);
   const json* group = HfRopeParameters(file, "sliding_attention");
   if (group == nullptr || group == HfRopeParameters(file, "full_attention")) return kDefault;
   const auto theta = group->find("rope_theta");
-  return theta != group->end() && theta->is_number() ? theta->get<double>() : kDefault;
+  return theta != group->end() && theta->is_number() ? in_f32(*theta) : kDefault;
 }
 
 Status Fill(const Checkpoint& file, ModelConfig& config) {
-  ALT_RETURN_IF_ERROR(FillGemma(file, /*largest=*/62, config));
+  ALT_RETURN_IF_ERROR(FillGemma(file, kLargest, config));
   ALT_RETURN_IF_ERROR(FillSoftcaps(file, config));
   ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, config));
-  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local,
-                       LocalLayers(file, config.n_layers, /*usual_period=*/6));
+  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local, LocalLayers(file, config.n_layers, kPeriod));
   ALT_ASSIGN_OR_RETURN(const double local_base, LocalBase(file));
   if (!(local_base > 0)) {
     return Status(ErrorCode::kCorruptFile,
@@ -45,12 +48,21 @@ Status Fill(const Checkpoint& file, ModelConfig& config) {
   return FillWindows(file, local, config);
 }
 
+Status Describe(const Checkpoint& folder, const ModelConfig& config, GgufForm& form) {
+  ALT_RETURN_IF_ERROR(CheckAttentionScale(folder, kLargest, config));
+  ALT_RETURN_IF_ERROR(CheckUsualLocalLayers(folder, config, kPeriod));
+  ALT_ASSIGN_OR_RETURN(const double local_base, LocalBase(folder));
+  form.SetFloat("rope.freq_base_swa", local_base);
+  return DescribeGemma(config, form);
+}
+
 }  // namespace
 
 extern const Family kGemma3;
 const Family kGemma3 = {.gguf_architecture = "gemma3",
                         .hf_architectures = kHf,
                         .hf_tensor_names = kGemmaTensorNames,
-                        .fill = Fill};
+                        .fill = Fill,
+                        .describe = Describe};
 
 }  // namespace altteul::model

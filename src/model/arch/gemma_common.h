@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/family.h"
+#include "model/gguf_form.h"
 
 namespace altteul::model {
 
@@ -19,29 +20,34 @@ inline constexpr std::array kGemmaTensorNames = {
     NamePair{"post_feedforward_layernorm", "post_ffw_norm"},
 };
 
+/// What a reader of a GGUF file takes: of the 27B model, whose number of layers is `largest`,
+/// 1 / sqrt(hidden / n_heads), of all others 1 / sqrt(head_dim). GGUF has no key for it.
+inline float GgufAttentionScale(size_t largest, const ModelConfig& config) {
+  const float divisor = config.n_layers == largest
+                            ? static_cast<float>(config.hidden) / static_cast<float>(config.n_heads)
+                            : static_cast<float>(config.head_dim);
+  return 1.0f / std::sqrt(divisor);
+}
+
 /// Embeddings times sqrt(hidden), GELU, norms before and after, folders' norms as 1 + w.
-/// @param largest  number of layers of the 27B model, whose GGUF attention scale is
-///                 1 / sqrt(hidden / n_heads) instead of 1 / sqrt(head_dim); GGUF has no key for it
+/// @param largest  see GgufAttentionScale
 inline Status FillGemma(const Checkpoint& file, size_t largest, ModelConfig& config) {
   config.embedding_scale = std::sqrt(static_cast<float>(config.hidden));
   config.activation = kernels::Activation::kGeluTanh;
   for (BlockPlan& block : config.blocks) block.post_norm = true;
 
   if (file.hf_config() == nullptr) {
-    if (config.n_layers == largest) {
-      config.attention_scale =
-          1.0f / std::sqrt(static_cast<float>(config.hidden) / static_cast<float>(config.n_heads));
-    }
+    config.attention_scale = GgufAttentionScale(largest, config);
     return Status();
   }
   config.norm_weight_offset = 1.0f;
   const auto scalar = file.hf_config()->find("query_pre_attn_scalar");
   if (scalar != file.hf_config()->end() && !scalar->is_null()) {
-    if (!scalar->is_number() || scalar->get<double>() <= 0) {
+    if (!scalar->is_number() || !(scalar->get<float>() > 0)) {
       return Status(ErrorCode::kCorruptFile,
                     file.path() + ": query_pre_attn_scalar is " + scalar->dump());
     }
-    config.attention_scale = static_cast<float>(1.0 / std::sqrt(scalar->get<double>()));
+    config.attention_scale = 1.0f / std::sqrt(scalar->get<float>());
   }
   return Status();
 }
@@ -52,6 +58,27 @@ inline Status FillSoftcaps(const Checkpoint& file, ModelConfig& config) {
   ALT_ASSIGN_OR_RETURN(const auto final_cap, file.Float("final_logit_softcapping"));
   config.attention_softcap = static_cast<float>(attention.value_or(0.0));
   config.final_softcap = static_cast<float>(final_cap.value_or(0.0));
+  return Status();
+}
+
+/// The attention scale must be what GGUF's readers take, for there is no key to say it.
+inline Status CheckAttentionScale(const Checkpoint& folder, size_t largest,
+                                  const ModelConfig& config) {
+  const float usual = GgufAttentionScale(largest, config);
+  if (config.attention_scale == usual) return Status();
+  return Status(ErrorCode::kUnsupported, folder.path() + ": attention is scaled by " +
+                                             std::to_string(config.attention_scale) +
+                                             " (query_pre_attn_scalar); GGUF files " + "of " +
+                                             config.family + " of this size mean " +
+                                             std::to_string(usual));
+}
+
+/// The window and the caps. A cap of 0, none, is not said.
+inline Status DescribeGemma(const ModelConfig& config, GgufForm& form) {
+  ALT_RETURN_IF_ERROR(DescribeWindow(config, form));
+  if (config.attention_softcap != 0)
+    form.SetFloat("attn_logit_softcapping", config.attention_softcap);
+  if (config.final_softcap != 0) form.SetFloat("final_logit_softcapping", config.final_softcap);
   return Status();
 }
 

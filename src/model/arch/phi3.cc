@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/family.h"
+#include "model/gguf_form.h"
 #include "model/tensor_values.h"
 
 namespace altteul::model {
@@ -39,7 +40,7 @@ Result<std::vector<double>> Factors(const Checkpoint& file, const json& paramete
     if (!value.is_number()) {
       return Status(ErrorCode::kCorruptFile, file.path() + ": " + key + " holds no number");
     }
-    values.push_back(value.get<double>());
+    values.push_back(value.get<float>());  // as GGUF holds them
   }
   return values;
 }
@@ -68,6 +69,7 @@ Result<std::optional<LongRope>> FromFolder(const Checkpoint& file, const ModelCo
   rope.magnitude = given != parameters->end() && given->is_number()
                        ? given->get<double>()
                        : Magnitude(static_cast<double>(config.context), rope.original_context);
+  rope.magnitude = static_cast<float>(rope.magnitude);
   return std::optional<LongRope>(std::move(rope));
 }
 
@@ -132,10 +134,36 @@ Status Fill(const Checkpoint& file, ModelConfig& config) {
   return FillWindows(file, std::vector<bool>(config.n_layers, true), config);
 }
 
+// What a plain rope's file says: the context itself.
+size_t OriginalContext(const Checkpoint& folder, const ModelConfig& config) {
+  if (config.ropes[0].original_context != 0) return config.ropes[0].original_context;
+  const auto given = folder.hf_config()->find("original_max_position_embeddings");
+  const bool number = given != folder.hf_config()->end() && given->is_number_unsigned();
+  return number ? given->get<size_t>() : config.context;
+}
+
+Status Describe(const Checkpoint& folder, const ModelConfig& config, GgufForm& form) {
+  ALT_RETURN_IF_ERROR(
+      form.SetUint("rope.scaling.original_context_length", OriginalContext(folder, config)));
+  // llama.cpp refuses a phi3 that says nothing about a window.
+  ALT_RETURN_IF_ERROR(form.SetUint("attention.sliding_window", config.blocks[0].window));
+  const RopePlan& rope = config.ropes[0];
+  if (rope.frequencies_long.empty()) return Status();
+  form.SetFloat("rope.scaling.attn_factor", rope.magnitude);
+  ALT_ASSIGN_OR_RETURN(const double base, RopeBase(folder, "rope.freq_base", 10000.0));
+  const std::vector<double> plain = PlainFrequencies(base, rope.n_rotated());
+  form.AddQuotients("rope_factors_short.weight", plain, rope.frequencies);
+  form.AddQuotients("rope_factors_long.weight", plain, rope.frequencies_long);
+  return Status();
+}
+
 }  // namespace
 
 extern const Family kPhi3;
-const Family kPhi3 = {
-    .gguf_architecture = "phi3", .hf_architectures = kHf, .hf_tensor_names = {}, .fill = Fill};
+const Family kPhi3 = {.gguf_architecture = "phi3",
+                      .hf_architectures = kHf,
+                      .hf_tensor_names = {},
+                      .fill = Fill,
+                      .describe = Describe};
 
 }  // namespace altteul::model

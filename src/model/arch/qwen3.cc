@@ -16,10 +16,17 @@ Status Fill(const Checkpoint& file, ModelConfig& config) {
   return FillQwenWindows(file, config);
 }
 
+Status Describe(const Checkpoint& folder, const ModelConfig& config, GgufForm&) {
+  return CheckNoWindows(folder, config);
+}
+
 }  // namespace
 
 extern const Family kQwen3;
-const Family kQwen3 = {
-    .gguf_architecture = "qwen3", .hf_architectures = kHf, .hf_tensor_names = {}, .fill = Fill};
+const Family kQwen3 = {.gguf_architecture = "qwen3",
+                       .hf_architectures = kHf,
+                       .hf_tensor_names = {},
+                       .fill = Fill,
+                       .describe = Describe};
 
 }  // namespace altteul::model
