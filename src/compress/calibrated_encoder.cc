@@ -235,7 +235,7 @@ class CalibratedEncoder {
   Result<bool> IsEncoded(const std::string& name) const {
     const TensorView& tensor = *original_.file->Find(name);
     ALT_ASSIGN_OR_RETURN(const DType to, choose_(name, tensor));
-    return to != tensor.type && FindScalarType(to) != nullptr;
+    return to != tensor.type && CanEncode(to);
   }
 
   Status EncodeTensors(size_t layer, const LayerGroup& group, std::span<const std::string> names,
@@ -257,7 +257,6 @@ class CalibratedEncoder {
     if (!is_encoded) return Status();
     const TensorView& tensor = *original_.file->Find(name);
     ALT_ASSIGN_OR_RETURN(const DType to, choose_(name, tensor));
-    const ScalarType* type = FindScalarType(to);
     const size_t n = tensor.shape.cols();
     const size_t n_rows = tensor.shape.rows();
     const size_t from_row = *RowBytes(tensor.type, n);
@@ -267,7 +266,7 @@ class CalibratedEncoder {
     out.type = to;
     out.bytes.resize(n_rows * to_row);
     team_.Run([&](int thread) {
-      RowEncoder encoder(*type, &metric, options_.steps, kernels_);
+      const auto encoder = MakeRowEncoder(to, &metric, options_.steps, kernels_);
       const Share share = ShareOf(n_rows, kRowsAtOnce, thread, team_.size());
       std::vector<float> rows(kRowsAtOnce * n);
       for (size_t row = share.begin; row < share.end; row += kRowsAtOnce) {
@@ -277,7 +276,7 @@ class CalibratedEncoder {
         }
         MoveToTarget(moments, metric, options_.damping, count, std::span(rows).first(count * n));
         for (size_t r = 0; r < count; ++r) {
-          encoder.Encode(std::span(rows).subspan(r * n, n), out.bytes.data() + (row + r) * to_row);
+          encoder->Encode(std::span(rows).subspan(r * n, n), out.bytes.data() + (row + r) * to_row);
         }
       }
     });
