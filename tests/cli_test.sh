@@ -229,6 +229,9 @@ expect 0 '' "$altteul" compress random.gguf fitted.gguf --type Q4_0 --text text.
 says 'Calibrated on 512 of'
 expect 2 'text' "$altteul" compress random.gguf out.gguf --type Q4_0 --chunks 1
 expect 0 '' "$altteul" run fitted.gguf -p x -n 2
+expect 0 '' "$altteul" compress random.gguf codebook.gguf --type IQ2_XS --text text.txt --chunks 1
+says 'no multiple of 256'
+expect 0 '' "$altteul" run codebook.gguf -p x -n 2
 echo 'too short' >short.txt
 expect 2 'less than one chunk of 512' \
   "$altteul" compress random.gguf out.gguf --type Q4_0 --text short.txt

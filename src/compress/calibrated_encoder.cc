@@ -148,7 +148,7 @@ class CalibratedEncoder {
   Result<bool> IsEncoded(const std::string& name) const {
     const TensorView& tensor = *original_.file->Find(name);
     ALT_ASSIGN_OR_RETURN(const DType to, choose_(name, tensor));
-    return to != tensor.type && FindScalarType(to) != nullptr;
+    return to != tensor.type && CanEncode(to);
   }
 
   Status EncodeTensors(size_t layer, const LayerGroup& group, std::span<const std::string> names,

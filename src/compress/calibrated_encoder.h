@@ -17,7 +17,7 @@
 #include "base/sinks.h"
 #include "base/status.h"
 #include "base/thread_team.h"
-#include "compress/encode_rows.h"
+#include "compress/row_encoder.h"
 #include "kernels/kernel_table.h"
 #include "model/model.h"
 
@@ -40,10 +40,9 @@ using EncodedTensors = std::map<std::string, EncodedTensor>;
 /// The type that a tensor gets; its own where it stays as it is.
 using TypeChoice = std::function<Result<DType>(std::string_view name, const TensorView& tensor)>;
 
-/// Encodes every matrix whose chosen type is another than its own and rounds each weight for itself
-/// (scalar_block.h); all others are left to the caller, and so is an embedding that is only looked
-/// up in. The same input gives the same bytes,
-/// whatever the number of threads.
+/// Encodes every matrix whose chosen type is another than its own and has a RowEncoder; all others
+/// are left to the caller, and so is an embedding that is only looked up in. The same input gives
+/// the same bytes, whatever the number of threads.
 /// @param original  loaded with Precision::kF32, so that its matrices rest as the file has them
 /// @param ids       calibration text; whole chunks of it are used
 /// @return kInvalidArgument when the text is shorter than a chunk (both numbers), kOutOfMemory,

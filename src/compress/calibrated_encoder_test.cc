@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <map>
+
 #include "engine/kv_cache.h"
 #include "engine/test_model.h"
 #include "eval/evaluate.h"
@@ -74,6 +77,46 @@ TEST_F(CalibratedEncoderTest, LaterLayersMakeUpForEarlierOnes) {
   const std::string last =
       "blk." + std::to_string(model_.model->config.n_layers - 1) + ".ffn_down.weight";
   EXPECT_NE(made_up.value().at(last).bytes, alone.value().at(last).bytes);
+}
+
+// With heads of 64 the output projection reads 256 columns: one block of a type with a codebook.
+TEST_F(CalibratedEncoderTest, TypesWithCodebooksAreEncodedAlikeByAnyThreads) {
+  TestModelOptions heads;
+  heads.head_dim = 64;
+  const TestModel wide(heads, kernels::Precision::kF32);
+  const auto* kernels = kernels::SelectKernels("", DetectCpuFeatures()).value();
+  const std::string name = "blk.0.attn_output.weight";
+  const TensorView& tensor = *wide.model->file->Find(name);
+  const auto* original = reinterpret_cast<const float*>(tensor.bytes.data());
+  for (const DType type : {DType::kIQ1_S, DType::kIQ3_XXS}) {
+    std::map<int, std::vector<std::byte>> bytes;
+    for (const int threads : {1, 3}) {
+      ThreadTeam team(threads);
+      const TypeChoice choose = [&](std::string_view each, const TensorView& view) {
+        return Result<DType>(each.find("attn_output") != each.npos ? type : view.type);
+      };
+      CalibrationOptions options;
+      options.context = kContext;
+      const auto encoded =
+          EncodeCalibrated(*wide.model, choose, Text(4 * kContext), options, *kernels, team, {});
+      ASSERT_TRUE(encoded.ok()) << encoded.status().message();
+      ASSERT_EQ(encoded.value().size(), wide.model->config.n_layers);
+      EXPECT_EQ(encoded.value().at(name).type, type);
+      bytes[threads] = encoded.value().at(name).bytes;
+    }
+    EXPECT_EQ(bytes[1], bytes[3]) << "threads change no byte";
+    ASSERT_EQ(bytes[1].size(), tensor.shape.rows() * *RowBytes(type, tensor.shape.cols()));
+    std::vector<float> decoded(tensor.shape.Elements());
+    kernels::FindCodec(type)->decode(bytes[1].data(), decoded.size(), decoded.data());
+    double miss = 0, size = 0;
+    for (size_t i = 0; i < decoded.size(); ++i) {
+      miss += std::pow(decoded[i] - original[i], 2);
+      size += std::pow(original[i], 2);
+    }
+    // The error is where the text does not look, so it is larger than a plain encoder's.
+    EXPECT_LT(miss, 0.9 * size) << TraitsOf(type).name;
+    EXPECT_GT(miss, 0.0);
+  }
 }
 
 TEST_F(CalibratedEncoderTest, ATextShorterThanAChunkIsRefusedWithItsLength) {

@@ -15,7 +15,6 @@ constexpr size_t kRowsAtOnce = 32;
 
 std::vector<std::byte> EncodeTensor(const TensorView& tensor, const TensorEncoding& encoding,
                                     const kernels::KernelTable& kernels, ThreadTeam& team) {
-  const ScalarType* type = FindScalarType(encoding.type);
   const size_t n = tensor.shape.cols();
   const size_t n_rows = tensor.shape.rows();
   const size_t from_row = *RowBytes(tensor.type, n);
@@ -23,7 +22,7 @@ std::vector<std::byte> EncodeTensor(const TensorView& tensor, const TensorEncodi
   const kernels::Codec& decoder = *kernels::FindCodec(tensor.type);
   std::vector<std::byte> out(n_rows * to_row);
   team.Run([&](int thread) {
-    RowEncoder encoder(*type, encoding.metric, encoding.steps, kernels);
+    const auto encoder = MakeRowEncoder(encoding.type, encoding.metric, encoding.steps, kernels);
     const Share share = ShareOf(n_rows, kRowsAtOnce, thread, team.size());
     std::vector<float> rows(kRowsAtOnce * n);
     for (size_t row = share.begin; row < share.end; row += kRowsAtOnce) {
@@ -36,7 +35,7 @@ std::vector<std::byte> EncodeTensor(const TensorView& tensor, const TensorEncodi
                      std::span(rows).first(count * n));
       }
       for (size_t r = 0; r < count; ++r) {
-        encoder.Encode(std::span(rows).subspan(r * n, n), out.data() + (row + r) * to_row);
+        encoder->Encode(std::span(rows).subspan(r * n, n), out.data() + (row + r) * to_row);
       }
     }
   });

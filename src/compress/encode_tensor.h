@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/thread_team.h"
-#include "compress/encode_rows.h"
+#include "compress/row_encoder.h"
 #include "compress/second_order.h"
 #include "kernels/kernel_table.h"
 #include "tensor/tensor_view.h"
@@ -14,7 +14,7 @@
 namespace altteul::compress {
 
 struct TensorEncoding {
-  DType type = DType::kQ8_0;         ///< one that rounds each weight for itself
+  DType type = DType::kQ8_0;         ///< CanEncode()
   const Metric* metric = nullptr;    ///< of the layer's inputs
   const Moments* moments = nullptr;  ///< with cross sums: rows move to their target first
   double damping = 0;                ///< that of the metric

@@ -104,8 +104,9 @@ class BlockFitter {
     if (!type_.has_d) {
       for (size_t s = 0; s < type_.n_subs(); ++s) block_.scale[s] = ScaleNear(fits_[s].scale);
     } else if (type_.scale_lowest == type_.scale_highest) {
-      block_.d = RoundToHalf(fits_[0].scale);
-      if (type_.min_kind == MinKind::kWhole) block_.dmin = RoundToHalf(fits_[0].offset);
+      block_.d = NearestHalf(static_cast<double>(fits_[0].scale));
+      if (type_.min_kind == MinKind::kWhole)
+        block_.dmin = NearestHalf(static_cast<double>(fits_[0].offset));
     } else {
       ShareScales();
       if (type_.min_kind == MinKind::kSubBlock) ShareMinimums();
@@ -118,11 +119,6 @@ class BlockFitter {
   SubBlock Sub(size_t s) const {
     const size_t n = type_.sub_cols;
     return {wanted_.subspan(s * n, n), importance_.subspan(s * n, n)};
-  }
-
-  static float RoundToHalf(float x) {
-    constexpr float kLargest = 65504.0f;
-    return kernels::F16ToF32(kernels::F32ToF16(std::clamp(x, -kLargest, kLargest)));
   }
 
   Fit FitScale(const SubBlock& sub) const {
@@ -222,7 +218,7 @@ class BlockFitter {
           bottom += static_cast<double>(weight[s]) * k * k;
         }
         if (bottom > 0) unit = static_cast<float>(top / bottom);
-        unit = RoundToHalf(unit);
+        unit = NearestHalf(static_cast<double>(unit));
         double cost = 0;
         for (size_t s = 0; s < x.size(); ++s) {
           const double miss =
@@ -327,6 +323,12 @@ class BlockFitter {
 };
 
 }  // namespace
+
+float NearestHalf(double x) {
+  constexpr double kLargest = 65504.0;
+  return kernels::F16ToF32(
+      kernels::F32ToF16(static_cast<float>(std::clamp(x, -kLargest, kLargest))));
+}
 
 Levels::Levels(const ScalarType& type) {
   for (const uint8_t code : type.ascending) {

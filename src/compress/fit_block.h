@@ -33,6 +33,9 @@ class Levels {
   bool is_consecutive_ = true;
 };
 
+/// The f16 number nearest to x that is not infinite.
+float NearestHalf(double x);
+
 /// The code of the level nearest to `wanted` under the scales of sub-block `sub`.
 uint8_t NearestCode(const ScalarType& type, const Levels& levels, const BlockFields& block,
                     size_t sub, float wanted);

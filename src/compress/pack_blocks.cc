@@ -205,13 +205,12 @@ constexpr std::array kTable = {
     Row{DType::kQ2_0, PackBlock<kernels::BlockQ2_0>},
 };
 
-/// Bit for bit, since a minus zero is not kept where a plus zero is written.
+}  // namespace
+
 bool IsFiniteF16(float value) {
   return std::isfinite(value) &&
          std::bit_cast<uint32_t>(F16ToF32(F32ToF16(value))) == std::bit_cast<uint32_t>(value);
 }
-
-}  // namespace
 
 bool Fits(const ScalarType& type, const BlockFields& block) {
   if (type.has_d ? !IsFiniteF16(block.d) : block.d != 1.0f) return false;

@@ -10,6 +10,9 @@
 
 namespace altteul::compress {
 
+/// Bit for bit, since a minus zero is not kept where a plus zero is written.
+bool IsFiniteF16(float value);
+
 /// Whether a block of this type can hold these fields: d and dmin are finite f16 numbers, scales,
 /// minimums and codes within the row's limits. Fields that the type lacks are not looked at, but
 /// that d is 1 and each scale 1, because Value() reads them.

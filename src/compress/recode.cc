@@ -1,9 +1,9 @@
 #include "compress/recode.h"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
-#include <optional>
+#include <memory>
+#include <utility>
 
 #include "base/check.h"
 #include "formats/gguf.h"
@@ -21,15 +21,11 @@ constexpr size_t kSliceElements = size_t{1} << 20;  // encoded at once, all thre
 
 // llama.cpp's number for "mostly this type" (general.file_type); 1024 marks a guess.
 uint32_t FileType(DType type) {
-  constexpr std::array<std::pair<DType, uint32_t>, 9> kTypes = {{{DType::kF32, 0},
-                                                                 {DType::kF16, 1},
-                                                                 {DType::kQ4_0, 2},
-                                                                 {DType::kQ4_1, 3},
-                                                                 {DType::kQ8_0, 7},
-                                                                 {DType::kQ5_0, 8},
-                                                                 {DType::kQ5_1, 9},
-                                                                 {DType::kIQ4_NL, 25},
-                                                                 {DType::kBF16, 32}}};
+  constexpr std::pair<DType, uint32_t> kTypes[] = {
+      {DType::kF32, 0},     {DType::kF16, 1},      {DType::kQ4_0, 2},   {DType::kQ4_1, 3},
+      {DType::kQ8_0, 7},    {DType::kQ5_0, 8},     {DType::kQ5_1, 9},   {DType::kIQ2_XXS, 19},
+      {DType::kIQ2_XS, 20}, {DType::kIQ3_XXS, 23}, {DType::kIQ1_S, 24}, {DType::kIQ4_NL, 25},
+      {DType::kIQ3_S, 26},  {DType::kIQ2_S, 28},   {DType::kIQ1_M, 31}, {DType::kBF16, 32}};
   for (const auto& row : kTypes) {
     if (row.first == type) return row.second;
   }
@@ -42,7 +38,7 @@ class PlainEncoder {
   explicit PlainEncoder(DType to) : codec_(*kernels::FindCodec(to)) {
     if (codec_.encode != nullptr) return;
     // Without a metric nothing is summed, so any kernels will do.
-    searching_.emplace(*FindScalarType(to), nullptr, EncodeSteps{}, kernels::kReferenceKernels);
+    searching_ = MakeRowEncoder(to, nullptr, EncodeSteps{}, kernels::kReferenceKernels);
   }
   void Encode(std::span<const float> row, std::byte* out) {
     if (searching_) return searching_->Encode(row, out);
@@ -51,7 +47,7 @@ class PlainEncoder {
 
  private:
   const Codec& codec_;
-  std::optional<RowEncoder> searching_;
+  std::unique_ptr<RowEncoder> searching_;
 };
 
 /// Gives the pages of rows [first, first + n) back, unless they lie in heads of which other rows

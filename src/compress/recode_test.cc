@@ -82,6 +82,23 @@ TEST_F(RecodeTest, EachValueIsWhatTheEncoderMakesOfIt) {
   EXPECT_TRUE(SameBytes(TensorBytes(*out, name), expected));
 }
 
+// With heads of 64 the output projection reads 256 columns: one block of a type with a codebook.
+TEST_F(RecodeTest, TypesWithCodebooksAreWrittenWhereRowsAreWholeBlocks) {
+  TestModelOptions heads;
+  heads.head_dim = 64;
+  ASSERT_TRUE(WriteTestModel(folder_.Path("wide.gguf"), heads).ok());
+  source_ = Open("wide.gguf");
+  const std::string wide = "blk.0.attn_output.weight", narrow = "blk.0.attn_q.weight";
+  for (const DType type : {DType::kIQ1_M, DType::kIQ2_S}) {
+    ASSERT_TRUE(Recode("one.gguf", type, {}, 1).ok());
+    ASSERT_TRUE(Recode("three.gguf", type, {}, 3).ok());
+    EXPECT_TRUE(ReadAll(folder_.Path("one.gguf")) == ReadAll(folder_.Path("three.gguf")));
+    const auto out = Open("one.gguf");
+    EXPECT_EQ(out->Find(wide)->type, type);
+    EXPECT_EQ(out->Find(narrow)->type, source_->Find(narrow)->type) << "rows of 64";
+  }
+}
+
 TEST_F(RecodeTest, TensorsThatKeepTheirTypeAreBitEqual) {
   ASSERT_TRUE(Recode("out.gguf", DType::kQ4_0, {"attn_q=F32"}).ok());
   const auto out = Open("out.gguf");

@@ -10,7 +10,9 @@
 namespace altteul::compress {
 namespace {
 
-using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+template <typename Scalar>
+using MatrixOf = Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Matrix = MatrixOf<float>;
 using View = Eigen::Map<Matrix>;
 using ConstView = Eigen::Map<const Matrix>;
 
@@ -24,6 +26,21 @@ float Lambda(const Moments& moments, double damping) {
   return static_cast<float>(mean > 0 ? damping * mean : 1.0);
 }
 
+/// The upper triangular U with h^-1 = U^T U; false when h is not positive.
+template <typename Scalar>
+bool InverseFactor(const Eigen::Ref<const MatrixOf<Scalar>>& h,
+                   Eigen::Ref<MatrixOf<Scalar>> factor) {
+  // With the order of columns reversed, H = R R^T for an upper triangular R, and U = R^-1.
+  MatrixOf<Scalar> reversed = h.reverse();
+  Eigen::LLT<Eigen::Ref<MatrixOf<Scalar>>, Eigen::Lower> cholesky(reversed);
+  if (cholesky.info() != Eigen::Success) return false;
+  const MatrixOf<Scalar> upper =
+      MatrixOf<Scalar>(reversed.template triangularView<Eigen::Lower>()).reverse();
+  factor.setIdentity();
+  upper.template triangularView<Eigen::Upper>().solveInPlace(factor);
+  return true;
+}
+
 }  // namespace
 
 Result<Metric> MakeMetric(const Moments& moments, double damping) {
@@ -32,25 +49,42 @@ Result<Metric> MakeMetric(const Moments& moments, double damping) {
   const auto size = static_cast<Eigen::Index>(n);
   const float lambda = Lambda(moments, damping);
   Metric metric{.n = n, .h = std::vector<float>(n * n), .factor = std::vector<float>(n * n)};
-  View h(metric.h.data(), size, size);
+  View h(metric.h.data(), size, size), factor(metric.factor.data(), size, size);
   h = ConstView(moments.own.data(), size, size) / static_cast<float>(moments.tokens);
   h.diagonal().array() += lambda;
   if (!h.allFinite()) {
     return Status(ErrorCode::kCorruptFile,
                   "the activations of " + std::to_string(n) + " columns are not finite");
   }
-  // With the order of columns reversed, H = R R^T for an upper triangular R, and U = R^-1.
-  Matrix reversed = h.reverse();
-  Eigen::LLT<Eigen::Ref<Matrix>, Eigen::Lower> cholesky(reversed);
-  if (cholesky.info() != Eigen::Success) {
+  if (!InverseFactor<float>(h, factor)) {
     return Status(ErrorCode::kCorruptFile,
                   "the activations of " + std::to_string(n) + " columns give no positive matrix");
   }
-  const Matrix upper = Matrix(reversed.triangularView<Eigen::Lower>()).reverse();
-  View factor(metric.factor.data(), size, size);
-  factor.setIdentity();
-  upper.triangularView<Eigen::Upper>().solveInPlace(factor);
   return metric;
+}
+
+std::vector<float> ColumnImportance(const Metric& metric, bool feedback) {
+  std::vector<float> importance(metric.n);
+  for (size_t j = 0; j < metric.n; ++j) {
+    const float u = metric.factor[j * metric.n + j];
+    importance[j] = feedback ? 1.0f / (u * u) : metric.h[j * metric.n + j];
+  }
+  return importance;
+}
+
+std::vector<float> FactorOfColumns(const Metric& metric, size_t first, size_t count) {
+  const auto size = static_cast<Eigen::Index>(metric.n);
+  const auto at = static_cast<Eigen::Index>(first), n = static_cast<Eigen::Index>(count);
+  std::vector<float> factor(count * count);
+  View out(factor.data(), n, n);
+  // In f64, so that a part of a positive matrix is positive.
+  const MatrixOf<double> h =
+      ConstView(metric.h.data(), size, size).block(at, at, n, n).cast<double>();
+  MatrixOf<double> u(n, n);
+  const bool is_positive = InverseFactor<double>(h, u);
+  if (is_positive) out = u.cast<float>();
+  if (!is_positive) out = h.diagonal().cwiseSqrt().cwiseInverse().cast<float>().asDiagonal();
+  return factor;
 }
 
 void MoveToTarget(const Moments& moments, const Metric& metric, double damping, size_t n_rows,

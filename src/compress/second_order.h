@@ -35,6 +35,13 @@ struct Metric {
 /// @return kCorruptFile when the sums are not finite
 Result<Metric> MakeMetric(const Moments& moments, double damping);
 
+/// What an error of each column costs on its own: with feedback err^2 / U_jj^2, because later
+/// columns make up for it, else err^2 * H_jj. [n]
+std::vector<float> ColumnImportance(const Metric& metric, bool feedback);
+
+/// U as in Metric, for the columns [first, first + count) alone, all others held. [count, count]
+std::vector<float> FactorOfColumns(const Metric& metric, size_t first, size_t count);
+
 /// Moves `rows` [n_rows, n] in place to the target for the inputs that the layer will see. Nothing
 /// moves where the moments have no cross sums.
 void MoveToTarget(const Moments& moments, const Metric& metric, double damping, size_t n_rows,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <optional>
 
 #include "base/check.h"
@@ -28,9 +29,7 @@ class RowTrial {
  public:
   RowTrial(DType from, DType to, const Metric* metric, const kernels::KernelTable& kernels)
       : to_(to), codec_(*kernels::FindCodec(to)), is_same_(from == to) {
-    if (const ScalarType* type = FindScalarType(to); type != nullptr && !is_same_) {
-      encoder_.emplace(*type, metric, EncodeSteps{}, kernels);
-    }
+    if (CanEncode(to) && !is_same_) encoder_ = MakeRowEncoder(to, metric, {}, kernels);
   }
 
   /// error [n] = decoded - row
@@ -53,7 +52,7 @@ class RowTrial {
   DType to_;
   const kernels::Codec& codec_;
   bool is_same_;
-  std::optional<RowEncoder> encoder_;
+  std::unique_ptr<RowEncoder> encoder_;
   std::vector<std::byte> bytes_;
 };
 
@@ -289,7 +288,7 @@ class Surveyor {
       const auto distance = [](const TypeCost& c) {
         return std::abs(TraitsOf(c.type).bits_per_element() - kMeasuredBits);
       };
-      if (!(cost.error > 0) || FindScalarType(cost.type) == nullptr) continue;
+      if (!(cost.error > 0) || !CanEncode(cost.type)) continue;
       if (measured == nullptr || distance(cost) < distance(*measured)) measured = &cost;
     }
     if (measured != nullptr) {

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "compress/scalar_block.h"
+#include "compress/row_encoder.h"
 #include "kernels/codecs/codec.h"
 
 namespace altteul::compress {
@@ -10,7 +10,7 @@ namespace {
 
 bool IsWritable(DType type) {
   const kernels::Codec* codec = kernels::FindCodec(type);
-  return codec != nullptr && (codec->encode != nullptr || FindScalarType(type) != nullptr);
+  return codec != nullptr && (codec->encode != nullptr || CanEncode(type));
 }
 
 bool IsMatrix(std::string_view name, const TensorView& tensor) {

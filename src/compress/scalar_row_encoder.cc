@@ -1,27 +1,22 @@
-#include "compress/encode_rows.h"
+#include "compress/scalar_row_encoder.h"
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/check.h"
 #include "compress/pack_blocks.h"
-#include "kernels/codecs/half.h"
 
 namespace altteul::compress {
 
-RowEncoder::RowEncoder(const ScalarType& type, const Metric* metric, const EncodeSteps& steps,
-                       const kernels::KernelTable& kernels)
+ScalarRowEncoder::ScalarRowEncoder(const ScalarType& type, const Metric* metric,
+                                   const EncodeSteps& steps, const kernels::KernelTable& kernels)
     : type_(type), levels_(type), metric_(metric), steps_(steps), kernels_(kernels) {
   if (metric == nullptr) return;
-  // With compensation by later columns, an error of column j costs err^2 / U_jj^2.
-  importance_.resize(metric->n);
-  for (size_t j = 0; j < metric->n; ++j) {
-    const float u = metric->factor[j * metric->n + j];
-    importance_[j] = steps.feedback ? 1.0f / (u * u) : metric->h[j * metric->n + j];
-  }
+  importance_ = ColumnImportance(*metric, steps.feedback);
+  error_.emplace(*metric, kernels);
 }
 
-void RowEncoder::Encode(std::span<const float> target, std::byte* out) {
+void ScalarRowEncoder::Encode(std::span<const float> target, std::byte* out) {
   const size_t n = target.size();
   ALT_CHECK(n % type_.block_cols == 0);
   ALT_CHECK(metric_ == nullptr || metric_->n == n);
@@ -30,7 +25,7 @@ void RowEncoder::Encode(std::span<const float> target, std::byte* out) {
   value_.resize(n);
   Round(target);
   if (metric_ != nullptr && steps_.descents > 0) {
-    StartDescent(target);
+    error_->Start(target, value_);
     for (int i = 0; i < steps_.descents; ++i) {
       if (i > 0) DescendScales();
       DescendCodes();
@@ -43,7 +38,7 @@ void RowEncoder::Encode(std::span<const float> target, std::byte* out) {
 }
 
 /// Block by block: scales for what is wanted by now, then codes; the columns behind make up for it.
-void RowEncoder::Round(std::span<const float> target) {
+void ScalarRowEncoder::Round(std::span<const float> target) {
   const size_t n = target.size();
   const size_t block_cols = type_.block_cols;
   wanted_.assign(target.begin(), target.end());
@@ -51,13 +46,13 @@ void RowEncoder::Round(std::span<const float> target) {
     RoundBlock(b);
     const size_t next = (b + 1) * block_cols;
     if (metric_ == nullptr || !steps_.feedback || next == n) continue;
-    AddRows(factor_, metric_->factor.data() + b * block_cols * n + next,
+    AddRows(kernels_, factor_, metric_->factor.data() + b * block_cols * n + next, n,
             std::span(wanted_).subspan(next));
   }
 }
 
 /// Leaves in factor_ what the rows of U behind the block's columns are to be multiplied with.
-void RowEncoder::RoundBlock(size_t number) {
+void ScalarRowEncoder::RoundBlock(size_t number) {
   const size_t n = value_.size();
   const size_t block_cols = type_.block_cols;
   const size_t first = number * block_cols;
@@ -71,61 +66,31 @@ void RowEncoder::RoundBlock(size_t number) {
     if (metric_ == nullptr || !steps_.feedback) continue;
     const float* u = metric_->factor.data() + (first + c) * n + first;
     factor_[c] = -(wanted[c] - value_[first + c]) / u[c];
-    AddRows({&factor_[c], 1}, u + c + 1, wanted.subspan(c + 1));
+    AddRows(kernels_, {&factor_[c], 1}, u + c + 1, n, wanted.subspan(c + 1));
   }
 }
 
-/// y += factor * rows of an [n, n] matrix, the first of which begins at x.
-void RowEncoder::AddRows(std::span<const float> factor, const float* x, std::span<float> y) const {
-  kernels_.add_rows({.factor = factor.data(),
-                     .x = x,
-                     .stride = value_.size(),
-                     .n_rows = factor.size(),
-                     .width = y.size(),
-                     .y = y.data()});
-}
-
-/// gradient = H (value - target)
-void RowEncoder::StartDescent(std::span<const float> target) {
-  const size_t n = target.size();
-  factor_.resize(n);
-  for (size_t j = 0; j < n; ++j) factor_[j] = value_[j] - target[j];
-  gradient_.assign(n, 0.0f);
-  AddRows(factor_, metric_->h.data(), gradient_);
-}
-
 /// Each code in turn to the level where the error, all others held, is smallest.
-void RowEncoder::DescendCodes() {
+void ScalarRowEncoder::DescendCodes() {
   const size_t n = value_.size();
   for (size_t j = 0; j < n; ++j) {
     BlockFields& block = blocks_[j / type_.block_cols];
     const size_t c = j % type_.block_cols;
-    const float* h = metric_->h.data() + j * n;
+    const float h = metric_->h[j * n + j];
+    const float value = error_->value()[j], gradient = error_->gradient()[j];
     const uint8_t code =
-        NearestCode(type_, levels_, block, c / type_.sub_cols, value_[j] - gradient_[j] / h[j]);
+        NearestCode(type_, levels_, block, c / type_.sub_cols, value - gradient / h);
     if (code == block.code[c]) continue;
     const uint8_t old_code = block.code[c];
     block.code[c] = code;
-    const float step = Value(type_, block, c) - value_[j];
-    if (!(step * (2.0f * gradient_[j] + step * h[j]) < 0.0f)) {
+    const float now = Value(type_, block, c);
+    const float step = now - value;
+    if (step * (2.0f * gradient + step * h) < 0.0f) {
+      error_->Move(j, {&now, 1});
+    } else {
       block.code[c] = old_code;
-      continue;
     }
-    value_[j] += step;
-    AddRows({&step, 1}, h, gradient_);
   }
-}
-
-/// What the fields of the columns [first, first + count) say now -> value and gradient.
-void RowEncoder::MoveColumns(size_t first, size_t count) {
-  factor_.resize(count);
-  for (size_t c = 0; c < count; ++c) {
-    const size_t j = first + c;
-    const float now = Value(type_, blocks_[j / type_.block_cols], j % type_.block_cols);
-    factor_[c] = now - value_[j];
-    value_[j] = now;
-  }
-  AddRows(factor_, metric_->h.data() + first * value_.size(), gradient_);
 }
 
 /// One number of a block, along which the columns [first, first + count) move.
@@ -133,39 +98,27 @@ void RowEncoder::MoveColumns(size_t first, size_t count) {
 /// @param step       takes the best change; changes the number by what it can write down and
 ///                   returns that, or changes nothing and returns 0
 template <typename Direction, typename Step>
-void RowEncoder::TryStep(size_t first, size_t count, const Direction& direction, const Step& step) {
-  const size_t n = value_.size();
-  factor_.resize(count);
-  double slope = 0;
-  for (size_t c = 0; c < count; ++c) {
-    factor_[c] = direction(first % type_.block_cols + c);
-    slope += static_cast<double>(factor_[c] * gradient_[first + c]);
-  }
-  wanted_.assign(count, 0.0f);  // H direction, within the block
-  AddRows(factor_, metric_->h.data() + first * n + first, wanted_);
-  double curvature = 0;
-  for (size_t c = 0; c < count; ++c) {
-    curvature += static_cast<double>(wanted_[c] * factor_[c]);
-  }
-  if (!(curvature > 0)) return;
+void ScalarRowEncoder::TryStep(size_t first, size_t count, const Direction& direction,
+                               const Step& step) {
   BlockFields& block = blocks_[first / type_.block_cols];
+  const size_t c = first % type_.block_cols;
+  factor_.resize(count);
+  for (size_t i = 0; i < count; ++i) factor_[i] = direction(c + i);
+  const RowError::Parabola along = error_->Along(first, factor_);
+  if (!(along.curvature > 0)) return;
   const BlockFields before = block;
-  const double taken = step(-slope / curvature);
+  const double taken = step(-along.slope / along.curvature);
   if (taken == 0) return;
-  if (taken * (2 * slope + taken * curvature) < 0) {
-    MoveColumns(first, count);
+  if (along.Change(taken) < 0) {
+    for (size_t i = 0; i < count; ++i) factor_[i] = Value(type_, block, c + i);
+    error_->Move(first, factor_);
   } else {
     block = before;
   }
 }
 
 /// The numbers of each block, one after the other, to where the error is smallest.
-void RowEncoder::DescendScales() {
-  const auto to_half = [](double x) {
-    constexpr double kLargest = 65504.0;
-    return kernels::F16ToF32(
-        kernels::F32ToF16(static_cast<float>(std::clamp(x, -kLargest, kLargest))));
-  };
+void ScalarRowEncoder::DescendScales() {
   const auto level = [this](const BlockFields& block, size_t c) {
     return static_cast<float>(type_.levels[block.code[c]]);
   };
@@ -193,7 +146,7 @@ void RowEncoder::DescendScales() {
           },
           [&](double best) {
             const float old = block.d;
-            block.d = to_half(static_cast<double>(old) + best);
+            block.d = NearestHalf(static_cast<double>(old) + best);
             return static_cast<double>(block.d - old);
           });
     }
@@ -217,7 +170,7 @@ void RowEncoder::DescendScales() {
         },
         [&](double best) {
           const float old = block.dmin;
-          block.dmin = to_half(static_cast<double>(old) + best);
+          block.dmin = NearestHalf(static_cast<double>(old) + best);
           return static_cast<double>(block.dmin - old);
         });
   }

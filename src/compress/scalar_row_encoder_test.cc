@@ -1,4 +1,4 @@
-#include "compress/encode_rows.h"
+#include "compress/scalar_row_encoder.h"
 
 #include <gtest/gtest.h>
 
@@ -37,7 +37,7 @@ Moments CorrelatedMoments() {
   return moments;
 }
 
-class RowEncoderTest : public ::testing::TestWithParam<ScalarType> {
+class ScalarRowEncoderTest : public ::testing::TestWithParam<ScalarType> {
  protected:
   static const Metric& metric() {
     static const Metric kMetric = MakeMetric(CorrelatedMoments(), 0.02).value();
@@ -52,7 +52,7 @@ class RowEncoderTest : public ::testing::TestWithParam<ScalarType> {
     for (size_t c = 0; c < kCols; ++c) row[c] = 0.05f * random.Normal(number * kCols + c);
     return row;
   }
-  std::vector<std::byte> Encoded(RowEncoder& encoder, const std::vector<float>& row) const {
+  std::vector<std::byte> Encoded(ScalarRowEncoder& encoder, const std::vector<float>& row) const {
     std::vector<std::byte> bytes(*RowBytes(GetParam().type, kCols));
     encoder.Encode(row, bytes.data());
     return bytes;
@@ -71,7 +71,7 @@ class RowEncoderTest : public ::testing::TestWithParam<ScalarType> {
     return loss;
   }
   double LossOf(const EncodeSteps& steps, bool weighted = true) const {
-    RowEncoder encoder(GetParam(), weighted ? &metric() : nullptr, steps, kernels());
+    ScalarRowEncoder encoder(GetParam(), weighted ? &metric() : nullptr, steps, kernels());
     double loss = 0;
     for (uint64_t number = 0; number < 12; ++number) {
       const auto row = Row(number);
@@ -81,7 +81,7 @@ class RowEncoderTest : public ::testing::TestWithParam<ScalarType> {
   }
 };
 
-TEST_P(RowEncoderTest, EachStepLowersTheLoss) {
+TEST_P(ScalarRowEncoderTest, EachStepLowersTheLoss) {
   const double blind = LossOf({.feedback = false, .descents = 0}, false);
   const double feedback = LossOf({.feedback = true, .descents = 0});
   const double one = LossOf({.feedback = true, .descents = 1});
@@ -96,15 +96,15 @@ TEST_P(RowEncoderTest, EachStepLowersTheLoss) {
   EXPECT_LT(LossOf({.feedback = false, .descents = 3}), 0.9 * blind) << "descent alone helps too";
 }
 
-TEST_P(RowEncoderTest, ARowDoesNotDependOnEarlierOnes) {
-  RowEncoder fresh(GetParam(), &metric(), {}, kernels());
-  RowEncoder used(GetParam(), &metric(), {}, kernels());
+TEST_P(ScalarRowEncoderTest, ARowDoesNotDependOnEarlierOnes) {
+  ScalarRowEncoder fresh(GetParam(), &metric(), {}, kernels());
+  ScalarRowEncoder used(GetParam(), &metric(), {}, kernels());
   Encoded(used, Row(1));
   Encoded(used, std::vector<float>(kCols, 0.0f));
   EXPECT_EQ(Encoded(used, Row(2)), Encoded(fresh, Row(2)));
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, RowEncoderTest,
+INSTANTIATE_TEST_SUITE_P(Types, ScalarRowEncoderTest,
                          ::testing::ValuesIn(AllScalarTypes().begin(), AllScalarTypes().end()),
                          [](const auto& each) {
                            return std::string(TraitsOf(each.param.type).name);

@@ -1,0 +1,43 @@
+// Rows of a matrix -> blocks of a type that has fewer bits.
+
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "compress/second_order.h"
+#include "kernels/kernel_table.h"
+#include "tensor/dtype.h"
+
+namespace altteul::compress {
+
+/// Which steps are taken; all of them by default.
+struct EncodeSteps {
+  bool feedback = true;
+  int descents = 3;  ///< sweeps over the codes, with new scales between them
+};
+
+/// Encodes rows on one thread; make one for each. Every row is computed alone, so it does not
+/// matter who encodes which.
+class RowEncoder {
+ public:
+  virtual ~RowEncoder() = default;
+
+  /// @param target  [n] finite values, n a multiple of the type's block
+  /// @param out     RowBytes(type, n)
+  virtual void Encode(std::span<const float> target, std::byte* out) = 0;
+};
+
+/// Whether there is a RowEncoder for the type: it rounds each weight for itself (scalar_block.h) or
+/// has a codebook (codebook_block.h).
+bool CanEncode(DType type);
+
+/// @param metric   of the layer's inputs, outlives the encoder; null: every column counts alike
+/// @param kernels  whose add_rows does the sums
+/// @pre CanEncode(type)
+std::unique_ptr<RowEncoder> MakeRowEncoder(DType type, const Metric* metric,
+                                           const EncodeSteps& steps,
+                                           const kernels::KernelTable& kernels);
+
+}  // namespace altteul::compress
