@@ -3,12 +3,18 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace altteul {
 
 std::string FormatBytes(uint64_t bytes);            ///< "98.4 MB", "512 B"
 std::string FormatCount(uint64_t count);            ///< "49,152"
 std::string FormatFixed(double value, int digits);  ///< "3.14"
+
+/// "70MB", "1.5 GiB", "4096": digits, then B, kB, MB, GB (powers of 1000), KiB, MiB, GiB or
+/// nothing. Nothing for anything else, or for more than 2^63 bytes.
+std::optional<uint64_t> ParseBytes(std::string_view text);
 
 }  // namespace altteul

@@ -23,13 +23,11 @@ Result<ActivationStream> ActivationStream::Create(const model::Model& model, siz
   stream.context_ = context;
   stream.hidden_ = c.hidden;
   ALT_ASSIGN_OR_RETURN(stream.forward_, Forward::Create(model, kernels, team, context, context));
-  ALT_ASSIGN_OR_RETURN(KvCache cache,
-                       KvCache::Create(c, kernels::KvType::kF32, context, context));
+  ALT_ASSIGN_OR_RETURN(KvCache cache, KvCache::Create(c, kernels::KvType::kF32, context, context));
   stream.cache_ = std::make_unique<KvCache>(std::move(cache));
   ALT_ASSIGN_OR_RETURN(
-      stream.memory_,
-      Buffer::Allocate(tokens * (c.hidden + widest) * sizeof(float),
-                       "the activations of " + std::to_string(tokens) + " tokens"));
+      stream.memory_, Buffer::Allocate(tokens * (c.hidden + widest) * sizeof(float),
+                                       "the activations of " + std::to_string(tokens) + " tokens"));
   stream.x_ = reinterpret_cast<float*>(stream.memory_.mutable_bytes().data());
   stream.rows_ = stream.x_ + tokens * c.hidden;
   return stream;

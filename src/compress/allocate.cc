@@ -26,8 +26,8 @@ Allocation Smallest(Items items) {
   std::vector<size_t> picks;
   for (const std::vector<Option>& options : items) {
     ALT_CHECK(!options.empty());
-    const auto best = std::min_element(
-        options.begin(), options.end(), [](const Option& a, const Option& b) {
+    const auto best =
+        std::min_element(options.begin(), options.end(), [](const Option& a, const Option& b) {
           return a.bytes != b.bytes ? a.bytes < b.bytes : a.cost < b.cost;
         });
     picks.push_back(static_cast<size_t>(best - options.begin()));
@@ -84,8 +84,8 @@ Result<Allocation> AllocateWithin(Items items, uint64_t budget) {
   Allocation smallest = Smallest(items);
   if (smallest.bytes > budget) {
     return Status(ErrorCode::kDoesNotFit, "the smallest choice takes " +
-                                              std::to_string(smallest.bytes) + " bytes, more than " +
-                                              std::to_string(budget));
+                                              std::to_string(smallest.bytes) +
+                                              " bytes, more than " + std::to_string(budget));
   }
   // What an item takes above its smallest option is what the budget is shared for.
   const uint64_t room = budget - smallest.bytes;

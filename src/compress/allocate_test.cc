@@ -55,7 +55,8 @@ TEST(Allocate, FindsTheBestOfAllCombinations) {
       const auto allocation = AllocateWithin(items, budget);
       ASSERT_TRUE(allocation.ok());
       EXPECT_LE(allocation.value().bytes, budget);
-      EXPECT_NEAR(allocation.value().cost, BestOfAll(items, budget), 1e-12) << seed << " " << budget;
+      EXPECT_NEAR(allocation.value().cost, BestOfAll(items, budget), 1e-12)
+          << seed << " " << budget;
     }
   }
 }

@@ -64,11 +64,10 @@ class CalibratedEncoder {
                                                      std::to_string(options_.context));
     }
     ALT_ASSIGN_OR_RETURN(encoded_model_, ChangedModel::Create(original_, kernels_, team_));
-    ALT_ASSIGN_OR_RETURN(before_, ActivationStream::Create(original_, n_chunks_, options_.context,
-                                                           kernels_, team_));
-    ALT_ASSIGN_OR_RETURN(after_,
-                         ActivationStream::Create(encoded_model_->model(), n_chunks_,
-                                                  options_.context, kernels_, team_));
+    ALT_ASSIGN_OR_RETURN(
+        before_, ActivationStream::Create(original_, n_chunks_, options_.context, kernels_, team_));
+    ALT_ASSIGN_OR_RETURN(after_, ActivationStream::Create(encoded_model_->model(), n_chunks_,
+                                                          options_.context, kernels_, team_));
     ALT_RETURN_IF_ERROR(Tell(0));
     ALT_ASSIGN_OR_RETURN(const bool embedding, IsEncoded("token_embd.weight"));
     if (original_.weights.tied && embedding) ALT_RETURN_IF_ERROR(EncodeTiedEmbedding());

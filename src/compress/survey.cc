@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <memory>
+#include <numeric>
 #include <optional>
 
 #include "base/check.h"
@@ -23,13 +25,15 @@ constexpr const char* kEmbedding = "token_embd.weight";
 constexpr const char* kHead = "output.weight";
 // Near what small models end at: where the proportion is measured it holds best.
 constexpr double kMeasuredBits = 4.5;
+// Types are compared, so one sweep does for all of them.
+constexpr EncodeSteps kSteps = {.feedback = true, .descents = 1};
 
 /// A row of one tensor in one type, and what is lost.
 class RowTrial {
  public:
   RowTrial(DType from, DType to, const Metric* metric, const kernels::KernelTable& kernels)
       : to_(to), codec_(*kernels::FindCodec(to)), is_same_(from == to) {
-    if (CanEncode(to) && !is_same_) encoder_ = MakeRowEncoder(to, metric, {}, kernels);
+    if (CanEncode(to) && !is_same_) encoder_ = MakeRowEncoder(to, metric, kSteps, kernels);
   }
 
   /// error [n] = decoded - row
@@ -56,24 +60,24 @@ class RowTrial {
   std::vector<std::byte> bytes_;
 };
 
-/// e M e^T over `tokens`; without moments all columns count alike.
-double OutputError(std::span<const float> error, const Moments* moments,
-                   const kernels::KernelTable& kernels, std::vector<float>& product) {
+/// The mean square of what comes out for a row of weights; without moments all columns count alike.
+double SquareOfOutput(std::span<const float> row, const Moments* moments,
+                      const kernels::KernelTable& kernels, std::vector<float>& product) {
   double sum = 0;
   if (moments == nullptr) {
-    for (const float e : error) sum += static_cast<double>(e) * static_cast<double>(e);
+    for (const float w : row) sum += static_cast<double>(w) * static_cast<double>(w);
     return sum;
   }
-  const size_t n = error.size();
+  const size_t n = row.size();
   product.assign(n, 0.0f);
-  kernels.add_rows({.factor = error.data(),
+  kernels.add_rows({.factor = row.data(),
                     .x = moments->own.data(),
                     .stride = n,
                     .n_rows = n,
                     .width = n,
                     .y = product.data()});
   for (size_t i = 0; i < n; ++i) {
-    sum += static_cast<double>(error[i]) * static_cast<double>(product[i]);
+    sum += static_cast<double>(row[i]) * static_cast<double>(product[i]);
   }
   return sum / moments->tokens;
 }
@@ -122,10 +126,10 @@ class Surveyor {
   Status CutToChunks(std::span<const TokenId>& ids, const char* what) const {
     const size_t n_chunks = ids.size() / options_.context;
     if (n_chunks == 0) {
-      return Status(ErrorCode::kInvalidArgument,
-                    std::string(what) + " has " + std::to_string(ids.size()) +
-                        " tokens, which is less than one chunk of " +
-                        std::to_string(options_.context));
+      return Status(ErrorCode::kInvalidArgument, std::string(what) + " has " +
+                                                     std::to_string(ids.size()) +
+                                                     " tokens, which is less than one chunk of " +
+                                                     std::to_string(options_.context));
     }
     ids = ids.first(n_chunks * options_.context);
     return Status();
@@ -139,9 +143,9 @@ class Surveyor {
     ALT_ASSIGN_OR_RETURN(calibrated_,
                          ActivationStream::Create(original_, calibration_.size() / context, context,
                                                   kernels_, team_));
-    ALT_ASSIGN_OR_RETURN(probe_,
-                         ActivationStream::Create(changed_->model(), held_out_.size() / context,
-                                                  context, kernels_, team_));
+    ALT_ASSIGN_OR_RETURN(
+        probe_, ActivationStream::Create(changed_->model(), held_out_.size() / context, context,
+                                         kernels_, team_));
     ALT_ASSIGN_OR_RETURN(answers_, Answers::Create(probe_->n_chunks(), context, config().vocabulary,
                                                    options_.logits_bytes));
     probe_->Embed(held_out_);
@@ -190,26 +194,34 @@ class Surveyor {
         sums->Add(options_.context, norm, {});
       }
     }
+    std::optional<Metric> metric;
+    Inputs head_inputs;
+    if (sums) {
+      ALT_ASSIGN_OR_RETURN(metric, MakeMetric(sums->moments(), options_.damping));
+      head_inputs = {&sums->moments(), &*metric};
+    }
+    const auto measure = [&] {
+      probe_->Embed(held_out_);
+      return DivergenceFrom(0);
+    };
     if (embedding.size() > 1) {
-      const auto measure = [&](DType type, const std::byte* rows) {
-        changed_->ReplaceEmbedding(type, rows);
-        probe_->Embed(held_out_);
-        const double kl = DivergenceFrom(0);
-        changed_->RestoreEmbedding();
-        return kl;
-      };
-      const Moments* moments = original_.weights.tied ? &sums->moments() : nullptr;
-      ALT_RETURN_IF_ERROR(SurveyTensor(kEmbedding, embedding, moments, measure));
+      const Trial trial = {
+          .name = kEmbedding,
+          .types = embedding,
+          .replace = [this](DType type,
+                            const std::byte* rows) { changed_->ReplaceEmbedding(type, rows); },
+          .restore = [this] { changed_->RestoreEmbedding(); }};
+      const Inputs inputs = original_.weights.tied ? head_inputs : Inputs{};
+      ALT_RETURN_IF_ERROR(Survey({&trial, 1}, inputs, measure));
     }
     if (head.size() > 1) {
-      const auto measure = [&](DType type, const std::byte* rows) {
-        changed_->ReplaceHead(type, rows);
-        probe_->Embed(held_out_);
-        const double kl = DivergenceFrom(0);
-        changed_->RestoreHead();
-        return kl;
-      };
-      ALT_RETURN_IF_ERROR(SurveyTensor(kHead, head, &sums->moments(), measure));
+      const Trial trial = {
+          .name = kHead,
+          .types = head,
+          .replace = [this](DType type,
+                            const std::byte* rows) { changed_->ReplaceHead(type, rows); },
+          .restore = [this] { changed_->RestoreHead(); }};
+      ALT_RETURN_IF_ERROR(Survey({&trial, 1}, head_inputs, measure));
     }
     return Tell(++done_);
   }
@@ -238,17 +250,29 @@ class Surveyor {
         calibrated_->Step(layer, group.gather, i);
         if (any) sums->Add(options_.context, calibrated_->Rows(i, width), {});
       }
-      for (size_t t = 0; t < group.tensors.size(); ++t) {
-        if (choices[t].size() < 2) continue;
-        const auto measure = [&](DType type, const std::byte* rows) {
-          changed_->Replace(layer, group.tensors[t], type, rows);
+      std::optional<Metric> metric;
+      if (any) {
+        ALT_ASSIGN_OR_RETURN(metric, MakeMetric(sums->moments(), options_.damping));
+      }
+      for (const std::vector<size_t>& together : TensorsTogether(group)) {
+        std::vector<Trial> trials;
+        for (const size_t t : together) {
+          if (choices[t].size() < 2) continue;
+          const LayerTensor& tensor = group.tensors[t];
+          trials.push_back(
+              {.name = NameOf(layer, tensor),
+               .types = choices[t],
+               .replace =
+                   [this, layer, &tensor](DType type, const std::byte* rows) {
+                     changed_->Replace(layer, tensor, type, rows);
+                   },
+               .restore = [this, layer, &tensor] { changed_->Restore(layer, tensor); }});
+        }
+        const auto measure = [&] {
           RestoreProbe();
-          const double kl = DivergenceFrom(layer);
-          changed_->Restore(layer, group.tensors[t]);
-          return kl;
+          return DivergenceFrom(layer);
         };
-        ALT_RETURN_IF_ERROR(SurveyTensor(NameOf(layer, group.tensors[t]), choices[t],
-                                         &sums->moments(), measure));
+        ALT_RETURN_IF_ERROR(Survey(trials, {&sums->moments(), &*metric}, measure));
       }
     }
     for (size_t i = 0; i < calibrated_->n_chunks() && group.goes_on; ++i) {
@@ -257,76 +281,119 @@ class Surveyor {
     return Status();
   }
 
-  // --- one tensor ---
+  // --- tensors that are measured together ---
+
+  /// What is known of the rows that a tensor reads; both null for a table that is looked up in.
+  struct Inputs {
+    const Moments* moments = nullptr;
+    const Metric* metric = nullptr;
+  };
+
+  /// A tensor, and how the changed model takes it on.
+  struct Trial {
+    std::string name;
+    std::vector<DType> types;
+    std::function<void(DType type, const std::byte* rows)> replace;
+    std::function<void()> restore;
+  };
+
+  /// Of tensors that read the same and work on each other (q on k, gate on up) one run tells
+  /// enough: an error that is as large a part of the output is taken to do as much harm.
+  static std::vector<std::vector<size_t>> TensorsTogether(const LayerGroup& group) {
+    if (group.tensors.size() == 3) return {{0, 1}, {2}};
+    std::vector<size_t> all(group.tensors.size());
+    std::iota(all.begin(), all.end(), size_t{0});
+    return {all};
+  }
 
   Result<std::vector<DType>> ChoicesFor(const std::string& name) const {
     return choices_(name, *original_.file->Find(name));
   }
 
   template <typename Measure>
-  Status SurveyTensor(const std::string& name, const std::vector<DType>& types,
-                      const Moments* moments, const Measure& measure) {
-    const TensorView& tensor = *original_.file->Find(name);
-    std::optional<Metric> metric;
-    if (moments != nullptr) {
-      ALT_ASSIGN_OR_RETURN(metric, MakeMetric(*moments, options_.damping));
+  Status Survey(std::span<const Trial> trials, const Inputs& inputs, const Measure& measure) {
+    const size_t first = surveys_.size();
+    std::vector<std::vector<std::byte>> encoded;
+    double measured_error = 0;
+    for (const Trial& trial : trials) {
+      const TensorView& tensor = *original_.file->Find(trial.name);
+      TensorSurvey survey = SampleErrors(trial, tensor, inputs);
+      const TypeCost* measured = MeasuredType(survey);
+      encoded.emplace_back();
+      if (measured != nullptr) {
+        TensorEncoding encoding;
+        encoding.type = measured->type;
+        encoding.metric = inputs.metric;
+        encoding.steps = kSteps;
+        encoded.back() = EncodeTensor(tensor, encoding, kernels_, team_);
+        survey.measured = measured->type;
+        measured_error += measured->error;
+        trial.replace(measured->type, encoded.back().data());
+      }
+      original_.file->ReleasePages(tensor.bytes);
+      surveys_.push_back(std::move(survey));
+      ALT_RETURN_IF_ERROR(Tell(done_));
     }
-    const Metric* used = metric ? &*metric : nullptr;
-    TensorSurvey survey;
-    survey.name = name;
-    survey.shape = tensor.shape;
-    survey.source = tensor.type;
-    for (const DType type : types) {
-      TypeCost cost;
-      cost.type = type;
-      cost.bytes = *RowBytes(type, tensor.shape.cols()) * tensor.shape.rows();
-      cost.error = SampledError(tensor, type, used, moments);
-      survey.costs.push_back(cost);
+    if (measured_error > 0) {
+      const double kl_per_error = std::max(0.0, measure()) / measured_error;
+      for (size_t i = first; i < surveys_.size(); ++i) {
+        for (TypeCost& cost : surveys_[i].costs) cost.kl = kl_per_error * cost.error;
+      }
     }
-    const TypeCost* measured = nullptr;
-    for (const TypeCost& cost : survey.costs) {
-      const auto distance = [](const TypeCost& c) {
-        return std::abs(TraitsOf(c.type).bits_per_element() - kMeasuredBits);
-      };
-      if (!(cost.error > 0) || !CanEncode(cost.type)) continue;
-      if (measured == nullptr || distance(cost) < distance(*measured)) measured = &cost;
-    }
-    if (measured != nullptr) {
-      TensorEncoding encoding;
-      encoding.type = measured->type;
-      encoding.metric = used;
-      const std::vector<std::byte> rows = EncodeTensor(tensor, encoding, kernels_, team_);
-      const double kl = std::max(0.0, measure(measured->type, rows.data()));
-      survey.measured = measured->type;
-      const double measured_error = measured->error;
-      for (TypeCost& cost : survey.costs) cost.kl = kl * cost.error / measured_error;
-    }
-    original_.file->ReleasePages(tensor.bytes);
-    surveys_.push_back(std::move(survey));
+    for (const Trial& trial : trials) trial.restore();
     return Tell(done_);
   }
 
-  double SampledError(const TensorView& tensor, DType type, const Metric* metric,
-                      const Moments* moments) {
+  static const TypeCost* MeasuredType(const TensorSurvey& survey) {
+    const auto distance = [](const TypeCost& cost) {
+      return std::abs(TraitsOf(cost.type).bits_per_element() - kMeasuredBits);
+    };
+    const TypeCost* best = nullptr;
+    for (const TypeCost& cost : survey.costs) {
+      if (!(cost.error > 0) || !CanEncode(cost.type)) continue;
+      if (best == nullptr || distance(cost) < distance(*best)) best = &cost;
+    }
+    return best;
+  }
+
+  TensorSurvey SampleErrors(const Trial& trial, const TensorView& tensor, const Inputs& inputs) {
     const size_t n = tensor.shape.cols();
     const size_t n_rows = tensor.shape.rows();
     const size_t count = std::min(options_.rows_sampled, n_rows);
     const size_t row_bytes = *RowBytes(tensor.type, n);
     const kernels::Codec& decoder = *kernels::FindCodec(tensor.type);
-    std::vector<double> errors(count);
+    const size_t n_types = trial.types.size();
+    std::vector<double> outputs(count), errors(count * n_types);
     team_.Run([&](int thread) {
-      RowTrial trial(tensor.type, type, metric, kernels_);
+      std::vector<RowTrial> types;
+      for (const DType type : trial.types) {
+        types.emplace_back(tensor.type, type, inputs.metric, kernels_);
+      }
       std::vector<float> row(n), error(n), product;
       const Share share = ShareOf(count, 1, thread, team_.size());
       for (size_t i = share.begin; i < share.end; ++i) {
         decoder.decode(tensor.bytes.data() + i * n_rows / count * row_bytes, n, row.data());
-        trial.Run(row, error);
-        errors[i] = OutputError(error, moments, kernels_, product);
+        outputs[i] = SquareOfOutput(row, inputs.moments, kernels_, product);
+        for (size_t t = 0; t < n_types; ++t) {
+          types[t].Run(row, error);
+          errors[i * n_types + t] = SquareOfOutput(error, inputs.moments, kernels_, product);
+        }
       }
     });
-    double sum = 0;
-    for (const double error : errors) sum += error;
-    return std::max(0.0, sum);
+    TensorSurvey survey;
+    survey.name = trial.name;
+    survey.shape = tensor.shape;
+    survey.source = tensor.type;
+    const double output = std::accumulate(outputs.begin(), outputs.end(), 0.0);
+    for (size_t t = 0; t < n_types; ++t) {
+      TypeCost cost;
+      cost.type = trial.types[t];
+      cost.bytes = *RowBytes(cost.type, n) * n_rows;
+      for (size_t i = 0; i < count; ++i) cost.error += std::max(0.0, errors[i * n_types + t]);
+      if (output > 0) cost.error /= output;
+      survey.costs.push_back(cost);
+    }
+    return survey;
   }
 
   const model::Model& original_;
@@ -348,13 +415,10 @@ class Surveyor {
 
 }  // namespace
 
-Result<std::vector<TensorSurvey>> SurveyTensors(const model::Model& original,
-                                                const TypeChoices& choices,
-                                                std::span<const TokenId> calibration,
-                                                std::span<const TokenId> held_out,
-                                                const SurveyOptions& options,
-                                                const kernels::KernelTable& kernels,
-                                                ThreadTeam& team, const ProgressSink& progress) {
+Result<std::vector<TensorSurvey>> SurveyTensors(
+    const model::Model& original, const TypeChoices& choices, std::span<const TokenId> calibration,
+    std::span<const TokenId> held_out, const SurveyOptions& options,
+    const kernels::KernelTable& kernels, ThreadTeam& team, const ProgressSink& progress) {
   return Surveyor(original, choices, calibration, held_out, options, kernels, team, progress).Run();
 }
 

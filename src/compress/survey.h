@@ -2,9 +2,9 @@
 //
 // One pass over the layers. The second moments of a tensor's inputs tell how large the error of its
 // output is in any type (some rows are encoded for that). How much an error there matters is
-// measured: the tensor is encoded in one type, the model with it and the original run over text that
-// was not calibrated on, and their KL divergence is divided by the error. For other types KL is
-// taken to grow in proportion to the error; for small changes, those of several tensors add up.
+// measured: the tensor is encoded in one type, the model with it and the original run over text
+// that was not calibrated on, and their KL divergence is divided by the error. For other types KL
+// is taken to grow in proportion to the error; for small changes, those of several tensors add up.
 
 #pragma once
 
@@ -23,16 +23,16 @@
 namespace altteul::compress {
 
 struct SurveyOptions {
-  size_t context = 512;       ///< tokens of a chunk
-  double damping = 0.05;      ///< see MakeMetric
-  size_t rows_sampled = 64;   ///< of each tensor
+  size_t context = 512;                         ///< tokens of a chunk
+  double damping = 0.05;                        ///< see MakeMetric
+  size_t rows_sampled = 64;                     ///< of each tensor
   uint64_t logits_bytes = uint64_t{256} << 20;  ///< memory for the original's answers
 };
 
 struct TypeCost {
   DType type = DType::kF32;
   uint64_t bytes = 0;
-  double error = 0;  ///< mean square of the output's error, summed over the rows that were sampled
+  double error = 0;  ///< mean square of the output's error as a part of the output's own
   double kl = 0;     ///< expected KL divergence [nats a token] with this tensor alone in this type
 };
 
@@ -46,8 +46,8 @@ struct TensorSurvey {
 
 /// The types that a tensor may get; its own among them where it may stay as it is. Of a single type
 /// nothing is measured.
-using TypeChoices = std::function<Result<std::vector<DType>>(std::string_view name,
-                                                             const TensorView& tensor)>;
+using TypeChoices =
+    std::function<Result<std::vector<DType>>(std::string_view name, const TensorView& tensor)>;
 
 /// One survey for each matrix with several choices, in the order of the layers, the embedding (and
 /// the head) first.

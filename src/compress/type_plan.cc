@@ -46,9 +46,9 @@ Result<PlannedTypes> TypePlan::Within(uint64_t file_bytes) const {
   const auto allocation = AllocateWithin(items_, budget);
   if (!allocation.ok()) {
     const uint64_t smallest = other_bytes_ + SizeFront(items_).front().bytes;
-    return Status(ErrorCode::kQualityGate,
-                  "no mix of the types gives a file of " + FormatCount(file_bytes) +
-                      " bytes; the smallest has " + FormatCount(smallest));
+    return Status(ErrorCode::kQualityGate, "no mix of the types gives a file of " +
+                                               FormatCount(file_bytes) +
+                                               " bytes; the smallest has " + FormatCount(smallest));
   }
   return Name(allocation.value());
 }
@@ -56,9 +56,9 @@ Result<PlannedTypes> TypePlan::Within(uint64_t file_bytes) const {
 Result<PlannedTypes> TypePlan::ForDivergence(double kl) const {
   const auto allocation = AllocateForCost(items_, kl);
   if (!allocation.ok()) {
-    return Status(ErrorCode::kQualityGate,
-                  "no mix of the types comes within a KL divergence of " + FormatFixed(kl, 6) +
-                      "; the least is " + FormatFixed(SizeFront(items_).back().cost, 6));
+    return Status(ErrorCode::kQualityGate, "no mix of the types comes within a KL divergence of " +
+                                               FormatFixed(kl, 6) + "; the least is " +
+                                               FormatFixed(SizeFront(items_).back().cost, 6));
   }
   return Name(allocation.value());
 }

@@ -1,22 +1,48 @@
-// altteul compress MODEL OUT --type TYPE: a smaller file, every weight rounded to the nearest code.
+// altteul compress MODEL OUT: a smaller file. With --type every weight goes into that type; with
+// --size, --bpw or --kld each tensor gets the type that its sensitivity asks for.
 
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/human_units.h"
 #include "compress/recode.h"
-#include "report/table.h"
+#include "compress/type_plan.h"
+#include "eval/evaluate.h"
 #include "tools/command.h"
+#include "tools/compress_report.h"
 #include "tools/json_output.h"
 #include "tools/runtime.h"
 
 namespace altteul::tools {
 namespace {
+
+using compress::PlannedTypes;
+using compress::TypePlan;
+using compress::TypeRules;
+using text::TokenId;
+
+// What a mix is made of where nobody says otherwise: types that all readers of GGUF know and that
+// no other of the same size beats.
+constexpr const char* kMixedTypes =
+    "Q8_0,Q6_K,Q5_K,Q5_1,Q5_0,Q4_K,Q4_1,IQ4_XS,IQ4_NL,Q3_K,IQ3_S,IQ3_XXS,Q2_K,IQ2_S,IQ2_XS,IQ2_XXS";
+
+/// A calibration text, cut into what weights are fitted to and what choices are judged on.
+struct Calibration {
+  std::vector<TokenId> ids;
+  size_t text_tokens = 0;    ///< of the whole text
+  size_t fitted_tokens = 0;  ///< from the first on
+  size_t held_out_tokens = 0;
+
+  std::span<const TokenId> fitted() const { return std::span(ids).first(fitted_tokens); }
+  std::span<const TokenId> held_out() const {
+    return std::span(ids).subspan(fitted_tokens, held_out_tokens);
+  }
+};
 
 class CompressCommand : public Command {
  public:
@@ -25,19 +51,38 @@ class CompressCommand : public Command {
 
   void AddOptions(CLI::App& app) override {
     app.add_option("model", model_, "GGUF file or Hugging Face folder")->required();
-    app.add_option("out", out_, "the file to write")->required();
-    app.add_option("--type", type_,
-                   "for every matrix; the embedding and the head get at least Q8_0. One of " +
-                       compress::WritableTypes())
-        ->required();
-    app.add_option("--only", only_,
-                   "REGEX=TYPE: another type for tensors whose name matches; may be repeated, the "
-                   "last match wins")
+    app.add_option("out", out_, "the file to write");
+    CLI::Option_group* target = app.add_option_group("target", "what is wanted, one of");
+    target->add_option("--type", type_,
+                       "a type for every matrix; the embedding and the head get at least Q8_0. One "
+                       "of " +
+                           compress::WritableTypes());
+    target->add_option("--size", size_, "a file of at most this size, for example 70MB");
+    target->add_option("--bpw", bpw_, "a file of at most so many bits a weight, all counted")
+        ->check(CLI::PositiveNumber);
+    target->add_option("--kld", kld_, "an expected KL divergence of at most this [nats a token]")
+        ->check(CLI::PositiveNumber);
+    target->add_flag("--plan", plan_, "show what each size would cost; nothing is written");
+    target->require_option(1);
+    app.add_option("--types", types_, "what a mix may be made of")
+        ->delimiter(',')
+        ->default_str(kMixedTypes);
+    app.add_option(
+           "--only", only_,
+           "REGEX=TYPE: this type for tensors whose name matches; may be repeated, the last "
+           "match wins")
+        ->allow_extra_args(false);
+    app.add_option("--keep", keep_, "REGEX: matching tensors stay as they are; may be repeated")
         ->allow_extra_args(false);
     CLI::Option* text = app.add_option(
         "--text", text_, "calibration text: weights are encoded for the inputs that it gives them");
     app.add_option("--chunks", chunks_, "with --text: chunks of 512 tokens used, 0: all")
         ->check(CLI::NonNegativeNumber)
+        ->capture_default_str()
+        ->needs(text);
+    app.add_option("--held-out", held_out_chunks_,
+                   "with --text: chunks, the last ones, on which a mix is chosen and judged")
+        ->check(CLI::Range(1, 10000))
         ->capture_default_str()
         ->needs(text);
     app.add_option("--damping", calibration_.damping,
@@ -62,118 +107,238 @@ class CompressCommand : public Command {
   }
 
   Status Run() override {
-    ALT_ASSIGN_OR_RETURN(const DType type, compress::ParseWritableType(type_));
-    ALT_ASSIGN_OR_RETURN(const auto rules, compress::TypeRules::Create(type, only_));
-    std::error_code ignored;
-    if (!force_ && std::filesystem::exists(out_, ignored)) {
-      return Status(ErrorCode::kInvalidArgument,
-                    out_ + ": is already there; give another name or --force");
+    ALT_RETURN_IF_ERROR(CheckOptions());
+    ALT_ASSIGN_OR_RETURN(TypeRules rules, MakeRules());
+    ALT_ASSIGN_OR_RETURN(runtime_, MakeRuntime(compute_));
+    ALT_ASSIGN_OR_RETURN(source_, model::Checkpoint::Open(model_));
+    if (!plan_) ALT_RETURN_IF_ERROR(compress::CheckRecode(*source_, out_));
+    if (!text_.empty()) ALT_RETURN_IF_ERROR(ReadCalibration());
+
+    std::optional<TypePlan> plan;
+    std::optional<PlannedTypes> chosen;
+    if (IsMixed()) {
+      ALT_ASSIGN_OR_RETURN(plan, MakePlan(rules));
+      if (plan_) return ShowPlan(*plan);
+      ALT_ASSIGN_OR_RETURN(chosen, Choose(*plan));
+      rules = plan->RulesFor(*chosen);
     }
-    ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime(compute_));
-    ALT_ASSIGN_OR_RETURN(const auto source, model::Checkpoint::Open(model_));
-    ALT_RETURN_IF_ERROR(compress::CheckRecode(*source, out_));
-    ALT_ASSIGN_OR_RETURN(const compress::EncodedTensors calibrated, Calibrate(rules, *runtime));
+    ALT_ASSIGN_OR_RETURN(const compress::EncodedTensors calibrated, Encode(rules));
+    original_.reset();
     ALT_ASSIGN_OR_RETURN(const auto report,
-                         compress::Recode(*source, rules, calibrated, out_, *runtime->team,
+                         compress::Recode(*source_, rules, calibrated, out_, *runtime_->team,
                                           TerminalProgress("writing tensor")));
     for (const std::string& tensor : report.left_out) {
       std::fprintf(stderr, "warning: %s: tensor %s is not used and was left out\n", model_.c_str(),
                    tensor.c_str());
     }
-    if (json_) {
-      PrintAsJson(report);
-    } else {
-      PrintAsText(report);
+    std::optional<eval::Divergence> divergence;
+    if (IsMixed()) {
+      ALT_ASSIGN_OR_RETURN(divergence, Judge());
     }
+    Print(report, plan ? &*plan : nullptr, chosen ? &*chosen : nullptr,
+          divergence ? &*divergence : nullptr);
     return Status();
   }
 
  private:
-  /// Nothing without a text.
-  Result<compress::EncodedTensors> Calibrate(const compress::TypeRules& rules, Runtime& runtime) {
-    if (text_.empty()) return compress::EncodedTensors();
+  bool IsMixed() const { return type_.empty(); }
+
+  Status CheckOptions() const {
+    if (plan_ != out_.empty()) {
+      return Status(ErrorCode::kInvalidArgument,
+                    plan_ ? "--plan writes nothing, but a file to write was given: " + out_
+                          : "give the file to write");
+    }
+    if (IsMixed() && text_.empty()) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "a mix of types is chosen by measuring on a text; give one (--text)");
+    }
+    if (!IsMixed() && !types_.empty()) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "--types is what a mix is made of, but --type asks for a single one");
+    }
+    std::error_code ignored;
+    if (!plan_ && !force_ && std::filesystem::exists(out_, ignored)) {
+      return Status(ErrorCode::kInvalidArgument,
+                    out_ + ": is already there; give another name or --force");
+    }
+    return Status();
+  }
+
+  Result<TypeRules> MakeRules() const {
+    DType type = DType::kQ8_0;
+    if (!IsMixed()) {
+      ALT_ASSIGN_OR_RETURN(type, compress::ParseWritableType(type_));
+    }
+    std::vector<std::string> exceptions = only_;
+    for (const std::string& pattern : keep_) exceptions.push_back(pattern + "=keep");
+    return TypeRules::Create(type, exceptions);
+  }
+
+  Status ReadCalibration() {
     ALT_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(text_));
-    ALT_ASSIGN_OR_RETURN(const auto model, Load(model_, runtime, kernels::Precision::kF32));
+    ALT_ASSIGN_OR_RETURN(original_, Load(model_, *runtime_, kernels::Precision::kF32));
     size_t dropped = 0;
     ALT_ASSIGN_OR_RETURN(
-        const auto ids,
-        model->tokenizer->Encode(text, {.add_bos_eos = true, .n_dropped_bytes = &dropped}));
+        text_ids_.ids,
+        original_->tokenizer->Encode(text, {.add_bos_eos = true, .n_dropped_bytes = &dropped}));
     WarnOfDroppedBytes(dropped);
-    const size_t n =
-        chunks_ == 0 ? ids.size() : std::min(ids.size(), chunks_ * calibration_.context);
+    text_ids_.text_tokens = text_ids_.ids.size();
+    const size_t context = calibration_.context;
+    size_t n_chunks = text_ids_.ids.size() / context;
+    if (chunks_ != 0) n_chunks = std::min(n_chunks, chunks_ + (IsMixed() ? held_out_chunks_ : 0));
+    size_t n_held_out = 0;
+    if (IsMixed()) {
+      if (n_chunks <= held_out_chunks_) {
+        return Status(ErrorCode::kInvalidArgument,
+                      text_ + ": has " + FormatCount(text_ids_.text_tokens) +
+                          " tokens, too few for one chunk of " + std::to_string(context) +
+                          " to fit to and " + std::to_string(held_out_chunks_) + " to judge on");
+      }
+      n_held_out = held_out_chunks_;
+    }
+    text_ids_.fitted_tokens = (n_chunks - n_held_out) * context;
+    text_ids_.held_out_tokens = n_held_out * context;
+    return Status();
+  }
+
+  /// Surveys every tensor between whose types there is a choice; all others get their type in
+  /// `rules`.
+  Result<TypePlan> MakePlan(TypeRules& rules) {
+    std::vector<DType> candidates;
+    std::vector<std::string> names = types_;
+    if (names.empty()) names = CLI::detail::split(kMixedTypes, ',');
+    for (const std::string& each : names) {
+      ALT_ASSIGN_OR_RETURN(const DType type, compress::ParseWritableType(each));
+      candidates.push_back(type);
+    }
+    const auto choices = [&](std::string_view name, const TensorView& tensor) {
+      return rules.ChoicesFor(name, tensor, candidates);
+    };
+    for (const auto& tensor : source_->tensors()) {
+      ALT_ASSIGN_OR_RETURN(const auto types, choices(tensor.name, tensor.view));
+      if (types.size() == 1) rules.Assign(tensor.name, types.front());
+    }
+    const compress::SurveyOptions options{.context = calibration_.context,
+                                          .damping = calibration_.damping};
+    const size_t n = std::min(text_ids_.fitted_tokens, kSurveyChunks * calibration_.context);
+    ALT_ASSIGN_OR_RETURN(auto surveys, compress::SurveyTensors(
+                                           *original_, choices, text_ids_.fitted().first(n),
+                                           text_ids_.held_out(), options, *runtime_->kernels,
+                                           *runtime_->team, TerminalProgress("measuring group")));
+    return TypePlan::Create(std::move(surveys), *source_, rules);
+  }
+
+  Result<PlannedTypes> Choose(const TypePlan& plan) const {
+    if (kld_ > 0) return plan.ForDivergence(kld_);
+    if (!size_.empty()) {
+      const std::optional<uint64_t> bytes = ParseBytes(size_);
+      if (!bytes) {
+        return Status(ErrorCode::kInvalidArgument,
+                      "'" + size_ + "' is no size; write it like 70MB or 1.5GiB");
+      }
+      return plan.Within(*bytes);
+    }
+    uint64_t elements = 0;
+    for (const auto& tensor : source_->tensors()) elements += tensor.view.shape.Elements();
+    return plan.Within(static_cast<uint64_t>(bpw_ * static_cast<double>(elements) / 8));
+  }
+
+  Status ShowPlan(const TypePlan& plan) const {
+    if (!json_) {
+      PrintFront(plan);
+      return Status();
+    }
+    PrintJson({{"model", model_},
+               {"front", FrontAsJson(plan)},
+               {"tensors", SurveyAsJson(plan, nullptr)}});
+    return Status();
+  }
+
+  /// Nothing without a text.
+  Result<compress::EncodedTensors> Encode(const TypeRules& rules) {
+    if (text_.empty()) return compress::EncodedTensors();
     const auto choose = [&](std::string_view name, const TensorView& tensor) -> Result<DType> {
       ALT_ASSIGN_OR_RETURN(const auto choice, rules.For(name, tensor));
       return choice.type;
     };
-    used_tokens_ = n / calibration_.context * calibration_.context;
-    text_tokens_ = ids.size();
-    return compress::EncodeCalibrated(*model, choose, std::span(ids).first(n), calibration_,
-                                      *runtime.kernels, *runtime.team,
+    return compress::EncodeCalibrated(*original_, choose, text_ids_.fitted(), calibration_,
+                                      *runtime_->kernels, *runtime_->team,
                                       TerminalProgress("encoding group"));
   }
 
-  void PrintAsJson(const compress::RecodeReport& report) const {
-    nlohmann::ordered_json out = {{"file", out_},
-                                  {"bytes", report.file_bytes},
-                                  {"bits_per_weight", report.bits_per_weight},
-                                  {"source_bytes", report.source_bytes},
-                                  {"source_bits_per_weight", report.source_bits_per_weight}};
-    if (!text_.empty()) {
-      out["calibration_tokens"] = used_tokens_;
-      out["text_tokens"] = text_tokens_;
-    }
-    for (const auto& tensor : report.tensors) {
-      nlohmann::ordered_json row = {{"name", tensor.name},
-                                    {"from", std::string(TraitsOf(tensor.from).name)},
-                                    {"to", std::string(TraitsOf(tensor.to).name)},
-                                    {"bytes", tensor.to_bytes}};
-      if (!tensor.note.empty()) row["note"] = tensor.note;
-      out["tensors"].push_back(std::move(row));
-    }
-    PrintJson(out);
+  /// What became of the model, on the text that was held out.
+  Result<eval::Divergence> Judge() {
+    const size_t context = calibration_.context;
+    const auto open = [&](const std::string& path, kernels::Precision precision)
+        -> Result<
+            std::pair<std::unique_ptr<const model::Model>, std::unique_ptr<engine::Forward>>> {
+      ALT_ASSIGN_OR_RETURN(auto model, Load(path, *runtime_, precision));
+      ALT_ASSIGN_OR_RETURN(
+          auto forward,
+          engine::Forward::Create(*model, *runtime_->kernels, *runtime_->team, context, context));
+      return std::pair(std::move(model), std::move(forward));
+    };
+    ALT_ASSIGN_OR_RETURN(const auto original, open(model_, kernels::Precision::kF32));
+    ALT_ASSIGN_OR_RETURN(const auto compressed, open(out_, kernels::Precision::kFast));
+    ALT_ASSIGN_OR_RETURN(
+        const eval::Evaluation evaluation,
+        eval::Evaluate({.candidate = compressed.second.get(), .reference = original.second.get()},
+                       text_ids_.held_out(), {.context = context}, *runtime_->team,
+                       TerminalProgress("judging chunk")));
+    return *evaluation.divergence;
   }
 
-  // One line for each kind of change, not one for each tensor.
-  void PrintAsText(const compress::RecodeReport& report) const {
-    struct Sum {
-      size_t count = 0;
-      uint64_t from_bytes = 0, to_bytes = 0;
-    };
-    std::map<std::pair<std::string, std::string>, Sum> kinds;
-    for (const auto& tensor : report.tensors) {
-      const std::string change =
-          std::string(TraitsOf(tensor.from).name) + " to " + std::string(TraitsOf(tensor.to).name);
-      Sum& sum = kinds[{change, tensor.note}];
-      ++sum.count;
-      sum.from_bytes += tensor.from_bytes;
-      sum.to_bytes += tensor.to_bytes;
+  void Print(const compress::RecodeReport& report, const TypePlan* plan, const PlannedTypes* chosen,
+             const eval::Divergence* divergence) const {
+    if (json_) {
+      nlohmann::ordered_json json = RecodedAsJson(out_, report);
+      if (!text_.empty()) {
+        json["calibration_tokens"] = text_ids_.fitted_tokens;
+        json["held_out_tokens"] = text_ids_.held_out_tokens;
+        json["text_tokens"] = text_ids_.text_tokens;
+      }
+      if (plan != nullptr) {
+        json["kld_expected"] = chosen->kl;
+        json["held_out"] = DivergenceAsJson(*divergence);
+        json["front"] = FrontAsJson(*plan);
+        json["survey"] = SurveyAsJson(*plan, chosen);
+      }
+      PrintJson(json);
+      return;
     }
-    report::Table table({"tensors", "change", "before", "after", "why"});
-    for (const auto& kind : kinds) {
-      table.AddRow({std::to_string(kind.second.count), kind.first.first,
-                    FormatBytes(kind.second.from_bytes), FormatBytes(kind.second.to_bytes),
-                    kind.first.second});
-    }
-    std::printf("%s\n%s: %s, %s bits a weight (before: %s, %s bits a weight)\n",
-                table.ToString().c_str(), out_.c_str(), FormatBytes(report.file_bytes).c_str(),
-                FormatFixed(report.bits_per_weight, 2).c_str(),
-                FormatBytes(report.source_bytes).c_str(),
-                FormatFixed(report.source_bits_per_weight, 2).c_str());
+    PrintRecoded(out_, report);
     if (!text_.empty()) {
-      std::printf("Calibrated on %s of the text's %s tokens\n", FormatCount(used_tokens_).c_str(),
-                  FormatCount(text_tokens_).c_str());
+      std::printf("Calibrated on %s of the text's %s tokens\n",
+                  FormatCount(text_ids_.fitted_tokens).c_str(),
+                  FormatCount(text_ids_.text_tokens).c_str());
+    }
+    if (divergence != nullptr) {
+      std::printf("KL divergence on %s tokens held out: %s +/- %s nats a token (expected: %s)\n",
+                  FormatCount(text_ids_.held_out_tokens).c_str(),
+                  FormatFixed(divergence->mean, 4).c_str(),
+                  FormatFixed(divergence->stderr_, 4).c_str(), FormatFixed(chosen->kl, 4).c_str());
     }
     std::printf("What was lost: altteul eval %s --reference %s --text FILE\n", out_.c_str(),
                 model_.c_str());
   }
 
-  std::string model_, out_, type_, text_;
+  // Second moments for the survey need less text than those that weights are fitted to.
+  static constexpr size_t kSurveyChunks = 8;
+
+  std::string model_, out_, type_, size_, text_;
+  double bpw_ = 0, kld_ = 0;
+  bool plan_ = false;
+  std::vector<std::string> types_, only_, keep_;
   compress::CalibrationOptions calibration_;
-  size_t chunks_ = 0;
-  size_t used_tokens_ = 0, text_tokens_ = 0;
-  std::vector<std::string> only_;
+  size_t chunks_ = 0, held_out_chunks_ = 2;
   bool force_ = false, json_ = false;
   ComputeOptions compute_;
+
+  std::unique_ptr<Runtime> runtime_;
+  std::unique_ptr<const model::Checkpoint> source_;
+  std::unique_ptr<const model::Model> original_;
+  Calibration text_ids_;
 };
 
 }  // namespace
