@@ -1,5 +1,6 @@
 #include "compress/codeword_envelope.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -8,27 +9,82 @@
 
 namespace altteul::compress {
 
-// From scale 0 on, where the largest gain is best, to the entry whose line is crossed next, until
-// no smaller one is left (gift wrapping).
-void CodewordEnvelope::Build(std::span<const float> gain, std::span<const float> size,
-                             std::span<float> scratch) {
-  lines_.clear();
-  for (size_t i = 0; i < gain.size(); ++i) scratch[i] = -gain[i];
-  size_t entry = ArgMin(scratch);
-  float from = 0;
-  const Float4 never = Same4(std::numeric_limits<float>::infinity());
-  while (true) {
-    lines_.push_back({{gain[entry], size[entry]}, from, static_cast<uint16_t>(entry)});
-    const Float4 here_gain = Same4(gain[entry]), here_size = Same4(size[entry]);
-    for (size_t i = 0; i < gain.size(); i += 4) {
-      const Float4 smaller = here_size - Load4(&size[i]);
-      const Float4 crossing = 2.0f * (here_gain - Load4(&gain[i])) / smaller;
-      Store4(smaller > 0.0f ? crossing : never, &scratch[i]);
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+/// Where the line of the larger entry `a` meets that of `b`; not a number or infinite where it has
+/// no reason to.
+float Crossing(const Contribution& a, const Contribution& b) {
+  return 2.0f * (a.gain - b.gain) / (a.size - b.size);
+}
+float LineAt(const Contribution& sum, float scale) { return scale * sum.size - 2.0f * sum.gain; }
+
+}  // namespace
+
+// The ends of the envelope are the largest gain and the smallest size; where their lines meet, a
+// third entry is the best. Whatever else belongs to the envelope lies below the corner of the first
+// and third line or of the third and second: few entries do.
+void CodewordEnvelope::FindCandidates(std::span<const float> gain, std::span<const float> size,
+                                      Scratch& scratch) {
+  std::vector<float>& value = scratch.value;
+  std::vector<Line>& found = scratch.candidates;
+  value.resize(gain.size());
+  found.clear();
+  const auto sum = [&](size_t entry) { return Contribution{gain[entry], size[entry]}; };
+  const auto add = [&](size_t entry) {
+    found.push_back({sum(entry), 0.0f, static_cast<uint16_t>(entry)});
+  };
+  for (size_t i = 0; i < gain.size(); i += 4) Store4(-Load4(&gain[i]), &value[i]);
+  const size_t largest = ArgMin(value), smallest = ArgMin(size);
+  add(largest);
+  add(smallest);
+  const float meeting = Crossing(sum(largest), sum(smallest));
+  if (!(meeting > 0 && meeting < kInfinity)) return;
+  for (size_t i = 0; i < gain.size(); i += 4) {
+    Store4(meeting * Load4(&size[i]) - 2.0f * Load4(&gain[i]), &value[i]);
+  }
+  const size_t middle = ArgMin(value);
+  add(middle);
+  // A corner that does not exist lies below everything.
+  const auto corner = [&](size_t a, size_t b, float& scale) {
+    scale = Crossing(sum(a), sum(b));
+    return scale > 0 && scale < kInfinity ? LineAt(sum(a), scale) : -kInfinity;
+  };
+  float first = 0, second = 0;
+  const float below_first = corner(largest, middle, first);
+  const float below_second = corner(middle, smallest, second);
+  if (below_first == -kInfinity) first = 0;
+  if (below_second == -kInfinity) second = 0;
+  for (size_t i = 0; i < gain.size(); i += 4) {
+    const Float4 twice = 2.0f * Load4(&gain[i]), sizes = Load4(&size[i]);
+    const Bits4 belongs =
+        (first * sizes - twice < below_first) | (second * sizes - twice < below_second);
+    if (!Any4(belongs)) continue;
+    for (size_t k = 0; k < 4; ++k) {
+      if (belongs[k] != 0) add(i + k);
     }
-    const size_t next = ArgMin(scratch);
-    if (!std::isfinite(scratch[next]) || !(size[next] < size[entry])) return;
-    from = std::max(from, scratch[next]);
-    entry = next;
+  }
+}
+
+void CodewordEnvelope::Build(std::span<const float> gain, std::span<const float> size,
+                             Scratch& scratch) {
+  FindCandidates(gain, size, scratch);
+  std::sort(scratch.candidates.begin(), scratch.candidates.end(), [](const Line& a, const Line& b) {
+    if (a.sum.size != b.sum.size) return a.sum.size > b.sum.size;
+    return a.sum.gain != b.sum.gain ? a.sum.gain < b.sum.gain : a.entry > b.entry;
+  });
+  lines_.clear();
+  for (Line line : scratch.candidates) {
+    // Behind a line that is neither smaller nor sooner the best nobody looks.
+    while (!lines_.empty()) {
+      const Line& last = lines_.back();
+      line.from = Crossing(last.sum, line.sum);
+      if (line.sum.gain < last.sum.gain && line.from > last.from) break;
+      lines_.pop_back();
+    }
+    if (lines_.empty()) line.from = 0;
+    lines_.push_back(line);
   }
 }
 
@@ -39,9 +95,11 @@ WordEnvelopes::WordEnvelopes(const CodebookType& type)
                                                                                                : 1),
       planes_(type.entry_cols, std::vector<float>(type.codebook.size())),
       words_(kBlockWords),
-      gain_(type.codebook.size()),
-      size_(gain_),
-      scratch_(gain_) {
+      sum_(type.codebook.size()),
+      size_(sum_),
+      extra_(sum_),
+      gain_(sum_),
+      moved_(sum_) {
   ALT_CHECK(type.codebook.size() % 4 == 0);
   for (size_t at = 0; at < type.entry_cols; ++at) {
     for (size_t i = 0; i < type.codebook.size(); ++i) planes_[at][i] = type.Point(i, at);
@@ -56,29 +114,52 @@ void WordEnvelopes::Build(std::span<const float> wanted, std::span<const float> 
   }
 }
 
+/// Gains and sizes of the entries as they are, then those of each variant from them.
 void WordEnvelopes::BuildPart(size_t word, size_t half) {
   const size_t cols = type_.entry_cols;
   const float* w = wanted_.data() + word * kWordCols + half * cols;
   const float* h = importance_.data() + word * kWordCols + half * cols;
+  const bool has_signs = type_.has_signs();
+  float all_gain = 0, all_size = 0;  // of a point 1 everywhere
   size_t n_minus = 0;
-  for (size_t at = 0; at < cols; ++at) n_minus += std::signbit(w[at]) ? 1 : 0;
-  for (size_t variant = 0; variant < n_variants_; ++variant) {
-    const float shift = type_.has_signs() ? 0.0f : (variant == 0 ? kShift : -kShift);
-    const bool must_flip = type_.signs == WordSigns::kEven && (n_minus + variant) % 2 != 0;
-    for (size_t i = 0; i < gain_.size(); i += 4) {
-      Float4 gain{}, size{}, flip = Same4(std::numeric_limits<float>::infinity());
-      for (size_t at = 0; at < cols; ++at) {
-        const float weighted = h[at] * (type_.has_signs() ? std::fabs(w[at]) : w[at]);
-        const Float4 point = Load4(&planes_[at][i]) + shift;
-        const Float4 term = weighted * point;
-        gain += term;
-        size += h[at] * (point * point);
-        flip = Min4(term, flip);
-      }
-      Store4(must_flip ? gain - 2.0f * flip : gain, &gain_[i]);
-      Store4(size, &size_[i]);
+  for (size_t at = 0; at < cols; ++at) {
+    n_minus += std::signbit(w[at]) ? 1 : 0;
+    all_gain += h[at] * w[at];
+    all_size += h[at];
+  }
+  for (size_t i = 0; i < sum_.size(); i += 4) {
+    // With signs `extra` is the smallest term of the gain, else the sum of h p.
+    Float4 gain{}, size{}, extra = Same4(has_signs ? kInfinity : 0.0f);
+    for (size_t at = 0; at < cols; ++at) {
+      const Float4 point = Load4(&planes_[at][i]);
+      const Float4 important = h[at] * point;
+      const Float4 term = (has_signs ? std::fabs(w[at]) : w[at]) * important;
+      gain += term;
+      size += important * point;
+      extra = has_signs ? Min4(term, extra) : extra + important;
     }
-    words_[word][variant][half].Build(gain_, size_, scratch_);
+    Store4(gain, &sum_[i]);
+    Store4(size, &size_[i]);
+    Store4(extra, &extra_[i]);
+  }
+  for (size_t variant = 0; variant < n_variants_; ++variant) {
+    CodewordEnvelope& envelope = words_[word][variant][half];
+    if (!has_signs) {
+      const float shift = variant == 0 ? kShift : -kShift;
+      for (size_t i = 0; i < sum_.size(); i += 4) {
+        Store4(Load4(&sum_[i]) + shift * all_gain, &gain_[i]);
+        Store4(Load4(&size_[i]) + (2.0f * shift) * Load4(&extra_[i]) + shift * shift * all_size,
+               &moved_[i]);
+      }
+      envelope.Build(gain_, moved_, scratch_);
+    } else if (type_.signs == WordSigns::kEven && (n_minus + variant) % 2 != 0) {
+      for (size_t i = 0; i < sum_.size(); i += 4) {
+        Store4(Load4(&sum_[i]) - 2.0f * Load4(&extra_[i]), &gain_[i]);
+      }
+      envelope.Build(gain_, size_, scratch_);
+    } else {
+      envelope.Build(sum_, size_, scratch_);
+    }
   }
 }
 
@@ -94,7 +175,7 @@ CodebookWord WordEnvelopes::Choose(size_t word, size_t variant, float scale) con
   for (size_t half = 0; half < type_.word_entries(); ++half) {
     unsigned signs = 0;
     size_t cheapest = 0;
-    float least = std::numeric_limits<float>::infinity();
+    float least = kInfinity;
     for (size_t at = 0; at < type_.entry_cols; ++at) {
       const size_t col = half * type_.entry_cols + at;
       const float w = wanted_[word * kWordCols + col];

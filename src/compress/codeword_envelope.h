@@ -37,9 +37,13 @@ class CodewordEnvelope {
     uint16_t entry = 0;
   };
 
+  /// Of one thread.
+  struct Scratch {
+    std::vector<float> value;      // of each entry
+    std::vector<Line> candidates;  // for the envelope
+  };
   /// @param gain, size  of every entry, a multiple of 4; size positive
-  /// @param scratch     [gain.size()]
-  void Build(std::span<const float> gain, std::span<const float> size, std::span<float> scratch);
+  void Build(std::span<const float> gain, std::span<const float> size, Scratch& scratch);
 
   const Line& At(float scale) const {
     size_t i = 0;
@@ -48,6 +52,9 @@ class CodewordEnvelope {
   }
 
  private:
+  static void FindCandidates(std::span<const float> gain, std::span<const float> size,
+                             Scratch& scratch);
+
   std::vector<Line> lines_;  // ascending by from
 };
 
@@ -77,7 +84,8 @@ class WordEnvelopes {
   std::vector<std::vector<float>> planes_;  // [entry_cols][entries]: the points by their place
   std::vector<std::array<std::array<CodewordEnvelope, 2>, 2>> words_;  // [variant][half]
   std::span<const float> wanted_, importance_;
-  std::vector<float> gain_, size_, scratch_;
+  std::vector<float> sum_, size_, extra_, gain_, moved_;  // of each entry
+  CodewordEnvelope::Scratch scratch_;
 };
 
 }  // namespace altteul::compress

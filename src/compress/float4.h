@@ -28,20 +28,32 @@ inline Float4 FloatsOf(Bits4 x) { return reinterpret_cast<Float4>(x); }
 inline Float4 Abs4(Float4 x) { return FloatsOf(BitsOf(x) & ~kSignBit4); }
 inline Float4 Min4(Float4 a, Float4 b) { return a < b ? a : b; }
 
+/// Whether any of four comparisons is true.
+inline bool Any4(Bits4 x) {
+  using Halves = int64_t __attribute__((vector_size(16)));
+  const Halves halves = reinterpret_cast<Halves>(x);
+  return (halves[0] | halves[1]) != 0;
+}
+
 /// The first place of the smallest value; 0 when none is below infinity.
 /// @pre x.size() is a multiple of 4, not 0
 inline size_t ArgMin(std::span<const float> x) {
   Float4 least = Same4(std::numeric_limits<float>::infinity());
-  for (size_t i = 0; i < x.size(); i += 4) least = Min4(Load4(&x[i]), least);
-  for (size_t k = 1; k < 4; ++k) least[0] = least[k] < least[0] ? least[k] : least[0];
-  const Float4 wanted = Same4(least[0]);
-  for (size_t i = 0; i < x.size(); i += 4) {
-    const Bits4 equal = Load4(&x[i]) == wanted;
-    for (size_t k = 0; k < 4; ++k) {
-      if (equal[k] != 0) return i + k;
-    }
+  Bits4 place{}, here{};  // the first ones of each quarter, as i / 4
+  for (size_t i = 0; i < x.size(); i += 4, here += 1) {
+    const Float4 value = Load4(&x[i]);
+    const Bits4 is_less = value < least;
+    least = is_less ? value : least;
+    place = is_less ? here : place;
   }
-  return 0;
+  size_t best = 0;
+  for (size_t k = 1; k < 4; ++k) {
+    const bool is_sooner = least[k] == least[best] && place[k] < place[best];
+    if (least[k] < least[best] || is_sooner) best = k;
+  }
+  return least[best] < std::numeric_limits<float>::infinity()
+             ? static_cast<size_t>(place[best]) * 4 + best
+             : 0;
 }
 
 }  // namespace altteul::compress
