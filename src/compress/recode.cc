@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "compress/plain_encoder.h"
 #include "formats/gguf.h"
 #include "formats/gguf_writer.h"
 #include "kernels/codecs/codec.h"
@@ -15,7 +16,6 @@ namespace altteul::compress {
 namespace {
 
 using formats::GgufWriter;
-using kernels::Codec;
 
 constexpr size_t kSliceElements = size_t{1} << 20;  // encoded at once, all threads together
 
@@ -31,24 +31,6 @@ uint32_t FileType(DType type) {
   }
   return 1024;
 }
-
-/// What rounds rows of one thread: ggml's rule where there is one, else scales that fit best.
-class PlainEncoder {
- public:
-  explicit PlainEncoder(DType to) : codec_(*kernels::FindCodec(to)) {
-    if (codec_.encode != nullptr) return;
-    // Without a metric nothing is summed, so any kernels will do.
-    searching_ = MakeRowEncoder(to, nullptr, EncodeSteps{}, kernels::kReferenceKernels);
-  }
-  void Encode(std::span<const float> row, std::byte* out) {
-    if (searching_) return searching_->Encode(row, out);
-    codec_.encode(row.data(), row.size(), out);
-  }
-
- private:
-  const Codec& codec_;
-  std::unique_ptr<RowEncoder> searching_;
-};
 
 /// Gives the pages of rows [first, first + n) back, unless they lie in heads of which other rows
 /// are still to come.
@@ -86,7 +68,7 @@ Status WriteRows(const model::Checkpoint& source, const model::GgufForm::Tensor&
 Status EncodeRows(const model::Checkpoint& source, const model::GgufForm::Tensor& named, DType to,
                   ThreadTeam& team, GgufWriter& writer) {
   const TensorView& tensor = named.view;
-  const Codec& decoder = *kernels::FindCodec(tensor.type);
+  const kernels::Codec& decoder = *kernels::FindCodec(tensor.type);
   const size_t cols = tensor.shape.cols();
   const size_t rows = tensor.shape.rows();
   const size_t from_row = *RowBytes(tensor.type, cols);

@@ -2,16 +2,11 @@
 
 #include <vector>
 
-#include "compress/row_encoder.h"
+#include "compress/plain_encoder.h"
 #include "kernels/codecs/codec.h"
 
 namespace altteul::compress {
 namespace {
-
-bool IsWritable(DType type) {
-  const kernels::Codec* codec = kernels::FindCodec(type);
-  return codec != nullptr && (codec->encode != nullptr || CanEncode(type));
-}
 
 bool IsMatrix(std::string_view name, const TensorView& tensor) {
   return tensor.shape.n_dims == 2 && kernels::FindCodec(tensor.type) != nullptr &&
@@ -23,7 +18,7 @@ bool IsMatrix(std::string_view name, const TensorView& tensor) {
 std::string WritableTypes() {
   std::string names;
   for (const kernels::Codec& codec : kernels::AllCodecs()) {
-    if (!IsWritable(codec.type)) continue;
+    if (!CanEncodePlainly(codec.type)) continue;
     names += (names.empty() ? "" : ", ") + std::string(TraitsOf(codec.type).name);
   }
   return names;
@@ -36,7 +31,7 @@ Result<DType> ParseWritableType(std::string_view name) {
         ErrorCode::kInvalidArgument,
         "'" + std::string(name) + "' is no type; these can be written: " + WritableTypes());
   }
-  if (!IsWritable(*type)) {
+  if (!CanEncodePlainly(*type)) {
     return Status(ErrorCode::kUnsupported, "no encoder for " + std::string(TraitsOf(*type).name) +
                                                "; these can be written: " + WritableTypes());
   }

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/random.h"
+#include "compress/plain_encoder.h"
 #include "formats/gguf_writer.h"
-#include "kernels/codecs/codec.h"
 
 namespace altteul::tools {
 namespace {
@@ -35,16 +35,16 @@ class RowPool {
   RowPool(DType type, uint32_t cols, ThreadTeam& team) : row_bytes_(*RowBytes(type, cols)) {
     n_rows_ = std::max<size_t>(16, (size_t{2} << 20) / cols);
     bytes_.resize(n_rows_ * row_bytes_);
-    const kernels::Codec& codec = *kernels::FindCodec(type);
     const RandomStream random(20260101, "synthetic weights");
     // Variance 1 / cols keeps activations near unit size.
     const float deviation = 1.0f / std::sqrt(static_cast<float>(cols));
     team.Run([&](int thread) {
       std::vector<float> values(cols);
+      compress::PlainEncoder encoder(type);
       const Share share = ShareOf(n_rows_, 1, thread, team.size());
       for (size_t row = share.begin; row < share.end; ++row) {
         for (size_t c = 0; c < cols; ++c) values[c] = deviation * random.Normal(row * cols + c);
-        codec.encode(values.data(), cols, bytes_.data() + row * row_bytes_);
+        encoder.Encode(values, bytes_.data() + row * row_bytes_);
       }
     });
   }
@@ -142,8 +142,7 @@ Status WriteSyntheticModel(const std::string& what, const std::string& path, Thr
     return Status(ErrorCode::kInvalidArgument,
                   "'" + what + "' is not of the form SHAPE:TYPE; shapes are " + SyntheticShapes());
   }
-  const kernels::Codec* codec = kernels::FindCodec(*type);
-  if (codec == nullptr || codec->encode == nullptr) {
+  if (!compress::CanEncodePlainly(*type)) {
     return Status(ErrorCode::kUnsupported,
                   "no encoder for " + std::string(TraitsOf(*type).name) + ", so no weights of it");
   }

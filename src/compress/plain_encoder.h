@@ -1,0 +1,33 @@
+// Rows of a matrix -> blocks of any type, each weight counting alike.
+
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "compress/row_encoder.h"
+#include "kernels/codecs/codec.h"
+#include "tensor/dtype.h"
+
+namespace altteul::compress {
+
+/// Whether there is a way to write the type.
+bool CanEncodePlainly(DType type);
+
+/// Rounds rows on one thread by ggml's rule where there is one, else with the scales that fit best.
+class PlainEncoder {
+ public:
+  /// @pre CanEncodePlainly(type)
+  explicit PlainEncoder(DType type);
+
+  /// @param row  [n] finite values, n a multiple of the type's block
+  /// @param out  RowBytes(type, n)
+  void Encode(std::span<const float> row, std::byte* out);
+
+ private:
+  const kernels::Codec& codec_;
+  std::unique_ptr<RowEncoder> searching_;
+};
+
+}  // namespace altteul::compress
