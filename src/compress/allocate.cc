@@ -156,6 +156,7 @@ std::vector<Allocation> SizeFront(Items items) {
     const Upgrade upgrade = BestUpgrade(items, at, std::numeric_limits<uint32_t>::max());
     if (upgrade.saved_per_byte == 0) break;
     Apply(items, upgrade, at);
+    at = Sum(items, std::move(at.picks));
     if (at.bytes == front.back().bytes) front.pop_back();
     front.push_back(at);
   }

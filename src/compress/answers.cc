@@ -6,7 +6,8 @@
 namespace altteul::compress {
 namespace {
 
-constexpr size_t kRowsAtOnce = 16;
+// Of logits that are computed at once: each time the whole head is read.
+constexpr uint64_t kBytesAtOnce = uint64_t{64} << 20;
 
 }  // namespace
 
@@ -16,15 +17,17 @@ Result<Answers> Answers::Create(size_t n_chunks, size_t context, size_t vocabula
   const uint64_t row_bytes = vocabulary * sizeof(float);
   answers.context_ = context;
   answers.vocabulary_ = vocabulary;
-  answers.n_rows_ =
-      std::clamp<size_t>(most_bytes / row_bytes / n_chunks, 1, std::max<size_t>(1, context / 2));
+  answers.n_rows_ = std::clamp<size_t>(most_bytes / row_bytes / n_chunks, 1,
+                                       std::max<size_t>(1, context - context / 4));
   ALT_ASSIGN_OR_RETURN(
       answers.memory_,
       Buffer::Allocate(n_chunks * answers.n_rows_ * row_bytes,
                        "the answers to " + std::to_string(n_chunks * answers.n_rows_) + " tokens"));
   answers.summaries_.resize(n_chunks * answers.n_rows_);
-  answers.logits_.resize(kRowsAtOnce * vocabulary);
-  answers.divergence_.resize(kRowsAtOnce);
+  answers.rows_at_once_ =
+      std::min<size_t>(answers.n_rows_, std::max<uint64_t>(16, kBytesAtOnce / row_bytes));
+  answers.logits_.resize(answers.rows_at_once_ * vocabulary);
+  answers.divergence_.resize(answers.rows_at_once_);
   return answers;
 }
 
@@ -50,8 +53,8 @@ double Answers::Divergence(engine::Forward& forward, size_t chunk, std::span<con
                            ThreadTeam& team) {
   forward.Finish(x);
   double sum = 0;
-  for (size_t first = 0; first < n_rows_; first += kRowsAtOnce) {
-    const size_t count = std::min(kRowsAtOnce, n_rows_ - first);
+  for (size_t first = 0; first < n_rows_; first += rows_at_once_) {
+    const size_t count = std::min(rows_at_once_, n_rows_ - first);
     forward.Logits(context_ - n_rows_ + first, count, logits_);
     team.Run([&](int thread) {
       const Share share = ShareOf(count, 1, thread, team.size());

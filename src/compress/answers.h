@@ -36,9 +36,9 @@ class Answers {
 
   Buffer memory_;
   std::vector<eval::RowSummary> summaries_;  // [n_chunks, n_rows]
-  std::vector<float> logits_;                // [kRowsAtOnce, vocabulary]
-  std::vector<double> divergence_;           // [kRowsAtOnce]
-  size_t context_ = 0, vocabulary_ = 0, n_rows_ = 0;
+  std::vector<float> logits_;                // [rows_at_once, vocabulary]
+  std::vector<double> divergence_;           // [rows_at_once]
+  size_t context_ = 0, vocabulary_ = 0, n_rows_ = 0, rows_at_once_ = 0;
 };
 
 }  // namespace altteul::compress

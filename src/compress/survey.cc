@@ -21,19 +21,22 @@ namespace {
 using model::ModelConfig;
 using text::TokenId;
 
+constexpr size_t kFewestRows = 16;  // sampled
 constexpr const char* kEmbedding = "token_embd.weight";
 constexpr const char* kHead = "output.weight";
 // Near what small models end at: where the proportion is measured it holds best.
 constexpr double kMeasuredBits = 4.5;
 // Types are compared, so one sweep does for all of them.
-constexpr EncodeSteps kSteps = {.feedback = true, .descents = 1};
+constexpr EncodeSteps kSampledSteps = {.feedback = true, .descents = 1};
+// Of what is measured only the proportion of divergence to error counts.
+constexpr EncodeSteps kMeasuredSteps = {.feedback = true, .descents = 0};
 
 /// A row of one tensor in one type, and what is lost.
 class RowTrial {
  public:
   RowTrial(DType from, DType to, const Metric* metric, const kernels::KernelTable& kernels)
       : to_(to), codec_(*kernels::FindCodec(to)), is_same_(from == to) {
-    if (CanEncode(to) && !is_same_) encoder_ = MakeRowEncoder(to, metric, kSteps, kernels);
+    if (CanEncode(to) && !is_same_) encoder_ = MakeRowEncoder(to, metric, kSampledSteps, kernels);
   }
 
   /// error [n] = decoded - row
@@ -123,31 +126,30 @@ class Surveyor {
     return Status();
   }
 
-  Status CutToChunks(std::span<const TokenId>& ids, const char* what) const {
-    const size_t n_chunks = ids.size() / options_.context;
+  static Status CutToChunks(std::span<const TokenId>& ids, size_t context, const char* what) {
+    const size_t n_chunks = ids.size() / context;
     if (n_chunks == 0) {
-      return Status(ErrorCode::kInvalidArgument, std::string(what) + " has " +
-                                                     std::to_string(ids.size()) +
-                                                     " tokens, which is less than one chunk of " +
-                                                     std::to_string(options_.context));
+      return Status(ErrorCode::kInvalidArgument,
+                    std::string(what) + " has " + std::to_string(ids.size()) +
+                        " tokens, which is less than one chunk of " + std::to_string(context));
     }
-    ids = ids.first(n_chunks * options_.context);
+    ids = ids.first(n_chunks * context);
     return Status();
   }
 
   Status Start() {
-    ALT_RETURN_IF_ERROR(CutToChunks(calibration_, "the calibration text"));
-    ALT_RETURN_IF_ERROR(CutToChunks(held_out_, "the held-out text"));
-    const size_t context = options_.context;
+    ALT_RETURN_IF_ERROR(CutToChunks(calibration_, options_.context, "the calibration text"));
+    ALT_RETURN_IF_ERROR(CutToChunks(held_out_, options_.probe_context, "the held-out text"));
+    const size_t context = options_.context, probe_context = options_.probe_context;
     ALT_ASSIGN_OR_RETURN(changed_, ChangedModel::Create(original_, kernels_, team_));
     ALT_ASSIGN_OR_RETURN(calibrated_,
                          ActivationStream::Create(original_, calibration_.size() / context, context,
                                                   kernels_, team_));
     ALT_ASSIGN_OR_RETURN(
-        probe_, ActivationStream::Create(changed_->model(), held_out_.size() / context, context,
-                                         kernels_, team_));
-    ALT_ASSIGN_OR_RETURN(answers_, Answers::Create(probe_->n_chunks(), context, config().vocabulary,
-                                                   options_.logits_bytes));
+        probe_, ActivationStream::Create(changed_->model(), held_out_.size() / probe_context,
+                                         probe_context, kernels_, team_));
+    ALT_ASSIGN_OR_RETURN(answers_, Answers::Create(probe_->n_chunks(), probe_context,
+                                                   config().vocabulary, options_.logits_bytes));
     probe_->Embed(held_out_);
     for (size_t layer = 0; layer < config().n_layers; ++layer) {
       probe_->StepLayer(layer);
@@ -324,10 +326,10 @@ class Surveyor {
         TensorEncoding encoding;
         encoding.type = measured->type;
         encoding.metric = inputs.metric;
-        encoding.steps = kSteps;
+        encoding.steps = kMeasuredSteps;
         encoded.back() = EncodeTensor(tensor, encoding, kernels_, team_);
         survey.measured = measured->type;
-        measured_error += measured->error;
+        measured_error += ErrorOf(tensor, measured->type, encoded.back(), inputs);
         trial.replace(measured->type, encoded.back().data());
       }
       original_.file->ReleasePages(tensor.bytes);
@@ -356,10 +358,41 @@ class Surveyor {
     return best;
   }
 
+  /// Rows of a tensor that stand for all, evenly spread.
+  size_t NumberSampled(const TensorView& tensor) const {
+    const size_t wanted =
+        std::max<size_t>(kFewestRows, options_.weights_sampled / tensor.shape.cols());
+    return std::min(wanted, tensor.shape.rows());
+  }
+
+  /// TypeCost::error of a tensor that was encoded.
+  double ErrorOf(const TensorView& tensor, DType type, std::span<const std::byte> encoded,
+                 const Inputs& inputs) {
+    const size_t n = tensor.shape.cols();
+    const size_t n_rows = tensor.shape.rows();
+    const size_t count = NumberSampled(tensor);
+    std::vector<double> outputs(count), errors(count);
+    team_.Run([&](int thread) {
+      std::vector<float> row(n), error(n), product;
+      const Share share = ShareOf(count, 1, thread, team_.size());
+      for (size_t i = share.begin; i < share.end; ++i) {
+        const size_t at = i * n_rows / count;
+        kernels::FindCodec(tensor.type)
+            ->decode(tensor.bytes.data() + at * *RowBytes(tensor.type, n), n, row.data());
+        kernels::FindCodec(type)->decode(encoded.data() + at * *RowBytes(type, n), n, error.data());
+        for (size_t c = 0; c < n; ++c) error[c] -= row[c];
+        outputs[i] = SquareOfOutput(row, inputs.moments, kernels_, product);
+        errors[i] = SquareOfOutput(error, inputs.moments, kernels_, product);
+      }
+    });
+    const double output = std::accumulate(outputs.begin(), outputs.end(), 0.0);
+    return output > 0 ? std::accumulate(errors.begin(), errors.end(), 0.0) / output : 0;
+  }
+
   TensorSurvey SampleErrors(const Trial& trial, const TensorView& tensor, const Inputs& inputs) {
     const size_t n = tensor.shape.cols();
     const size_t n_rows = tensor.shape.rows();
-    const size_t count = std::min(options_.rows_sampled, n_rows);
+    const size_t count = NumberSampled(tensor);
     const size_t row_bytes = *RowBytes(tensor.type, n);
     const kernels::Codec& decoder = *kernels::FindCodec(tensor.type);
     const size_t n_types = trial.types.size();

@@ -121,6 +121,51 @@ TEST(TypeRulesTest, AKnownTypeWithoutEncoderIsUnsupportedAndTheWritableOnesAreLi
   EXPECT_FALSE(ParseWritableType("").ok());
 }
 
+TEST(TypeRulesTest, KeepLeavesTheTensorItsType) {
+  const TypeRules rules = Rules(DType::kQ4_0, {"attn_v=keep"});
+  EXPECT_EQ(Choose(rules, "blk.0.attn_v.weight", Matrix(DType::kF16, 64, 64)).type, DType::kF16);
+  EXPECT_EQ(Choose(rules, "blk.0.attn_q.weight", Matrix(DType::kF16, 64, 64)).type, DType::kQ4_0);
+}
+
+TEST(TypeRulesTest, WhatIsAssignedBeatsEveryRuleAndCopiesAreOnTheirOwn) {
+  TypeRules rules = Rules(DType::kQ4_0, {"attn=Q5_0"});
+  const TypeRules before = rules;
+  rules.Assign("blk.0.attn_q.weight", DType::kQ8_0);
+  const TensorView matrix = Matrix(DType::kF16, 64, 64);
+  EXPECT_EQ(Choose(rules, "blk.0.attn_q.weight", matrix).type, DType::kQ8_0);
+  EXPECT_EQ(Choose(rules, "blk.1.attn_q.weight", matrix).type, DType::kQ5_0);
+  EXPECT_EQ(Choose(before, "blk.0.attn_q.weight", matrix).type, DType::kQ5_0);
+}
+
+std::vector<DType> Choices(const TypeRules& rules, std::string_view name, const TensorView& view) {
+  constexpr DType kCandidates[] = {DType::kQ8_0, DType::kQ4_K, DType::kIQ4_NL, DType::kQ2_0};
+  const auto types = rules.ChoicesFor(name, view, kCandidates);
+  EXPECT_TRUE(types.ok()) << types.status().message();
+  return types.value();
+}
+
+TEST(TypeRulesTest, ChoicesAreWhatFitsAndIsSmallerThenTheTensorsOwn) {
+  const TypeRules rules = Rules(DType::kQ8_0);
+  using Types = std::vector<DType>;
+  EXPECT_EQ(Choices(rules, "blk.0.attn_q.weight", Matrix(DType::kF16, 64, 256)),
+            (Types{DType::kQ8_0, DType::kQ4_K, DType::kIQ4_NL, DType::kQ2_0, DType::kF16}));
+  EXPECT_EQ(Choices(rules, "blk.0.attn_q.weight", Matrix(DType::kF16, 64, 576)),
+            (Types{DType::kQ8_0, DType::kIQ4_NL, DType::kQ2_0, DType::kF16}));
+  EXPECT_EQ(Choices(rules, "blk.0.attn_q.weight", Matrix(DType::kQ8_0, 64, 96)),
+            (Types{DType::kIQ4_NL, DType::kQ8_0}));
+  EXPECT_EQ(Choices(rules, "token_embd.weight", Matrix(DType::kF16, 100, 32)),
+            (Types{DType::kQ8_0, DType::kIQ4_NL, DType::kF16}))
+      << "embedding and head are chosen like all others";
+}
+
+TEST(TypeRulesTest, WhereARuleDecidesThereIsOneChoice) {
+  const TypeRules rules = Rules(DType::kQ8_0, {"attn_v=keep", "attn_k=Q6_K"});
+  const TensorView matrix = Matrix(DType::kF16, 64, 256);
+  EXPECT_EQ(Choices(rules, "blk.0.attn_v.weight", matrix), std::vector<DType>{DType::kF16});
+  EXPECT_EQ(Choices(rules, "blk.0.attn_k.weight", matrix), std::vector<DType>{DType::kQ6_K});
+  EXPECT_EQ(Choices(rules, "blk.0.attn_norm.weight", Vector(64)), std::vector<DType>{DType::kF32});
+}
+
 TEST(TypeRulesTest, EveryTypeOnTheListCanBeWritten) {
   const std::string list = WritableTypes();
   for (const char* name :

@@ -29,7 +29,8 @@ using text::TokenId;
 // What a mix is made of where nobody says otherwise: types that all readers of GGUF know and that
 // no other of the same size beats.
 constexpr const char* kMixedTypes =
-    "Q8_0,Q6_K,Q5_K,Q5_1,Q5_0,Q4_K,Q4_1,IQ4_XS,IQ4_NL,Q3_K,IQ3_S,IQ3_XXS,Q2_K,IQ2_S,IQ2_XS,IQ2_XXS";
+    "Q8_0,Q6_K,Q5_K,Q5_1,Q5_0,Q4_K,Q4_1,IQ4_XS,IQ4_NL,MXFP4,Q3_K,IQ3_S,IQ3_XXS,Q2_K,IQ2_S,IQ2_XS,"
+    "IQ2_XXS,Q2_0";
 
 /// A calibration text, cut into what weights are fitted to and what choices are judged on.
 struct Calibration {
@@ -222,10 +223,12 @@ class CompressCommand : public Command {
     const compress::SurveyOptions options{.context = calibration_.context,
                                           .damping = calibration_.damping};
     const size_t n = std::min(text_ids_.fitted_tokens, kSurveyChunks * calibration_.context);
-    ALT_ASSIGN_OR_RETURN(auto surveys, compress::SurveyTensors(
-                                           *original_, choices, text_ids_.fitted().first(n),
-                                           text_ids_.held_out(), options, *runtime_->kernels,
-                                           *runtime_->team, TerminalProgress("measuring group")));
+    const size_t n_probe = std::min(text_ids_.held_out_tokens, kProbeTokens);
+    ALT_ASSIGN_OR_RETURN(
+        auto surveys,
+        compress::SurveyTensors(*original_, choices, text_ids_.fitted().first(n),
+                                text_ids_.held_out().first(n_probe), options, *runtime_->kernels,
+                                *runtime_->team, TerminalProgress("measuring group")));
     return TypePlan::Create(std::move(surveys), *source_, rules);
   }
 
@@ -325,6 +328,8 @@ class CompressCommand : public Command {
 
   // Second moments for the survey need less text than those that weights are fitted to.
   static constexpr size_t kSurveyChunks = 8;
+  // What a tensor does to the answers is measured for each tensor, so on little text.
+  static constexpr size_t kProbeTokens = 256;
 
   std::string model_, out_, type_, size_, text_;
   double bpw_ = 0, kld_ = 0;

@@ -76,6 +76,8 @@ struct LinearIsa {
                    float* offset);
   /// n values, each to the nearest bf16 (ties to even; NaNs become quiet).
   void (*round_to_bf16)(const float* x, size_t n, uint16_t* bf16);
+  /// n values, exact: what Codec::decode does to DType::kF16.
+  void (*widen_f16)(const std::byte* f16, size_t n, float* f32);
 };
 
 extern const LinearIsa kLinearAvx512;

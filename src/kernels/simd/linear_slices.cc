@@ -101,7 +101,8 @@ void LinearGroups(const LinearIsa& isa, PanelKind half, const LinearArgs& args, 
 constexpr size_t kChunkCols = 256;
 
 /// Rows [row, row + 16) of a matrix in file order -> panel [cols][16]; rows past the end are zero.
-void DecodePanel(const WeightMatrix& w, const Codec& codec, size_t row, float* panel) {
+void DecodePanel(const LinearIsa& isa, const WeightMatrix& w, size_t row, float* panel) {
+  const auto decode = w.type == DType::kF16 ? isa.widen_f16 : FindCodec(w.type)->decode;
   const DTypeTraits& traits = TraitsOf(w.type);
   const size_t row_bytes = w.cols / traits.block_elements * traits.block_bytes;
   const size_t n_rows = std::min(kGroupRows, w.rows - row);
@@ -110,7 +111,7 @@ void DecodePanel(const WeightMatrix& w, const Codec& codec, size_t row, float* p
     const size_t n_cols = std::min(kChunkCols, w.cols - col);
     const std::byte* blocks =
         w.data + row * row_bytes + col / traits.block_elements * traits.block_bytes;
-    for (size_t r = 0; r < n_rows; ++r) codec.decode(blocks + r * row_bytes, n_cols, chunk[r]);
+    for (size_t r = 0; r < n_rows; ++r) decode(blocks + r * row_bytes, n_cols, chunk[r]);
     for (size_t c = 0; c < n_cols; ++c) {
       for (size_t r = 0; r < kGroupRows; ++r) panel[(col + c) * kGroupRows + r] = chunk[r][c];
     }
@@ -121,10 +122,9 @@ void DecodePanel(const WeightMatrix& w, const Codec& codec, size_t row, float* p
 void LinearFileRows(const LinearIsa& isa, const LinearArgs& args, Share share, uint8_t* scratch) {
   const WeightMatrix& w = *args.w;
   ALT_CHECK(w.panel == PanelKind::kP32);
-  const Codec* codec = FindCodec(w.type);
-  ALT_CHECK(codec != nullptr);
+  ALT_CHECK(FindCodec(w.type) != nullptr);
   for (size_t row = share.begin; row < share.end; row += kGroupRows) {
-    DecodePanel(w, *codec, row, reinterpret_cast<float*>(scratch));
+    DecodePanel(isa, w, row, reinterpret_cast<float*>(scratch));
     LinearSlice slice = SliceAt(args, row, std::min(kGroupRows, share.end - row), nullptr);
     slice.weights = scratch;
     isa.f32(slice);

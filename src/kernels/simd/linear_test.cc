@@ -226,6 +226,7 @@ TEST(LinearSimdTest, EveryTypeWithAPanelHasAKernelInEveryBuiltTable) {
     const std::string_view name = BuiltKernels()[i + 1]->name;
     EXPECT_NE(isas[i]->quantize, nullptr) << name;
     EXPECT_NE(isas[i]->round_to_bf16, nullptr) << name;
+    EXPECT_NE(isas[i]->widen_f16, nullptr) << name;
     for (const Codec& codec : AllCodecs()) {
       PanelKind panel{};
       EXPECT_EQ(FindKernel(*isas[i], codec.type) != nullptr,

@@ -78,5 +78,19 @@ void RoundToBf16(const float* x, size_t n, uint16_t* bf16) {
   }
 }
 
+/// Exact.
+void WidenF16(const std::byte* f16, size_t n, float* f32) {
+  size_t i = 0;
+  for (; i + kRows <= n; i += kRows) {
+    StoreF32(LoadF16(reinterpret_cast<const uint8_t*>(f16) + 2 * i), f32 + i);
+  }
+  if (i == n) return;
+  uint16_t padded[kRows] = {};
+  float widened[kRows];
+  __builtin_memcpy(padded, f16 + 2 * i, (n - i) * 2);
+  StoreF32(LoadF16(reinterpret_cast<const uint8_t*>(padded)), widened);
+  __builtin_memcpy(f32 + i, widened, (n - i) * sizeof *f32);
+}
+
 }  // namespace
 }  // namespace altteul::kernels

@@ -44,6 +44,7 @@ const LinearIsa ALT_LINEAR_ISA = {
     .f32 = LinearFloat<LoadF32Line>,
     .quantize = Quantize,
     .round_to_bf16 = RoundToBf16,
+    .widen_f16 = WidenF16,
 };
 
 }  // namespace altteul::kernels

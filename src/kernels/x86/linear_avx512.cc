@@ -78,6 +78,7 @@ const LinearIsa kLinearAvx512 = {
     .f32 = LinearFloat<LoadF32Line>,
     .quantize = Quantize,
     .round_to_bf16 = RoundToBf16,
+    .widen_f16 = WidenF16,
 };
 
 }  // namespace altteul::kernels

@@ -1,0 +1,35 @@
+#include "base/human_units.h"
+
+#include <gtest/gtest.h>
+
+namespace altteul {
+namespace {
+
+TEST(ParseBytesTest, UnitsOfDisksAndOfMemory) {
+  EXPECT_EQ(ParseBytes("4096"), 4096u);
+  EXPECT_EQ(ParseBytes("12B"), 12u);
+  EXPECT_EQ(ParseBytes("3kB"), 3000u);
+  EXPECT_EQ(ParseBytes("70MB"), 70'000'000u);
+  EXPECT_EQ(ParseBytes("1.5 GB"), 1'500'000'000u);
+  EXPECT_EQ(ParseBytes("2KiB"), 2048u);
+  EXPECT_EQ(ParseBytes("1.5MiB"), 1'572'864u);
+  EXPECT_EQ(ParseBytes("4 GiB"), uint64_t{4} << 30);
+  EXPECT_EQ(ParseBytes("0"), 0u);
+}
+
+TEST(ParseBytesTest, WhatIsNoSizeIsNothing) {
+  for (const char* text : {"", "MB", "-1MB", "70 mb", "70MBs", "7e3", "1,5GB", "nan", "inf",
+                           "infMB", "99999999999 GB", "70MB ", " 70MB", "0x10"}) {
+    EXPECT_EQ(ParseBytes(text), std::nullopt) << text;
+  }
+}
+
+TEST(FormatTest, PeopleReadDecimalUnits) {
+  EXPECT_EQ(FormatBytes(512), "512 B");
+  EXPECT_EQ(FormatBytes(98'362'432), "98.4 MB");
+  EXPECT_EQ(FormatCount(49152), "49,152");
+  EXPECT_EQ(FormatFixed(3.14159, 2), "3.14");
+}
+
+}  // namespace
+}  // namespace altteul
