@@ -239,6 +239,33 @@ expect 2 'less than one chunk of 512' \
 expect 3 'no_such_text' "$altteul" compress random.gguf out.gguf --type Q4_0 --text no_such_text
 expect 2 'damping' "$altteul" compress random.gguf out.gguf --type Q4_0 --text text.txt --damping 0
 
+# --- compress to a size, to a quality
+expect 0 '' "$altteul" compress random.gguf --plan --text text.txt --chunks 1 --json
+one_json_line
+smallest=$(grep -oE '"bytes":[0-9]+,"kld_expected"' out | head -1 | grep -oE '[0-9]+')
+asked=$((smallest + 20000))
+expect 0 '' "$altteul" compress random.gguf sized.gguf --size "$asked" --text text.txt --chunks 1
+says 'KL divergence on 1,024 tokens held out'
+[ "$(stat -c %s sized.gguf)" -le "$asked" ] || fail "the file is larger than asked"
+expect 0 '' "$altteul" run sized.gguf -p x -n 2
+expect 9 'smallest has' "$altteul" compress random.gguf out.gguf --size 1kB --text text.txt --chunks 1
+expect 9 'the least is' \
+  "$altteul" compress random.gguf out.gguf --kld 1e-9 --types Q4_0 --only '.=Q4_0' \
+  --text text.txt --chunks 1
+[ -e out.gguf ] && fail "a size out of reach left a file"
+expect 2 'is no size' "$altteul" compress random.gguf out.gguf --size 70XB --text text.txt
+expect 2 'chosen by measuring on a text' "$altteul" compress random.gguf out.gguf --size 1MB
+expect 2 'single one' "$altteul" compress random.gguf out.gguf --type Q8_0 --types Q4_0
+expect 2 'writes nothing' "$altteul" compress random.gguf out.gguf --plan --text text.txt
+expect 2 '2 were given' "$altteul" compress random.gguf out.gguf --size 1MB --bpw 4 --text text.txt
+expect 2 'too few for one chunk' "$altteul" compress random.gguf out.gguf --bpw 8 \
+  --text text.txt --held-out 100
+expect 0 '' "$altteul" compress random.gguf kept.gguf --bpw 9 --keep attn_v --text text.txt \
+  --chunks 1 --json
+one_json_line
+expect 0 '' "$altteul" show kept.gguf
+says '^F32 +7 '
+
 # --- compress never destroys
 expect 2 'already there' "$altteul" compress random.gguf small.gguf --type Q4_0
 expect 0 '' "$altteul" compress random.gguf small.gguf --type Q4_0 --force

@@ -181,7 +181,7 @@ class Surveyor {
     if (!original_.weights.tied) {
       ALT_ASSIGN_OR_RETURN(head, ChoicesFor(kHead));
     }
-    const bool reads_head = original_.weights.tied ? embedding.size() > 1 : head.size() > 1;
+    const bool reads_head = original_.weights.tied ? !embedding.empty() : !head.empty();
     std::optional<MomentSums> sums;
     if (reads_head) {
       calibrated_->Embed(calibration_);
@@ -206,7 +206,7 @@ class Surveyor {
       probe_->Embed(held_out_);
       return DivergenceFrom(0);
     };
-    if (embedding.size() > 1) {
+    if (!embedding.empty()) {
       const Trial trial = {
           .name = kEmbedding,
           .types = embedding,
@@ -216,7 +216,7 @@ class Surveyor {
       const Inputs inputs = original_.weights.tied ? head_inputs : Inputs{};
       ALT_RETURN_IF_ERROR(Survey({&trial, 1}, inputs, measure));
     }
-    if (head.size() > 1) {
+    if (!head.empty()) {
       const Trial trial = {
           .name = kHead,
           .types = head,
@@ -240,7 +240,7 @@ class Surveyor {
     bool any = false;
     for (const LayerTensor& tensor : group.tensors) {
       ALT_ASSIGN_OR_RETURN(auto types, ChoicesFor(NameOf(layer, tensor)));
-      any = any || types.size() > 1;
+      any = any || !types.empty();
       choices.push_back(std::move(types));
     }
     if (any || group.goes_on) {
@@ -259,7 +259,7 @@ class Surveyor {
       for (const std::vector<size_t>& together : TensorsTogether(group)) {
         std::vector<Trial> trials;
         for (const size_t t : together) {
-          if (choices[t].size() < 2) continue;
+          if (choices[t].empty()) continue;
           const LayerTensor& tensor = group.tensors[t];
           trials.push_back(
               {.name = NameOf(layer, tensor),
@@ -308,8 +308,12 @@ class Surveyor {
     return {all};
   }
 
+  /// Empty for a tensor that stays as it is.
   Result<std::vector<DType>> ChoicesFor(const std::string& name) const {
-    return choices_(name, *original_.file->Find(name));
+    const TensorView& tensor = *original_.file->Find(name);
+    ALT_ASSIGN_OR_RETURN(auto types, choices_(name, tensor));
+    if (types.size() == 1 && types.front() == tensor.type) types.clear();
+    return types;
   }
 
   template <typename Measure>

@@ -45,12 +45,11 @@ struct TensorSurvey {
   std::vector<TypeCost> costs;   ///< in the order of the types asked for
 };
 
-/// The types that a tensor may get; its own among them where it may stay as it is. Of a single type
-/// nothing is measured.
+/// The types that a tensor may get; its own among them where it may stay as it is.
 using TypeChoices =
     std::function<Result<std::vector<DType>>(std::string_view name, const TensorView& tensor)>;
 
-/// One survey for each matrix with several choices, in the order of the layers, the embedding (and
+/// One survey for each matrix that may get another type than its own, in the order of the layers, the embedding (and
 /// the head) first.
 /// @param original     loaded with Precision::kF32
 /// @param calibration  whole chunks of it are used

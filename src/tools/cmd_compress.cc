@@ -113,6 +113,11 @@ class CompressCommand : public Command {
     ALT_ASSIGN_OR_RETURN(runtime_, MakeRuntime(compute_));
     ALT_ASSIGN_OR_RETURN(source_, model::Checkpoint::Open(model_));
     if (!plan_) ALT_RETURN_IF_ERROR(compress::CheckRecode(*source_, out_));
+    if (bpw_ > 0) {
+      uint64_t elements = 0;
+      for (const auto& tensor : source_->tensors()) elements += tensor.view.shape.Elements();
+      most_bytes_ = static_cast<uint64_t>(bpw_ * static_cast<double>(elements) / 8);
+    }
     if (!text_.empty()) ALT_RETURN_IF_ERROR(ReadCalibration());
 
     std::optional<TypePlan> plan;
@@ -144,7 +149,14 @@ class CompressCommand : public Command {
  private:
   bool IsMixed() const { return type_.empty(); }
 
-  Status CheckOptions() const {
+  Status CheckOptions() {
+    if (!size_.empty()) {
+      most_bytes_ = ParseBytes(size_);
+      if (!most_bytes_) {
+        return Status(ErrorCode::kInvalidArgument,
+                      "'" + size_ + "' is no size; write it like 70MB or 1.5GiB");
+      }
+    }
     if (plan_ != out_.empty()) {
       return Status(ErrorCode::kInvalidArgument,
                     plan_ ? "--plan writes nothing, but a file to write was given: " + out_
@@ -220,6 +232,7 @@ class CompressCommand : public Command {
       ALT_ASSIGN_OR_RETURN(const auto types, choices(tensor.name, tensor.view));
       if (types.size() == 1) rules.Assign(tensor.name, types.front());
     }
+    ALT_RETURN_IF_ERROR(CheckSize(rules, choices));
     const compress::SurveyOptions options{.context = calibration_.context,
                                           .damping = calibration_.damping};
     const size_t n = std::min(text_ids_.fitted_tokens, kSurveyChunks * calibration_.context);
@@ -233,18 +246,25 @@ class CompressCommand : public Command {
   }
 
   Result<PlannedTypes> Choose(const TypePlan& plan) const {
-    if (kld_ > 0) return plan.ForDivergence(kld_);
-    if (!size_.empty()) {
-      const std::optional<uint64_t> bytes = ParseBytes(size_);
-      if (!bytes) {
-        return Status(ErrorCode::kInvalidArgument,
-                      "'" + size_ + "' is no size; write it like 70MB or 1.5GiB");
-      }
-      return plan.Within(*bytes);
+    return most_bytes_ ? plan.Within(*most_bytes_) : plan.ForDivergence(kld_);
+  }
+
+  /// Refuses a size out of reach before anything is measured.
+  Status CheckSize(const TypeRules& rules, const compress::TypeChoices& choices) const {
+    if (!most_bytes_) return Status();
+    TypeRules smallest = rules;
+    for (const auto& tensor : source_->tensors()) {
+      ALT_ASSIGN_OR_RETURN(const auto types, choices(tensor.name, tensor.view));
+      smallest.Assign(tensor.name,
+                      *std::min_element(types.begin(), types.end(), [](DType a, DType b) {
+                        return TraitsOf(a).bits_per_element() < TraitsOf(b).bits_per_element();
+                      }));
     }
-    uint64_t elements = 0;
-    for (const auto& tensor : source_->tensors()) elements += tensor.view.shape.Elements();
-    return plan.Within(static_cast<uint64_t>(bpw_ * static_cast<double>(elements) / 8));
+    ALT_ASSIGN_OR_RETURN(const auto file, compress::PlanRecode(*source_, smallest));
+    if (file.file_bytes <= *most_bytes_) return Status();
+    return Status(ErrorCode::kQualityGate,
+                  "no mix of the types gives a file of " + FormatCount(*most_bytes_) +
+                      " bytes; the smallest has " + FormatCount(file.file_bytes));
   }
 
   Status ShowPlan(const TypePlan& plan) const {
@@ -333,6 +353,7 @@ class CompressCommand : public Command {
 
   std::string model_, out_, type_, size_, text_;
   double bpw_ = 0, kld_ = 0;
+  std::optional<uint64_t> most_bytes_;  // what --size and --bpw ask for
   bool plan_ = false;
   std::vector<std::string> types_, only_, keep_;
   compress::CalibrationOptions calibration_;
