@@ -227,13 +227,31 @@ expect 0 '' "$altteul" run small.gguf -p hello -n 3
 # --- compress by calibration
 expect 0 '' "$altteul" compress random.gguf fitted.gguf --type Q4_0 --text text.txt --chunks 1
 says 'Calibrated on 512 of'
-expect 2 'text' "$altteul" compress random.gguf out.gguf --type Q4_0 --chunks 1
+expect 2 '--chunks is about calibration' \
+  "$altteul" compress random.gguf out.gguf --type Q4_0 --chunks 1
+expect 2 'not on both' \
+  "$altteul" compress random.gguf out.gguf --type Q4_0 --own-text --text text.txt
+expect 2 'has no end' "$altteul" compress random.gguf out.gguf --type Q4_0 --own-text --chunks 0
+expect 2 "own text; give" \
+  "$altteul" compress random.gguf out.gguf --type Q4_0 --text text.txt --seed 3
+expect 2 'held-out is for a mix' \
+  "$altteul" compress random.gguf out.gguf --type Q4_0 --text text.txt --held-out 1
+expect 2 "'x' is no weight" \
+  "$altteul" compress random.gguf out.gguf --type Q4_0 --text text.txt=x
+expect 2 'positive' "$altteul" compress random.gguf out.gguf --type Q4_0 --text text.txt=-1
+expect 0 '' "$altteul" compress random.gguf own.gguf --type Q4_0 --own-text --chunks 1 --seed 7
+expect 0 '' "$altteul" compress random.gguf again.gguf --type Q4_0 --own-text --chunks 1 --seed 7
+cmp -s own.gguf again.gguf || fail "the same seed, another file"
+seq 9000 10000 | tr '\n' ' ' >more.txt
+expect 0 '' "$altteul" compress random.gguf two.gguf --type Q4_0 --text text.txt=3 \
+  --text more.txt --chunks 4
+says 'Calibrated on 2,048 of'
 expect 0 '' "$altteul" run fitted.gguf -p x -n 2
 expect 0 '' "$altteul" compress random.gguf codebook.gguf --type IQ2_XS --text text.txt --chunks 1
 says 'no multiple of 256'
 expect 0 '' "$altteul" run codebook.gguf -p x -n 2
 echo 'too short' >short.txt
-expect 2 'less than one chunk of 512' \
+expect 2 'too few for one chunk of 512' \
   "$altteul" compress random.gguf out.gguf --type Q4_0 --text short.txt
 [ -e out.gguf ] && fail "a refused text left a file"
 expect 3 'no_such_text' "$altteul" compress random.gguf out.gguf --type Q4_0 --text no_such_text
@@ -245,7 +263,7 @@ one_json_line
 smallest=$(grep -oE '"bytes":[0-9]+,"kld_expected"' out | head -1 | grep -oE '[0-9]+')
 asked=$((smallest + 20000))
 expect 0 '' "$altteul" compress random.gguf sized.gguf --size "$asked" --text text.txt --chunks 1
-says 'KL divergence on 1,024 tokens held out'
+says 'KL divergence on 2,048 tokens held out'
 [ "$(stat -c %s sized.gguf)" -le "$asked" ] || fail "the file is larger than asked"
 expect 0 '' "$altteul" run sized.gguf -p x -n 2
 expect 9 'smallest has' "$altteul" compress random.gguf out.gguf --size 1kB --text text.txt --chunks 1
@@ -254,7 +272,6 @@ expect 9 'the least is' \
   --text text.txt --chunks 1
 [ -e out.gguf ] && fail "a size out of reach left a file"
 expect 2 'is no size' "$altteul" compress random.gguf out.gguf --size 70XB --text text.txt
-expect 2 'chosen by measuring on a text' "$altteul" compress random.gguf out.gguf --size 1MB
 expect 2 'single one' "$altteul" compress random.gguf out.gguf --type Q8_0 --types Q4_0
 expect 2 'writes nothing' "$altteul" compress random.gguf out.gguf --plan --text text.txt
 expect 2 '2 were given' "$altteul" compress random.gguf out.gguf --size 1MB --bpw 4 --text text.txt

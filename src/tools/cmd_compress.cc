@@ -2,6 +2,7 @@
 // --size, --bpw or --kld each tensor gets the type that its sensitivity asks for.
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -10,6 +11,8 @@
 #include <vector>
 
 #include "base/human_units.h"
+#include "compress/calibration_text.h"
+#include "compress/own_text.h"
 #include "compress/recode.h"
 #include "compress/type_plan.h"
 #include "eval/evaluate.h"
@@ -31,19 +34,6 @@ using text::TokenId;
 constexpr const char* kMixedTypes =
     "Q8_0,Q6_K,Q5_K,Q5_1,Q5_0,Q4_K,Q4_1,IQ4_XS,IQ4_NL,MXFP4,Q3_K,IQ3_S,IQ3_XXS,Q2_K,IQ2_S,IQ2_XS,"
     "IQ2_XXS,Q2_0";
-
-/// A calibration text, cut into what weights are fitted to and what choices are judged on.
-struct Calibration {
-  std::vector<TokenId> ids;
-  size_t text_tokens = 0;    ///< of the whole text
-  size_t fitted_tokens = 0;  ///< from the first on
-  size_t held_out_tokens = 0;
-
-  std::span<const TokenId> fitted() const { return std::span(ids).first(fitted_tokens); }
-  std::span<const TokenId> held_out() const {
-    return std::span(ids).subspan(fitted_tokens, held_out_tokens);
-  }
-};
 
 class CompressCommand : public Command {
  public:
@@ -75,33 +65,35 @@ class CompressCommand : public Command {
         ->allow_extra_args(false);
     app.add_option("--keep", keep_, "REGEX: matching tensors stay as they are; may be repeated")
         ->allow_extra_args(false);
-    CLI::Option* text = app.add_option(
-        "--text", text_, "calibration text: weights are encoded for the inputs that it gives them");
-    app.add_option("--chunks", chunks_, "with --text: chunks of 512 tokens used, 0: all")
-        ->check(CLI::NonNegativeNumber)
-        ->capture_default_str()
-        ->needs(text);
-    app.add_option("--held-out", held_out_chunks_,
-                   "with --text: chunks, the last ones, on which a mix is chosen and judged")
-        ->check(CLI::Range(1, 10000))
-        ->capture_default_str()
-        ->needs(text);
-    app.add_option("--damping", calibration_.damping,
-                   "with --text: how far what the text does not show is trusted to stay")
-        ->check(CLI::Range(1e-4, 1e4))
-        ->capture_default_str()
-        ->needs(text);
-    app.add_option("--descents", calibration_.steps.descents,
-                   "with --text: sweeps that move codes and scales after the first rounding")
-        ->check(CLI::Range(0, 100))
-        ->capture_default_str()
-        ->needs(text);
-    app.add_flag("!--no-feedback", calibration_.steps.feedback,
-                 "with --text: columns do not make up for earlier ones")
-        ->needs(text);
-    app.add_flag("!--symmetric", calibration_.asymmetric,
-                 "with --text: layers do not make up for earlier ones")
-        ->needs(text);
+    app.add_option("--text", texts_,
+                   "FILE or FILE=WEIGHT: weights are encoded for the inputs that this text gives "
+                   "them; may be repeated, each file gives its share of the chunks")
+        ->allow_extra_args(false);
+    app.add_flag("--own-text", own_text_,
+                 "calibrate on text that the model writes itself (default for a mix)");
+    seed_option_ =
+        app.add_option("--seed", seed_, "of the model's own text")->capture_default_str();
+    for_calibration_ = {
+        app.add_option("--chunks", chunks_,
+                       "chunks of 512 tokens to calibrate on, 0: all of the text")
+            ->check(CLI::NonNegativeNumber)
+            ->capture_default_str(),
+        app.add_option("--damping", calibration_.damping,
+                       "calibration: how far what the text does not show is trusted to stay")
+            ->check(CLI::Range(1e-4, 1e4))
+            ->capture_default_str(),
+        app.add_option("--descents", calibration_.steps.descents,
+                       "calibration: sweeps that move codes and scales after the first rounding")
+            ->check(CLI::Range(0, 100))
+            ->capture_default_str(),
+        app.add_flag("!--no-feedback", calibration_.steps.feedback,
+                     "calibration: columns do not make up for earlier ones"),
+        app.add_flag("!--symmetric", calibration_.asymmetric,
+                     "calibration: layers do not make up for earlier ones")};
+    held_out_option_ = app.add_option("--held-out", held_out_chunks_,
+                                      "for a mix: further chunks, on which it is chosen and judged")
+                           ->check(CLI::Range(1, 10000))
+                           ->capture_default_str();
     app.add_flag("--force", force_, "replace a file that is already there");
     app.add_flag("--json", json_, "one JSON object");
     compute_.AddTo(app);
@@ -118,7 +110,7 @@ class CompressCommand : public Command {
       for (const auto& tensor : source_->tensors()) elements += tensor.view.shape.Elements();
       most_bytes_ = static_cast<uint64_t>(bpw_ * static_cast<double>(elements) / 8);
     }
-    if (!text_.empty()) ALT_RETURN_IF_ERROR(ReadCalibration());
+    if (IsCalibrated()) ALT_RETURN_IF_ERROR(PrepareCalibration());
 
     std::optional<TypePlan> plan;
     std::optional<PlannedTypes> chosen;
@@ -148,6 +140,7 @@ class CompressCommand : public Command {
 
  private:
   bool IsMixed() const { return type_.empty(); }
+  bool IsCalibrated() const { return IsMixed() || own_text_ || !texts_.empty(); }
 
   Status CheckOptions() {
     if (!size_.empty()) {
@@ -162,9 +155,28 @@ class CompressCommand : public Command {
                     plan_ ? "--plan writes nothing, but a file to write was given: " + out_
                           : "give the file to write");
     }
-    if (IsMixed() && text_.empty()) {
+    if (own_text_ && !texts_.empty()) {
       return Status(ErrorCode::kInvalidArgument,
-                    "a mix of types is chosen by measuring on a text; give one (--text)");
+                    "calibrate on --own-text or on --text " + texts_.front() + ", not on both");
+    }
+    for (const CLI::Option* option : for_calibration_) {
+      if (!IsCalibrated() && option->count() != 0) {
+        return Status(ErrorCode::kInvalidArgument,
+                      option->get_name() + " is about calibration; give --text or --own-text too");
+      }
+    }
+    if (!IsMixed() && held_out_option_->count() != 0) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "--held-out is for a mix of types, but --type asks for a single one");
+    }
+    if (seed_option_->count() != 0 && (!IsCalibrated() || !texts_.empty())) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "--seed is of the model's own text; give --own-text");
+    }
+    if (texts_.empty() && IsCalibrated() && chunks_ == 0) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "--chunks 0 is all of a text, but the model's own "
+                    "has no end");
     }
     if (!IsMixed() && !types_.empty()) {
       return Status(ErrorCode::kInvalidArgument,
@@ -188,31 +200,63 @@ class CompressCommand : public Command {
     return TypeRules::Create(type, exceptions);
   }
 
-  Status ReadCalibration() {
-    ALT_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(text_));
-    ALT_ASSIGN_OR_RETURN(original_, Load(model_, *runtime_, kernels::Precision::kF32));
-    size_t dropped = 0;
-    ALT_ASSIGN_OR_RETURN(
-        text_ids_.ids,
-        original_->tokenizer->Encode(text, {.add_bos_eos = true, .n_dropped_bytes = &dropped}));
-    WarnOfDroppedBytes(dropped);
-    text_ids_.text_tokens = text_ids_.ids.size();
-    const size_t context = calibration_.context;
-    size_t n_chunks = text_ids_.ids.size() / context;
-    if (chunks_ != 0) n_chunks = std::min(n_chunks, chunks_ + (IsMixed() ? held_out_chunks_ : 0));
-    size_t n_held_out = 0;
-    if (IsMixed()) {
-      if (n_chunks <= held_out_chunks_) {
-        return Status(ErrorCode::kInvalidArgument,
-                      text_ + ": has " + FormatCount(text_ids_.text_tokens) +
-                          " tokens, too few for one chunk of " + std::to_string(context) +
-                          " to fit to and " + std::to_string(held_out_chunks_) + " to judge on");
-      }
-      n_held_out = held_out_chunks_;
+  Status PrepareCalibration() {
+    ALT_ASSIGN_OR_RETURN(const auto texts, texts_.empty() ? OwnText() : GivenTexts());
+    ALT_ASSIGN_OR_RETURN(text_, compress::CutCalibrationText(
+                                    texts, {.context = calibration_.context,
+                                            .fitted_chunks = chunks_,
+                                            .held_out_chunks = IsMixed() ? held_out_chunks_ : 0}));
+    if (!original_) {
+      ALT_ASSIGN_OR_RETURN(original_, Load(model_, *runtime_, kernels::Precision::kF32));
     }
-    text_ids_.fitted_tokens = (n_chunks - n_held_out) * context;
-    text_ids_.held_out_tokens = n_held_out * context;
     return Status();
+  }
+
+  Result<std::vector<compress::WeightedText>> GivenTexts() {
+    ALT_ASSIGN_OR_RETURN(original_, Load(model_, *runtime_, kernels::Precision::kF32));
+    std::vector<compress::WeightedText> texts;
+    for (const std::string& given : texts_) {
+      compress::WeightedText text;
+      ALT_RETURN_IF_ERROR(SplitWeight(given, text));
+      ALT_ASSIGN_OR_RETURN(const std::string words, ReadTextFile(text.name));
+      size_t dropped = 0;
+      ALT_ASSIGN_OR_RETURN(
+          text.ids,
+          original_->tokenizer->Encode(words, {.add_bos_eos = true, .n_dropped_bytes = &dropped}));
+      WarnOfDroppedBytes(dropped);
+      texts.push_back(std::move(text));
+    }
+    return texts;
+  }
+
+  /// "FILE" or "FILE=WEIGHT".
+  static Status SplitWeight(const std::string& given, compress::WeightedText& text) {
+    text.name = given;
+    std::error_code ignored;
+    const size_t equals = given.rfind('=');
+    if (equals == std::string::npos || std::filesystem::exists(given, ignored)) return Status();
+    const std::string weight = given.substr(equals + 1);
+    const auto end = std::from_chars(weight.data(), weight.data() + weight.size(), text.weight);
+    if (end.ec != std::errc() || end.ptr != weight.data() + weight.size()) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "--text " + given + ": '" + weight + "' is no weight");
+    }
+    text.name = given.substr(0, equals);
+    return Status();
+  }
+
+  Result<std::vector<compress::WeightedText>> OwnText() {
+    ALT_ASSIGN_OR_RETURN(const auto writer, Load(model_, *runtime_, kernels::Precision::kFast));
+    compress::WeightedText text;
+    text.name = "the model's own text";
+    ALT_ASSIGN_OR_RETURN(
+        text.ids, compress::WriteOwnText(*writer,
+                                         {.n_chunks = chunks_ + (IsMixed() ? held_out_chunks_ : 0),
+                                          .context = calibration_.context,
+                                          .seed = seed_},
+                                         *runtime_->kernels, *runtime_->team,
+                                         TerminalProgress("writing token")));
+    return std::vector{std::move(text)};
   }
 
   /// Surveys every tensor between whose types there is a choice; all others get their type in
@@ -235,13 +279,13 @@ class CompressCommand : public Command {
     ALT_RETURN_IF_ERROR(CheckSize(rules, choices));
     const compress::SurveyOptions options{.context = calibration_.context,
                                           .damping = calibration_.damping};
-    const size_t n = std::min(text_ids_.fitted_tokens, kSurveyChunks * calibration_.context);
-    const size_t n_probe = std::min(text_ids_.held_out_tokens, kProbeTokens);
-    ALT_ASSIGN_OR_RETURN(
-        auto surveys,
-        compress::SurveyTensors(*original_, choices, text_ids_.fitted().first(n),
-                                text_ids_.held_out().first(n_probe), options, *runtime_->kernels,
-                                *runtime_->team, TerminalProgress("measuring group")));
+    const std::span<const TokenId> fitted(text_.fitted), held_out(text_.held_out);
+    const size_t n = std::min(fitted.size(), kSurveyChunks * calibration_.context);
+    const size_t n_probe = std::min(held_out.size(), kProbeTokens);
+    ALT_ASSIGN_OR_RETURN(auto surveys, compress::SurveyTensors(
+                                           *original_, choices, fitted.first(n),
+                                           held_out.first(n_probe), options, *runtime_->kernels,
+                                           *runtime_->team, TerminalProgress("measuring group")));
     return TypePlan::Create(std::move(surveys), *source_, rules);
   }
 
@@ -278,14 +322,14 @@ class CompressCommand : public Command {
     return Status();
   }
 
-  /// Nothing without a text.
+  /// Nothing without calibration.
   Result<compress::EncodedTensors> Encode(const TypeRules& rules) {
-    if (text_.empty()) return compress::EncodedTensors();
+    if (!IsCalibrated()) return compress::EncodedTensors();
     const auto choose = [&](std::string_view name, const TensorView& tensor) -> Result<DType> {
       ALT_ASSIGN_OR_RETURN(const auto choice, rules.For(name, tensor));
       return choice.type;
     };
-    return compress::EncodeCalibrated(*original_, choose, text_ids_.fitted(), calibration_,
+    return compress::EncodeCalibrated(*original_, choose, text_.fitted, calibration_,
                                       *runtime_->kernels, *runtime_->team,
                                       TerminalProgress("encoding group"));
   }
@@ -307,7 +351,7 @@ class CompressCommand : public Command {
     ALT_ASSIGN_OR_RETURN(
         const eval::Evaluation evaluation,
         eval::Evaluate({.candidate = compressed.second.get(), .reference = original.second.get()},
-                       text_ids_.held_out(), {.context = context}, *runtime_->team,
+                       text_.held_out, {.context = context}, *runtime_->team,
                        TerminalProgress("judging chunk")));
     return *evaluation.divergence;
   }
@@ -316,10 +360,10 @@ class CompressCommand : public Command {
              const eval::Divergence* divergence) const {
     if (json_) {
       nlohmann::ordered_json json = RecodedAsJson(out_, report);
-      if (!text_.empty()) {
-        json["calibration_tokens"] = text_ids_.fitted_tokens;
-        json["held_out_tokens"] = text_ids_.held_out_tokens;
-        json["text_tokens"] = text_ids_.text_tokens;
+      if (IsCalibrated()) {
+        json["calibration_tokens"] = text_.fitted.size();
+        json["held_out_tokens"] = text_.held_out.size();
+        json["text_tokens"] = text_.text_tokens;
       }
       if (plan != nullptr) {
         json["kld_expected"] = chosen->kl;
@@ -331,14 +375,13 @@ class CompressCommand : public Command {
       return;
     }
     PrintRecoded(out_, report);
-    if (!text_.empty()) {
-      std::printf("Calibrated on %s of the text's %s tokens\n",
-                  FormatCount(text_ids_.fitted_tokens).c_str(),
-                  FormatCount(text_ids_.text_tokens).c_str());
+    if (IsCalibrated()) {
+      std::printf("Calibrated on %s of %s tokens\n", FormatCount(text_.fitted.size()).c_str(),
+                  FormatCount(text_.text_tokens).c_str());
     }
     if (divergence != nullptr) {
       std::printf("KL divergence on %s tokens held out: %s +/- %s nats a token (expected: %s)\n",
-                  FormatCount(text_ids_.held_out_tokens).c_str(),
+                  FormatCount(text_.held_out.size()).c_str(),
                   FormatFixed(divergence->mean, 4).c_str(),
                   FormatFixed(divergence->stderr_, 4).c_str(), FormatFixed(chosen->kl, 4).c_str());
     }
@@ -351,20 +394,24 @@ class CompressCommand : public Command {
   // What a tensor does to the answers is measured for each tensor, so on little text.
   static constexpr size_t kProbeTokens = 256;
 
-  std::string model_, out_, type_, size_, text_;
+  std::string model_, out_, type_, size_;
   double bpw_ = 0, kld_ = 0;
   std::optional<uint64_t> most_bytes_;  // what --size and --bpw ask for
   bool plan_ = false;
-  std::vector<std::string> types_, only_, keep_;
+  std::vector<std::string> types_, only_, keep_, texts_;
+  bool own_text_ = false;
+  std::vector<const CLI::Option*> for_calibration_;
+  const CLI::Option *seed_option_ = nullptr, *held_out_option_ = nullptr;
+  uint64_t seed_ = 0;
   compress::CalibrationOptions calibration_;
-  size_t chunks_ = 0, held_out_chunks_ = 2;
+  size_t chunks_ = 32, held_out_chunks_ = 4;
   bool force_ = false, json_ = false;
   ComputeOptions compute_;
 
   std::unique_ptr<Runtime> runtime_;
   std::unique_ptr<const model::Checkpoint> source_;
   std::unique_ptr<const model::Model> original_;
-  Calibration text_ids_;
+  compress::CalibrationText text_;
 };
 
 }  // namespace

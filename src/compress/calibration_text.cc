@@ -1,0 +1,93 @@
+#include "compress/calibration_text.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/human_units.h"
+
+namespace altteul::compress {
+namespace {
+
+/// `n` in whole numbers by the weights; what rounding leaves goes to the largest remainders.
+std::vector<size_t> SharesOf(size_t n, std::span<const WeightedText> texts) {
+  double sum = 0;
+  for (const WeightedText& text : texts) sum += text.weight;
+  std::vector<size_t> shares;
+  std::vector<double> left;
+  for (const WeightedText& text : texts) {
+    const double exact = static_cast<double>(n) * text.weight / sum;
+    shares.push_back(static_cast<size_t>(exact));
+    left.push_back(exact - std::floor(exact));
+  }
+  const size_t given = std::accumulate(shares.begin(), shares.end(), size_t{0});
+  for (size_t i = given; i < n; ++i) {
+    const auto largest = std::max_element(left.begin(), left.end());
+    *largest = -1;
+    ++shares[static_cast<size_t>(largest - left.begin())];
+  }
+  return shares;
+}
+
+/// Whether there are chunks for these shares.
+bool Fits(std::span<const size_t> shares, std::span<const WeightedText> texts, size_t context) {
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (shares[i] > texts[i].ids.size() / context) return false;
+  }
+  return true;
+}
+
+/// The most chunks, at most `n`, of which each text has its share.
+size_t MostChunks(size_t n, std::span<const WeightedText> texts, size_t context) {
+  while (n > 0 && !Fits(SharesOf(n, texts), texts, context)) --n;
+  return n;
+}
+
+}  // namespace
+
+Result<CalibrationText> CutCalibrationText(std::span<const WeightedText> texts,
+                                           const CalibrationSize& size) {
+  const size_t context = size.context;
+  CalibrationText cut;
+  size_t all_chunks = 0;
+  for (const WeightedText& text : texts) {
+    if (!(text.weight > 0) || !std::isfinite(text.weight)) {
+      return Status(ErrorCode::kInvalidArgument,
+                    text.name + ": the weight of a text must be a positive number");
+    }
+    cut.text_tokens += text.ids.size();
+    all_chunks += text.ids.size() / context;
+  }
+  const size_t wanted =
+      size.fitted_chunks == 0 ? all_chunks : size.fitted_chunks + size.held_out_chunks;
+  const size_t n_chunks = MostChunks(std::min(wanted, all_chunks), texts, context);
+  if (n_chunks <= size.held_out_chunks) {
+    std::string names;
+    for (const WeightedText& text : texts) names += (names.empty() ? "" : ", ") + text.name;
+    return Status(ErrorCode::kInvalidArgument,
+                  names + ": " + FormatCount(cut.text_tokens) +
+                      " tokens are too few for one chunk of " + std::to_string(context) +
+                      " to fit to" +
+                      (size.held_out_chunks == 0
+                           ? ""
+                           : " and " + std::to_string(size.held_out_chunks) + " held out"));
+  }
+  cut.chunks = SharesOf(n_chunks, texts);
+  // Held out are as many of each text as its chunks allow, in turn with those that are fitted to.
+  size_t before = 0;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const size_t in_text = texts[i].ids.size() / context;
+    for (size_t k = 0; k < cut.chunks[i]; ++k, ++before) {
+      const size_t at = k * in_text / cut.chunks[i] * context;
+      // The numbers of chunks times held_out / n cross a whole number held_out times.
+      const bool is_held_out = (before + 1) * size.held_out_chunks / n_chunks !=
+                               before * size.held_out_chunks / n_chunks;
+      const auto first = texts[i].ids.begin() + static_cast<std::ptrdiff_t>(at);
+      auto& to = is_held_out ? cut.held_out : cut.fitted;
+      to.insert(to.end(), first, first + static_cast<std::ptrdiff_t>(context));
+    }
+  }
+  return cut;
+}
+
+}  // namespace altteul::compress

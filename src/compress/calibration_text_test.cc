@@ -1,0 +1,100 @@
+#include "compress/calibration_text.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+namespace altteul::compress {
+namespace {
+
+constexpr size_t kContext = 4;
+
+/// Tokens that are all different, those of text `number` from 1000 * number on.
+WeightedText Text(int number, size_t n_tokens, double weight = 1) {
+  WeightedText text;
+  text.name = "text" + std::to_string(number);
+  text.ids.resize(n_tokens);
+  std::iota(text.ids.begin(), text.ids.end(), 1000 * number);
+  text.weight = weight;
+  return text;
+}
+
+CalibrationText Cut(const std::vector<WeightedText>& texts, size_t fitted, size_t held_out) {
+  const auto cut = CutCalibrationText(
+      texts, {.context = kContext, .fitted_chunks = fitted, .held_out_chunks = held_out});
+  EXPECT_TRUE(cut.ok()) << cut.status().message();
+  return cut.value();
+}
+
+void ExpectWholeChunks(const std::vector<text::TokenId>& ids) {
+  ASSERT_EQ(ids.size() % kContext, 0u);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    EXPECT_EQ(ids[i], ids[i / kContext * kContext] + static_cast<int>(i % kContext));
+    EXPECT_EQ(ids[i / kContext * kContext] % static_cast<int>(kContext), 0);
+  }
+}
+
+TEST(CalibrationTextTest, AllChunksAreTakenOnceAndTheRestIsLeft) {
+  const CalibrationText cut = Cut({Text(0, 43)}, 0, 2);
+  EXPECT_EQ(cut.text_tokens, 43u);
+  EXPECT_EQ(cut.fitted.size(), 8 * kContext);
+  EXPECT_EQ(cut.held_out.size(), 2 * kContext);
+  ExpectWholeChunks(cut.fitted);
+  ExpectWholeChunks(cut.held_out);
+  std::set<text::TokenId> seen(cut.fitted.begin(), cut.fitted.end());
+  seen.insert(cut.held_out.begin(), cut.held_out.end());
+  EXPECT_EQ(seen.size(), 40u);
+}
+
+TEST(CalibrationTextTest, FewChunksAreSpreadOverTheText) {
+  const CalibrationText cut = Cut({Text(0, 100 * kContext)}, 4, 1);
+  ASSERT_EQ(cut.fitted.size(), 4 * kContext);
+  ASSERT_EQ(cut.held_out.size(), kContext);
+  EXPECT_EQ(cut.fitted.front(), 0);
+  std::vector<text::TokenId> starts = {cut.held_out[0]};
+  for (size_t i = 0; i < 4; ++i) starts.push_back(cut.fitted[i * kContext]);
+  std::sort(starts.begin(), starts.end());
+  for (size_t i = 1; i < starts.size(); ++i) EXPECT_EQ(starts[i] - starts[i - 1], 80);
+}
+
+TEST(CalibrationTextTest, EveryTextGivesItsShare) {
+  const CalibrationText cut = Cut({Text(1, 400, 3), Text(2, 400, 1)}, 14, 2);
+  EXPECT_EQ(cut.chunks, (std::vector<size_t>{12, 4}));
+  EXPECT_EQ(cut.fitted.size(), 14 * kContext);
+  size_t of_the_second = 0;
+  for (const text::TokenId id : cut.fitted) of_the_second += id >= 2000 ? 1 : 0;
+  for (const text::TokenId id : cut.held_out) of_the_second += id >= 2000 ? 1 : 0;
+  EXPECT_EQ(of_the_second, 4 * kContext);
+}
+
+TEST(CalibrationTextTest, AShortTextLimitsAllOfThem) {
+  const CalibrationText cut = Cut({Text(1, 400), Text(2, 3 * kContext + 1)}, 0, 0);
+  EXPECT_EQ(cut.chunks[1], 3u);
+  EXPECT_LE(cut.chunks[0], 4u);
+  EXPECT_GE(cut.chunks[0], 3u);
+}
+
+TEST(CalibrationTextTest, TooShortTextsAreRefusedWithTheNumbers) {
+  const auto cut = CutCalibrationText(std::vector{Text(7, 2 * kContext)},
+                                      {.context = kContext, .held_out_chunks = 2});
+  ASSERT_FALSE(cut.ok());
+  EXPECT_EQ(cut.status().code(), ErrorCode::kInvalidArgument);
+  for (const char* part : {"text7", "8 tokens", "one chunk of 4", "2 held out"}) {
+    EXPECT_NE(cut.status().message().find(part), std::string::npos) << cut.status().message();
+  }
+  EXPECT_FALSE(CutCalibrationText({}, {.context = kContext}).ok());
+}
+
+TEST(CalibrationTextTest, WeightsArePositive) {
+  for (const double weight : {0.0, -1.0, std::nan(""), HUGE_VAL}) {
+    const auto cut = CutCalibrationText(std::vector{Text(1, 100, weight)}, {.context = kContext});
+    ASSERT_FALSE(cut.ok()) << weight;
+    EXPECT_NE(cut.status().message().find("positive"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace altteul::compress
