@@ -234,7 +234,7 @@ expect 2 'not on both' \
 expect 2 'has no end' "$altteul" compress random.gguf out.gguf --type Q4_0 --own-text --chunks 0
 expect 2 "own text; give" \
   "$altteul" compress random.gguf out.gguf --type Q4_0 --text text.txt --seed 3
-expect 2 'held-out is for a mix' \
+expect 2 'held-out has no effect' \
   "$altteul" compress random.gguf out.gguf --type Q4_0 --text text.txt --held-out 1
 expect 2 "'x' is no weight" \
   "$altteul" compress random.gguf out.gguf --type Q4_0 --text text.txt=x
@@ -282,6 +282,57 @@ expect 0 '' "$altteul" compress random.gguf kept.gguf --bpw 9 --keep attn_v --te
 one_json_line
 expect 0 '' "$altteul" show kept.gguf
 says '^F32 +7 '
+
+# --- compress proves
+seq 5000 5600 | tr '\n' ' ' | fold -s -w 120 >judge.txt
+prove=(--judge numbers=judge.txt --judge-chunks 1)
+expect 0 '' "$altteul" compress random.gguf proven.gguf --type Q4_0 "${prove[@]}" \
+  --report proof.html --json
+one_json_line
+cmp -s out proof.json || fail "the report's JSON is what --json prints"
+says '"judged":\[\{"name":"numbers","chunks":1,"scored_tokens":255,"perplexity":'
+says '"speed":\{"pp128":.*"tg32":.*"memory":.*"kv":\[.*"kv_advice":.*"samples":\[\{'
+for file in random.gguf judge.txt proven.gguf; do
+  says "sha256\":\"$(sha256sum "$file" | cut -d' ' -f1)"
+done
+says '"command":"altteul compress random.gguf proven.gguf --judge numbers=judge.txt .*--type Q4_0"'
+grep -q 'numbers' proof.html || fail "the text is named on the page"
+grep -q '<svg' proof.html && fail "no survey, but a chart"
+expect 0 '' "$altteul" show proven.gguf
+says 'general.quantized_by.*Altteul'
+says 'altteul.target.*type Q4_0'
+expect 0 '' "$altteul" compress random.gguf mixed.gguf --bpw 7 --text text.txt --chunks 1 \
+  --held-out 1 --judge-chunks 1 --report mixed.html
+says 'KL divergence on 512 tokens held out'
+[ "$(grep -c '</svg>' mixed.html)" -eq 2 ] || fail "a front and a heat map"
+expect 0 '' "$altteul" show mixed.gguf
+says "altteul.calibration.sha256.*$(sha256sum text.txt | cut -c1-32)"
+expect 9 'KL divergence on numbers is 0\.[0-9]+ nats a token, 0\.000001 are allowed' \
+  "$altteul" compress random.gguf gated.gguf --type Q4_0 "${prove[@]}" --max-kld 1e-6 \
+  --report gated.html
+expect 9 'KL divergence on held-out tokens is' "$altteul" compress random.gguf gated.gguf \
+  --type Q4_0 --text text.txt --chunks 1 --held-out 1 --max-kld 1e-6
+[ -z "$(find . -name 'gated*')" ] || fail "what did not pass left a file"
+cp proven.gguf kept.gguf
+expect 9 '' "$altteul" compress random.gguf kept.gguf --type Q4_0 "${prove[@]}" --max-kld 1e-6 --force
+cmp -s proven.gguf kept.gguf || fail "what did not pass took an older file's place"
+expect 0 '' "$altteul" compress random.gguf passed.gguf --type Q4_0 "${prove[@]}" --max-kld 100
+says 'same top token'
+expect 0 '' "$altteul" run passed.gguf -p x -n 2
+compress=("$altteul" compress random.gguf refused.gguf)
+expect 2 'give a text' "${compress[@]}" --type Q4_0 --max-kld 1
+expect 2 'give a text' "${compress[@]}" --type Q4_0 --report refused.html
+expect 2 'is the calibration text' "${compress[@]}" --type Q4_0 --text text.txt --judge a=./text.txt
+head -c 2000 text.txt >part.txt
+expect 2 'shares its text' "${compress[@]}" --type Q4_0 --text text.txt --judge a=part.txt
+expect 2 'less than one chunk of 512' "${compress[@]}" --type Q4_0 --judge a=short.txt
+expect 3 'no_such_text' "${compress[@]}" --type Q4_0 --judge a=no_such_text
+expect 2 'names a twice' "${compress[@]}" --type Q4_0 --judge a=judge.txt --judge a=part.txt
+expect 2 'ends in .html' "${compress[@]}" --type Q4_0 "${prove[@]}" --report page
+expect 3 'no_such_folder' "${compress[@]}" --type Q4_0 "${prove[@]}" --report no_such_folder/x.html
+expect 2 'proof.html: is already there' "${compress[@]}" --type Q4_0 "${prove[@]}" --report proof.html
+expect 2 'writes nothing' "$altteul" compress random.gguf --plan --text text.txt "${prove[@]}"
+[ -z "$(find . -name 'refused*')" ] || fail "a refused command left a file"
 
 # --- compress never destroys
 expect 2 'already there' "$altteul" compress random.gguf small.gguf --type Q4_0
@@ -356,7 +407,7 @@ if [ "$(id -u)" -eq 0 ] && mkdir full && mount -t tmpfs -o size=64k none full 2>
 else
   echo "skipped: full disk (needs to mount a tmpfs)"
 fi
-[ -z "$(find . -name '*.tmp*' -o -name '*.part*' -o -name '.*.gguf*' | head -1)" ] ||
+[ -z "$(find . -name '*.tmp*' -o -name '*.part*' -o -name '.*.gguf*' -o -name '*.unproven*' | head -1)" ] ||
   fail "temporary files are left"
 
 echo "$checks checks, $failures failed"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 #include "base/check.h"
@@ -130,6 +131,23 @@ void SetFileType(const TypeRules& rules, GgufWriter& writer) {
   writer.SetNumber<uint32_t>("general.quantization_version", 2);
 }
 
+void SetNotes(const FileNotes& notes, GgufWriter& writer) {
+  if (!notes.empty()) writer.RemoveKeys("altteul.");
+  for (const auto& note : notes) {
+    const std::string& key = note.first;
+    std::visit(
+        [&](const auto& value) {
+          using Value = std::decay_t<decltype(value)>;
+          if constexpr (std::is_same_v<Value, std::string>) {
+            writer.SetString(key, value);
+          } else {
+            writer.SetNumber<Value>(key, value);
+          }
+        },
+        note.second);
+  }
+}
+
 Status Plan(const model::Checkpoint& source, const model::GgufForm& form, const TypeRules& rules,
             GgufWriter& writer, RecodeReport& report) {
   uint64_t elements = 0, from_bytes = 0, to_bytes = 0;
@@ -175,10 +193,12 @@ Status CheckRecode(const model::Checkpoint& source, const std::string& out) {
   return model::GgufFormOf(source).status();
 }
 
-Result<RecodePlan> PlanRecode(const model::Checkpoint& source, const TypeRules& rules) {
+Result<RecodePlan> PlanRecode(const model::Checkpoint& source, const TypeRules& rules,
+                              const FileNotes& notes) {
   ALT_ASSIGN_OR_RETURN(model::GgufForm form, model::GgufFormOf(source));
   GgufWriter& writer = form.metadata;
   SetFileType(rules, writer);
+  SetNotes(notes, writer);
   RecodeReport report;
   ALT_RETURN_IF_ERROR(Plan(source, form, rules, writer, report));
   RecodePlan plan;
@@ -189,11 +209,13 @@ Result<RecodePlan> PlanRecode(const model::Checkpoint& source, const TypeRules& 
 
 Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
                             const EncodedTensors& calibrated, const std::string& out,
-                            ThreadTeam& team, const ProgressSink& progress) {
+                            ThreadTeam& team, const ProgressSink& progress,
+                            const FileNotes& notes) {
   ALT_RETURN_IF_ERROR(CheckPlace(source, out));
   ALT_ASSIGN_OR_RETURN(model::GgufForm form, model::GgufFormOf(source));
   GgufWriter& writer = form.metadata;
   SetFileType(rules, writer);
+  SetNotes(notes, writer);
   RecodeReport report;
   report.source_bytes = source.file_bytes();
   report.left_out = form.left_out;

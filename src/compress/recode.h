@@ -9,6 +9,8 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/sinks.h"
@@ -36,6 +38,12 @@ struct RecodeReport {
   std::vector<std::string> left_out;  ///< the source's tensors that no weight uses
 };
 
+/// Where a file comes from, as metadata that is written into it: key, value. Keys of ours begin
+/// with "altteul."; if there are notes at all, those that the source has are left out, because they
+/// tell how the source was made.
+using FileNotes =
+    std::vector<std::pair<std::string, std::variant<std::string, uint64_t, double, bool>>>;
+
 /// What can be said before the work begins.
 /// @return kInvalidArgument when `out` is the source itself or lies in it; as model::GgufFormOf
 Status CheckRecode(const model::Checkpoint& source, const std::string& out);
@@ -45,13 +53,15 @@ struct RecodePlan {
   uint64_t file_bytes = 0;
   uint64_t alignment = 0;
 };
-Result<RecodePlan> PlanRecode(const model::Checkpoint& source, const TypeRules& rules);
+Result<RecodePlan> PlanRecode(const model::Checkpoint& source, const TypeRules& rules,
+                              const FileNotes& notes = {});
 
 /// @param calibrated  tensors that are encoded already, in the types that the rules give them and
 ///                    with their rows in the source's order
 /// @return as CheckRecode; kIoError with path and reason, kCancelled
 Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
                             const EncodedTensors& calibrated, const std::string& out,
-                            ThreadTeam& team, const ProgressSink& progress);
+                            ThreadTeam& team, const ProgressSink& progress,
+                            const FileNotes& notes = {});
 
 }  // namespace altteul::compress

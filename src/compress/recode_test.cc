@@ -124,6 +124,49 @@ TEST_F(RecodeTest, MetadataIsKeptExceptTheFileType) {
   EXPECT_EQ(file_type.value(), std::optional<uint64_t>(7));  // llama.cpp's "mostly Q8_0"
 }
 
+TEST_F(RecodeTest, NotesAreWrittenAndReplaceEarlierOnes) {
+  ThreadTeam team(2);
+  const TypeRules rules = TypeRules::Create(DType::kQ8_0, {}).value();
+  const FileNotes first = {{"general.quantized_by", std::string("somebody")},
+                           {"altteul.calibration.tokens", uint64_t{512}},
+                           {"altteul.calibration.damping", 0.05},
+                           {"altteul.calibration.feedback", true}};
+  ASSERT_TRUE(
+      compress::Recode(*source_, rules, {}, folder_.Path("one.gguf"), team, {}, first).ok());
+  const auto one = Open("one.gguf");
+  EXPECT_EQ(one->gguf()->GetString("general.quantized_by").value(), "somebody");
+  EXPECT_EQ(one->gguf()->GetUint("altteul.calibration.tokens").value(), uint64_t{512});
+  EXPECT_EQ(one->gguf()->GetFloat("altteul.calibration.damping").value(), 0.05);
+  EXPECT_EQ(one->gguf()->GetBool("altteul.calibration.feedback").value(), true);
+
+  // What they say of the first file would be untrue of the second.
+  const FileNotes second = {{"altteul.source.sha256", std::string("00")}};
+  ASSERT_TRUE(compress::Recode(*one, rules, {}, folder_.Path("two.gguf"), team, {}, second).ok());
+  const auto two = Open("two.gguf");
+  EXPECT_EQ(two->gguf()->FindValue("altteul.calibration.tokens"), nullptr);
+  EXPECT_EQ(two->gguf()->GetString("altteul.source.sha256").value(), "00");
+  EXPECT_EQ(two->gguf()->GetString("general.quantized_by").value(), "somebody");
+  EXPECT_EQ(two->gguf()->metadata().size(), source_->gguf()->metadata().size() + 4)
+      << "file type and version, who and from what";
+
+  // Without notes nothing is added or taken away.
+  ASSERT_TRUE(compress::Recode(*one, rules, {}, folder_.Path("three.gguf"), team, {}).ok());
+  EXPECT_TRUE(ReadAll(folder_.Path("three.gguf")) == ReadAll(folder_.Path("one.gguf")));
+}
+
+TEST_F(RecodeTest, ThePlannedBytesAreThoseOfTheFileWithItsNotes) {
+  ThreadTeam team(2);
+  const TypeRules rules = TypeRules::Create(DType::kQ4_0, {}).value();
+  for (size_t length = 0; length <= 64; length += 8) {  // over a step of the alignment
+    const FileNotes notes = {{"altteul.target", std::string(length, 'x')}};
+    const auto plan = PlanRecode(*source_, rules, notes);
+    ASSERT_TRUE(plan.ok()) << plan.status().message();
+    const std::string out = folder_.Path(std::to_string(length) + ".gguf");
+    ASSERT_TRUE(compress::Recode(*source_, rules, {}, out, team, {}, notes).ok());
+    EXPECT_EQ(plan.value().file_bytes, std::filesystem::file_size(out)) << length;
+  }
+}
+
 TEST_F(RecodeTest, TheReportTellsTheFilesNumbers) {
   const auto report = Recode("out.gguf", DType::kQ4_0);
   ASSERT_TRUE(report.ok()) << report.status().message();

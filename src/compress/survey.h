@@ -49,8 +49,8 @@ struct TensorSurvey {
 using TypeChoices =
     std::function<Result<std::vector<DType>>(std::string_view name, const TensorView& tensor)>;
 
-/// One survey for each matrix that may get another type than its own, in the order of the layers, the embedding (and
-/// the head) first.
+/// One survey for each matrix that may get another type than its own, in the order of the layers,
+/// the embedding (and the head) first.
 /// @param original     loaded with Precision::kF32
 /// @param calibration  whole chunks of it are used
 /// @param held_out     the same; should be other text

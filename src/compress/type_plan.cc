@@ -5,19 +5,19 @@
 
 #include "base/check.h"
 #include "base/human_units.h"
-#include "compress/recode.h"
 
 namespace altteul::compress {
 
 Result<TypePlan> TypePlan::Create(std::vector<TensorSurvey> surveys,
-                                  const model::Checkpoint& source, TypeRules rules) {
+                                  const model::Checkpoint& source, TypeRules rules,
+                                  const FileNotes& notes) {
   TypePlan plan(std::move(surveys), std::move(rules));
   TypeRules first = plan.rules_;
   for (const TensorSurvey& survey : plan.surveys_) {
     ALT_CHECK(!survey.costs.empty());
     first.Assign(survey.name, survey.costs.front().type);
   }
-  ALT_ASSIGN_OR_RETURN(const RecodePlan file, PlanRecode(source, first));
+  ALT_ASSIGN_OR_RETURN(const RecodePlan file, PlanRecode(source, first, notes));
   plan.other_bytes_ = file.file_bytes;
   for (const TensorSurvey& survey : plan.surveys_) {
     std::vector<Option> options;

@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "compress/allocate.h"
+#include "compress/recode.h"
 #include "compress/survey.h"
 #include "compress/type_rules.h"
 #include "model/checkpoint.h"
@@ -23,8 +24,9 @@ struct PlannedTypes {
 class TypePlan {
  public:
   /// @param rules  for all other tensors
+  /// @param notes  that will be written into the file; they count
   static Result<TypePlan> Create(std::vector<TensorSurvey> surveys, const model::Checkpoint& source,
-                                 TypeRules rules);
+                                 TypeRules rules, const FileNotes& notes = {});
 
   /// The least divergence in a file of at most so many bytes.
   /// @return kQualityGate with the smallest possible size

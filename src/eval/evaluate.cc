@@ -62,10 +62,18 @@ Divergence Reduce(std::vector<double> kl, size_t same) {
   out.same_top = static_cast<double>(same) / n;
   // Linear interpolation between order statistics, as numpy.quantile does.
   std::sort(kl.begin(), kl.end());
-  const double place = 0.99 * (n - 1);
-  const auto low = static_cast<size_t>(place);
-  const size_t high = std::min(low + 1, kl.size() - 1);
-  out.p99 = kl[low] + (place - static_cast<double>(low)) * (kl[high] - kl[low]);
+  const auto percentile = [&](double p) {
+    const double place = p / 100 * (n - 1);
+    const auto low = static_cast<size_t>(place);
+    const size_t high = std::min(low + 1, kl.size() - 1);
+    return kl[low] + (place - static_cast<double>(low)) * (kl[high] - kl[low]);
+  };
+  out.p50 = percentile(50);
+  out.p90 = percentile(90);
+  out.p95 = percentile(95);
+  out.p99 = percentile(99);
+  out.p999 = percentile(99.9);
+  out.max = kl.back();
   return out;
 }
 
@@ -110,13 +118,16 @@ class Judge {
       squares += value * value;
     }
     const double mean = sum / n;
+    const double bits = scored_bytes_ == 0 ? 0 : 1 / (std::log(2.0) * scored_bytes_);  // per nat
     out.perplexity = std::exp(mean);
+    out.bits_per_byte = sum * bits;
     out.perplexity_stderr =
         out.perplexity * std::sqrt(std::max(0.0, squares / n - mean * mean) / n);
     if (reference_.forward != nullptr) {
       double reference_sum = 0;
       for (const double value : nll_reference_) reference_sum += value;
       out.perplexity_reference = std::exp(reference_sum / n);
+      out.bits_per_byte_reference = reference_sum * bits;
       out.divergence = Reduce(std::move(kl_), same_);
     }
     if (weights_.forward != nullptr)
@@ -137,6 +148,10 @@ class Judge {
   void ScoreRows(std::span<const TokenId> targets) {
     const size_t start = nll_.size();
     const size_t n = targets.size();
+    const text::Tokenizer& tokenizer = *contestants_.candidate->model().tokenizer;
+    for (size_t row = 0; row < n && tokenizer.vocabulary() != 0; ++row) {
+      scored_bytes_ += static_cast<double>(tokenizer.TokenBytes(targets[row], false).size());
+    }
     nll_.resize(start + n);
     if (reference_.forward != nullptr) {
       nll_reference_.resize(start + n);
@@ -181,6 +196,7 @@ class Judge {
   Walker candidate_, reference_, weights_;
   std::vector<double> nll_, nll_reference_, kl_, kl_weights_;  // one a scored token
   size_t same_ = 0, same_weights_ = 0;
+  double scored_bytes_ = 0;  // that the scored tokens stand for
 };
 
 Status CheckArguments(const Contestants& c, std::span<const TokenId> ids,

@@ -31,9 +31,10 @@ struct EvaluateOptions {
 
 /// How the candidate's distribution lies beside the reference's, over all scored tokens.
 struct Divergence {
-  double mean = 0;      ///< [nats a token]
-  double stderr_ = 0;   ///< standard error of the mean
-  double p99 = 0;       ///< 99th percentile
+  double mean = 0;                                      ///< [nats a token]
+  double stderr_ = 0;                                   ///< standard error of the mean
+  double p50 = 0, p90 = 0, p95 = 0, p99 = 0, p999 = 0;  ///< percentiles; p999 is 99.9
+  double max = 0;
   double same_top = 0;  ///< share of tokens where both put the same token first
 };
 
@@ -43,6 +44,10 @@ struct Evaluation {
   double perplexity = 0;
   double perplexity_stderr = 0;
   std::optional<double> perplexity_reference;
+  /// Bits that naming the scored tokens takes, over the bytes that they stand for: comparable
+  /// between vocabularies. 0 when the tokens stand for no bytes.
+  double bits_per_byte = 0;
+  std::optional<double> bits_per_byte_reference;
   std::optional<Divergence> divergence;          ///< candidate as users run it
   std::optional<Divergence> divergence_weights;  ///< candidate's weights in f32 arithmetic
 };

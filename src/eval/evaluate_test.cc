@@ -92,6 +92,22 @@ TEST(EvaluateTest, PerplexityIsThatOfTheSecondHalfOfEachChunk) {
   EXPECT_NEAR(result.value().perplexity_stderr, spread, 1e-4 * spread);
   EXPECT_FALSE(result.value().divergence);
   EXPECT_FALSE(result.value().perplexity_reference);
+  // Every token of this vocabulary is a byte.
+  EXPECT_NEAR(result.value().bits_per_byte, Mean(nll) / std::log(2.0), 1.0 / (1 << 17));
+  EXPECT_FALSE(result.value().bits_per_byte_reference);
+}
+
+TEST(EvaluateTest, ControlTokensStandForNoBytes) {
+  TestModel model(TestModelOptions{});
+  auto ids = RandomText(32);
+  const auto forward = model.NewForward(32, 32);
+  const auto all = Evaluate({.candidate = forward.get()}, ids, Options(32), model.team, {});
+  for (size_t i = 20; i < 25; ++i) ids[i] = kBos;
+  const auto some = Evaluate({.candidate = forward.get()}, ids, Options(32), model.team, {});
+  ASSERT_TRUE(all.ok() && some.ok());
+  const auto bits_per_token = [](const Evaluation& e) { return std::log2(e.perplexity); };
+  EXPECT_NEAR(all.value().bits_per_byte, bits_per_token(all.value()), 1e-9);
+  EXPECT_NEAR(some.value().bits_per_byte, bits_per_token(some.value()) * 15 / 10, 1e-9);
 }
 
 TEST(EvaluateTest, AChunkOf512Scores255Tokens) {
@@ -161,6 +177,8 @@ TEST(EvaluateTest, AModelIsNoDistanceFromItself) {
   const Evaluation& e = result.value();
   EXPECT_EQ(e.divergence->mean, 0.0);
   EXPECT_EQ(e.divergence->p99, 0.0);
+  EXPECT_EQ(e.divergence->max, 0.0);
+  EXPECT_EQ(*e.bits_per_byte_reference, e.bits_per_byte);
   EXPECT_EQ(e.divergence->same_top, 1.0);
   EXPECT_EQ(e.divergence_weights->mean, 0.0);
   EXPECT_EQ(*e.perplexity_reference, e.perplexity);
@@ -199,7 +217,13 @@ TEST(EvaluateTest, DivergenceIsThatOfTheRowsByHand) {
   EXPECT_NEAR(d.mean, Mean(kl), 1e-4 * Mean(kl) + 1e-6);
   EXPECT_DOUBLE_EQ(d.same_top, static_cast<double>(same) / 15);
   std::sort(kl.begin(), kl.end());
-  EXPECT_NEAR(d.p99, kl[13] + 0.86 * (kl[14] - kl[13]), 1e-4 * kl[14]);  // 0.99 x 14 = 13.86
+  const double limit = 1e-4 * kl[14];
+  EXPECT_NEAR(d.p50, kl[7], limit);
+  EXPECT_NEAR(d.p90, kl[12] + 0.6 * (kl[13] - kl[12]), limit);   // 0.9 x 14 = 12.6
+  EXPECT_NEAR(d.p95, kl[13] + 0.3 * (kl[14] - kl[13]), limit);   // 0.95 x 14 = 13.3
+  EXPECT_NEAR(d.p99, kl[13] + 0.86 * (kl[14] - kl[13]), limit);  // 0.99 x 14 = 13.86
+  EXPECT_NEAR(d.p999, kl[13] + 0.986 * (kl[14] - kl[13]), limit);
+  EXPECT_NEAR(d.max, kl[14], limit);
 }
 
 TEST(EvaluateTest, TooShortATextNamesBothNumbers) {

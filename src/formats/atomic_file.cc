@@ -32,10 +32,33 @@ std::string FollowLinks(const std::string& path) {
   return target;
 }
 
+/// Where a file of this name will be: links are followed.
+Result<std::string> PlaceFor(const std::string& path) {
+  if (path.empty() || path.back() == '/') {
+    return Status(ErrorCode::kInvalidArgument, "\"" + path + "\" does not name a file");
+  }
+  std::string place = FollowLinks(path);
+  struct stat existing {};
+  if (stat(place.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) {
+    return Status(ErrorCode::kInvalidArgument,
+                  path + ": cannot be replaced by a file, it is a folder or a device");
+  }
+  return place;
+}
+
 std::string FolderOf(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// The names in a file's folder must survive a power cut as well. Not all file systems can do this;
+/// the file is complete either way, so a refusal is no failure.
+void KeepNames(const std::string& path) {
+  const int folder = open(FolderOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return;
+  static_cast<void>(fsync(folder));
+  close(folder);
 }
 
 std::string FreeSpace(const std::string& path) {
@@ -81,15 +104,7 @@ Status AtomicFile::Fail(const std::string& verb, int error) {
 
 Result<AtomicFile> AtomicFile::Create(const std::string& path) {
   AtomicFile file;
-  file.path_ = FollowLinks(path);
-  if (path.empty() || path.back() == '/') {
-    return Status(ErrorCode::kInvalidArgument, "\"" + path + "\" does not name a file");
-  }
-  struct stat existing {};
-  if (stat(file.path_.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode)) {
-    return Status(ErrorCode::kInvalidArgument,
-                  path + ": cannot be replaced by a file, it is a folder or a device");
-  }
+  ALT_ASSIGN_OR_RETURN(file.path_, PlaceFor(path));
   for (int number = 0; number < kMaxNames; ++number) {
     const std::string name =
         file.path_ + ".unfinished-" + std::to_string(getpid()) + "-" + std::to_string(number);
@@ -165,13 +180,41 @@ Status AtomicFile::Commit() {
   if (rename(temporary_path_.c_str(), path_.c_str()) != 0) return Fail("rename it", errno);
   temporary_path_.clear();
 
-  // The name must survive a power cut as well. Not all file systems can do this for a folder; the
-  // file is complete either way, so a refusal is no failure.
-  const int folder = open(FolderOf(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder >= 0) {
-    static_cast<void>(fsync(folder));
-    close(folder);
+  KeepNames(path_);
+  return Status();
+}
+
+PendingFile::PendingFile(PendingFile&& other) noexcept { *this = std::move(other); }
+
+PendingFile& PendingFile::operator=(PendingFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(name_, other.name_);
+  return *this;
+}
+
+PendingFile::~PendingFile() {
+  if (!name_.empty()) unlink(name_.c_str());
+}
+
+Result<PendingFile> PendingFile::Beside(const std::string& path) {
+  PendingFile file;
+  ALT_ASSIGN_OR_RETURN(file.path_, PlaceFor(path));
+  const std::string stem = file.path_ + ".unproven-" + std::to_string(getpid()) + "-";
+  for (int number = 0; number < kMaxNames; ++number) {
+    file.name_ = stem + std::to_string(number);
+    if (access(file.name_.c_str(), F_OK) != 0) break;
   }
+  return file;
+}
+
+Status PendingFile::Publish() {
+  ALT_CHECK(!name_.empty());
+  if (rename(name_.c_str(), path_.c_str()) != 0) {
+    return Status(errno == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIoError,
+                  path_ + ": cannot rename what was written: " + std::strerror(errno));
+  }
+  name_.clear();
+  KeepNames(path_);
   return Status();
 }
 

@@ -61,4 +61,28 @@ class AtomicFile {
   Status failure_;
 };
 
+/// A name beside `path` for a file that must pass a test before it may have its own. Whoever makes
+/// the file writes it under name(); Publish() renames it, else the destructor removes it.
+class PendingFile {
+ public:
+  PendingFile(PendingFile&& other) noexcept;
+  PendingFile& operator=(PendingFile&& other) noexcept;
+  ~PendingFile();
+
+  /// Nothing is written yet. A symbolic link at `path` is followed.
+  /// @return kInvalidArgument as AtomicFile::Create()
+  static Result<PendingFile> Beside(const std::string& path);
+
+  const std::string& name() const { return name_; }
+
+  /// @return kNotFound, kIoError; then the file is removed with this
+  Status Publish();
+
+ private:
+  PendingFile() = default;
+
+  std::string path_;
+  std::string name_;  // empty when there is nothing to remove
+};
+
 }  // namespace altteul::formats

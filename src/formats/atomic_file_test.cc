@@ -4,6 +4,8 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 
 #include "formats/test_bytes.h"
 
@@ -130,6 +132,51 @@ TEST(AtomicFileTest, ADiskThatTakesNoMoreAtCommitLeavesNothing) {
     EXPECT_EQ(file.Commit().code(), ErrorCode::kIoError);
   }
   EXPECT_TRUE(folder.Names().empty());
+}
+
+TEST(PendingFileTest, HasItsNameOnlyWhenPublished) {
+  const TempFolder folder;
+  PendingFile file = PendingFile::Beside(folder.Path("out")).value();
+  std::ofstream(file.name()) << "content";
+  EXPECT_FALSE(std::filesystem::exists(folder.Path("out")));
+  PendingFile moved = std::move(file);
+  ASSERT_TRUE(moved.Publish().ok());
+  EXPECT_EQ(ReadAll(folder.Path("out")), "content");
+  EXPECT_EQ(folder.Names(), std::vector<std::string>{"out"});
+}
+
+TEST(PendingFileTest, UnpublishedTheOldFileStaysAndNothingElse) {
+  const TempFolder folder;
+  folder.Write("out", "old");
+  {
+    const PendingFile file = PendingFile::Beside(folder.Path("out")).value();
+    std::ofstream(file.name()) << "new";
+    const PendingFile another = PendingFile::Beside(folder.Path("out")).value();
+    EXPECT_NE(another.name(), file.name());
+    EXPECT_EQ(folder.Names().size(), 2u);
+  }
+  EXPECT_EQ(folder.Names(), std::vector<std::string>{"out"});
+  EXPECT_EQ(ReadAll(folder.Path("out")), "old");
+}
+
+TEST(PendingFileTest, PublishesThroughALinkAndNeverOverADevice) {
+  const TempFolder folder;
+  folder.Write("target", "old");
+  std::filesystem::create_symlink("target", folder.Path("link"));
+  PendingFile file = PendingFile::Beside(folder.Path("link")).value();
+  std::ofstream(file.name()) << "new";
+  ASSERT_TRUE(file.Publish().ok());
+  EXPECT_TRUE(std::filesystem::is_symlink(folder.Path("link")));
+  EXPECT_EQ(ReadAll(folder.Path("target")), "new");
+  EXPECT_EQ(PendingFile::Beside("/dev/null").status().code(), ErrorCode::kInvalidArgument);
+}
+
+TEST(PendingFileTest, WhatWasNeverWrittenIsMissed) {
+  const TempFolder folder;
+  PendingFile file = PendingFile::Beside(folder.Path("out")).value();
+  const Status status = file.Publish();
+  EXPECT_EQ(status.code(), ErrorCode::kNotFound);
+  EXPECT_NE(status.message().find("out"), std::string::npos);
 }
 
 }  // namespace

@@ -112,6 +112,13 @@ void GgufWriter::CopyMetadata(const GgufFile& file) {
   }
 }
 
+void GgufWriter::RemoveKeys(std::string_view prefix) {
+  ALT_CHECK(!file_ && !std::string_view("general.alignment").starts_with(prefix));
+  std::erase_if(entries_, [&](const Entry& entry) { return entry.key.starts_with(prefix); });
+  entry_by_key_.clear();
+  for (size_t i = 0; i < entries_.size(); ++i) entry_by_key_[entries_[i].key] = i;
+}
+
 Status GgufWriter::DeclareTensor(std::string_view name, DType type, const Shape& shape) {
   ALT_CHECK(!file_);
   if (name.empty() || name.size() > kMaxTensorNameBytes) {

@@ -69,6 +69,8 @@ class GgufWriter {
   /// All values of an opened file. Of a file that was split, the keys that say so are left out,
   /// because what is written is one file.
   void CopyMetadata(const GgufFile& file);
+  /// Forgets every key that begins so. @pre not "general.alignment"
+  void RemoveKeys(std::string_view prefix);
 
   /// The next tensor; its data will be streamed in the order of these calls.
   /// @param shape  slowest axis first, 1 to 4 axes

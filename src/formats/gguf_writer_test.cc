@@ -52,6 +52,27 @@ TEST(GgufWriterTest, ReproducesEveryValueAndTensorBitForBit) {
   EXPECT_EQ(ReadAll(folder.Path("twice.gguf")), bytes);
 }
 
+TEST(GgufWriterTest, RemovedKeysLeaveTheOthersInTheirPlaces) {
+  const TempFolder folder;
+  GgufWriter writer;
+  for (const char* key : {"a.x", "b.x", "a.y", "b.y"}) writer.SetNumber<uint32_t>(key, 1);
+  writer.RemoveKeys("a.");
+  writer.SetNumber<uint32_t>("b.y", 2);  // its place has moved
+  writer.SetNumber<uint32_t>("a.x", 3);
+  ASSERT_TRUE(writer.DeclareTensor("t", DType::kF32, ShapeOf({1})).ok());
+  ASSERT_TRUE(writer.Begin(folder.Path("out.gguf")).ok());
+  const float value = 1.0f;
+  ASSERT_TRUE(writer.WriteTensorData(std::as_bytes(std::span(&value, 1))).ok());
+  ASSERT_TRUE(writer.Finish().ok());
+  const GgufFile file = GgufFile::Open(folder.Path("out.gguf")).value();
+  std::string keys;
+  for (const GgufEntry& entry : file.metadata()) {
+    keys +=
+        std::string(entry.key) + "=" + std::to_string(std::get<uint64_t>(entry.value.held)) + " ";
+  }
+  EXPECT_EQ(keys, "b.x=1 b.y=2 a.x=3 ");
+}
+
 TEST(GgufWriterTest, WritesWhatTheReaderReads) {
   const TempFolder folder;
   GgufWriter writer;

@@ -21,7 +21,7 @@ constexpr std::string_view kStyle = R"(<style>
 :root { color-scheme: light dark; --chart-ink: #222; --chart-grid: #ccc; --page: #fff; }
 @media (prefers-color-scheme: dark) {
   :root { --chart-ink: #ddd; --chart-grid: #444; --page: #16181c; --chart-0: #56b4e9;
-    --chart-1: #ff8c42; --chart-2: #2fc79a; --chart-5: #9fd3f4; }
+    --chart-1: #ff8c42; --chart-2: #2fc79a; --chart-5: #9fd3f4; --chart-heat: #b34700; }
 }
 body { background: var(--page); color: var(--chart-ink); font: 16px/1.5 sans-serif;
   max-width: 56rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
@@ -29,11 +29,15 @@ svg { width: 100%; height: auto; }
 table { border-collapse: collapse; display: block; overflow-x: auto; overflow-wrap: normal; }
 th, td { padding: 0.2rem 0.8rem 0.2rem 0; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--chart-grid); }
+td { white-space: pre-wrap; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 </style>
 )";
 
+/// A figure, maybe with its unit or error; not a sentence that begins with one.
 bool IsNumber(const std::string& cell) {
+  constexpr size_t kLongest = 32;
+  if (cell.size() > kLongest) return false;
   const size_t at = !cell.empty() && (cell[0] == '-' || cell[0] == '+') ? 1 : 0;
   return at < cell.size() && cell[at] >= '0' && cell[at] <= '9';
 }
@@ -78,6 +82,8 @@ void HtmlPage::AddTable(const std::vector<std::string>& header,
 }
 
 void HtmlPage::AddChart(const SvgChart& chart) { body_ += chart.ToSvg(); }
+
+void HtmlPage::AddHeatMap(const HeatMap& map) { body_ += map.ToSvg(); }
 
 std::string HtmlPage::ToHtml() const {
   const std::string title = EscapeMarkup(title_);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "report/heat_map.h"
 #include "report/svg_chart.h"
 
 namespace altteul::report {
@@ -22,6 +23,7 @@ class HtmlPage {
   void AddTable(const std::vector<std::string>& header,
                 const std::vector<std::vector<std::string>>& rows);
   void AddChart(const SvgChart& chart);
+  void AddHeatMap(const HeatMap& map);
 
   std::string ToHtml() const;
 

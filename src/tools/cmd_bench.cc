@@ -20,6 +20,7 @@
 #include "tools/bench_output.h"
 #include "tools/bench_series.h"
 #include "tools/command.h"
+#include "tools/command_line.h"
 #include "tools/json_output.h"
 #include "tools/layer_rates.h"
 #include "tools/roofline_page.h"
@@ -184,27 +185,15 @@ class BenchCommand : public Command {
       return " " + std::string(flag) + " " + out;
     };
     std::string line = "altteul bench ";
-    line += synthetic_.empty() ? Quoted(model_) : "--synthetic " + Quoted(synthetic_);
+    line += synthetic_.empty() ? ShellWord(model_) : "--synthetic " + ShellWord(synthetic_);
     line += " -p " + std::to_string(request_.n_prompt) + " -n " + std::to_string(request_.n_answer);
     line += list("--batch", request_.batches) + list("--depth", request_.depths);
     if (threads_.front() != 0) line += list("-t", threads_);
     line += " -r " + std::to_string(repetitions_) + " -ctk " + kv_type_;
     if (!compare_.empty()) {
-      line += " --rounds " + std::to_string(rounds_) + " --compare " + Quoted(compare_);
+      line += " --rounds " + std::to_string(rounds_) + " --compare " + ShellWord(compare_);
     }
     return line;
-  }
-
-  /// As a shell takes it for one word.
-  static std::string Quoted(const std::string& word) {
-    const auto plain = [](char c) {
-      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-             std::string_view("_-./:,+=@").find(c) != std::string_view::npos;
-    };
-    if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
-    std::string out = "'";
-    for (const char c : word) out += c == '\'' ? "'\\''" : std::string(1, c);
-    return out + "'";
   }
 
   // Every matrix once, but of a separate embedding only one row.

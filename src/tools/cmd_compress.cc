@@ -2,7 +2,6 @@
 // --size, --bpw or --kld each tensor gets the type that its sensitivity asks for.
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -11,15 +10,19 @@
 #include <vector>
 
 #include "base/human_units.h"
-#include "compress/calibration_text.h"
-#include "compress/own_text.h"
+#include "base/machine.h"
 #include "compress/recode.h"
 #include "compress/type_plan.h"
-#include "eval/evaluate.h"
+#include "formats/atomic_file.h"
+#include "tools/calibration_source.h"
 #include "tools/command.h"
+#include "tools/command_line.h"
+#include "tools/compress_judge.h"
+#include "tools/compress_page.h"
 #include "tools/compress_report.h"
 #include "tools/json_output.h"
 #include "tools/runtime.h"
+#include "tools/version.h"
 
 namespace altteul::tools {
 namespace {
@@ -65,19 +68,8 @@ class CompressCommand : public Command {
         ->allow_extra_args(false);
     app.add_option("--keep", keep_, "REGEX: matching tensors stay as they are; may be repeated")
         ->allow_extra_args(false);
-    app.add_option("--text", texts_,
-                   "FILE or FILE=WEIGHT: weights are encoded for the inputs that this text gives "
-                   "them; may be repeated, each file gives its share of the chunks")
-        ->allow_extra_args(false);
-    app.add_flag("--own-text", own_text_,
-                 "calibrate on text that the model writes itself (default for a mix)");
-    seed_option_ =
-        app.add_option("--seed", seed_, "of the model's own text")->capture_default_str();
+    source_of_text_.AddTo(app);
     for_calibration_ = {
-        app.add_option("--chunks", chunks_,
-                       "chunks of 512 tokens to calibrate on, 0: all of the text")
-            ->check(CLI::NonNegativeNumber)
-            ->capture_default_str(),
         app.add_option("--damping", calibration_.damping,
                        "calibration: how far what the text does not show is trusted to stay")
             ->check(CLI::Range(1e-4, 1e4))
@@ -90,57 +82,65 @@ class CompressCommand : public Command {
                      "calibration: columns do not make up for earlier ones"),
         app.add_flag("!--symmetric", calibration_.asymmetric,
                      "calibration: layers do not make up for earlier ones")};
-    held_out_option_ = app.add_option("--held-out", held_out_chunks_,
-                                      "for a mix: further chunks, on which it is chosen and judged")
-                           ->check(CLI::Range(1, 10000))
-                           ->capture_default_str();
+    app.add_option("--judge", judge_,
+                   "NAME=FILE: a text on which original and result are held against each other; "
+                   "may be repeated")
+        ->allow_extra_args(false);
+    app.add_option("--judge-chunks", judge_options_.max_chunks,
+                   "chunks of 512 tokens of each text that is judged on, 0: all")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    app.add_option("--max-kld", max_kld_,
+                   "no file when the KL divergence is larger than this [nats a token], on the "
+                   "first text that is judged on or else on what was held out")
+        ->check(CLI::PositiveNumber);
+    app.add_option("--report", report_,
+                   "NAME.html: also write a page that shows what it cost, and NAME.json");
     app.add_flag("--force", force_, "replace a file that is already there");
     app.add_flag("--json", json_, "one JSON object");
     compute_.AddTo(app);
+    app_ = &app;
   }
 
   Status Run() override {
     ALT_RETURN_IF_ERROR(CheckOptions());
     ALT_ASSIGN_OR_RETURN(TypeRules rules, MakeRules());
+    ALT_ASSIGN_OR_RETURN(record_.judge_texts, ParseJudgeTexts(judge_, source_of_text_.Files()));
     ALT_ASSIGN_OR_RETURN(runtime_, MakeRuntime(compute_));
     ALT_ASSIGN_OR_RETURN(source_, model::Checkpoint::Open(model_));
     if (!plan_) ALT_RETURN_IF_ERROR(compress::CheckRecode(*source_, out_));
-    if (bpw_ > 0) {
-      uint64_t elements = 0;
-      for (const auto& tensor : source_->tensors()) elements += tensor.view.shape.Elements();
-      most_bytes_ = static_cast<uint64_t>(bpw_ * static_cast<double>(elements) / 8);
-    }
-    if (IsCalibrated()) ALT_RETURN_IF_ERROR(PrepareCalibration());
+    CountBytes();
+    ALT_RETURN_IF_ERROR(OpenReport());
+    if (IsCalibrated()) ALT_RETURN_IF_ERROR(ReadCalibration());
+    ALT_RETURN_IF_ERROR(ReadJudgeTexts());
+    ALT_RETURN_IF_ERROR(TakeNotes());
 
-    std::optional<TypePlan> plan;
-    std::optional<PlannedTypes> chosen;
     if (IsMixed()) {
-      ALT_ASSIGN_OR_RETURN(plan, MakePlan(rules));
-      if (plan_) return ShowPlan(*plan);
-      ALT_ASSIGN_OR_RETURN(chosen, Choose(*plan));
-      rules = plan->RulesFor(*chosen);
+      ALT_ASSIGN_OR_RETURN(record_.plan, MakePlan(rules));
+      if (plan_) return ShowPlan(*record_.plan);
+      ALT_ASSIGN_OR_RETURN(record_.chosen, Choose(*record_.plan));
+      rules = record_.plan->RulesFor(*record_.chosen);
     }
     ALT_ASSIGN_OR_RETURN(const compress::EncodedTensors calibrated, Encode(rules));
     original_.reset();
-    ALT_ASSIGN_OR_RETURN(const auto report,
-                         compress::Recode(*source_, rules, calibrated, out_, *runtime_->team,
-                                          TerminalProgress("writing tensor")));
-    for (const std::string& tensor : report.left_out) {
-      std::fprintf(stderr, "warning: %s: tensor %s is not used and was left out\n", model_.c_str(),
-                   tensor.c_str());
+    ALT_RETURN_IF_ERROR(Write(rules, calibrated));
+    if (page_) ALT_RETURN_IF_ERROR(WriteReport());
+    if (json_) {
+      PrintJson(CompressionAsJson(record_));
+    } else {
+      PrintCompression(record_);
     }
-    std::optional<eval::Divergence> divergence;
-    if (IsMixed()) {
-      ALT_ASSIGN_OR_RETURN(divergence, Judge());
-    }
-    Print(report, plan ? &*plan : nullptr, chosen ? &*chosen : nullptr,
-          divergence ? &*divergence : nullptr);
     return Status();
   }
 
  private:
   bool IsMixed() const { return type_.empty(); }
-  bool IsCalibrated() const { return IsMixed() || own_text_ || !texts_.empty(); }
+  bool IsCalibrated() const { return IsMixed() || source_of_text_.is_given(); }
+  /// Whether chunks of the calibration text are judged on.
+  bool HoldsOut() const {
+    return IsMixed() || (IsCalibrated() && judge_.empty() && (max_kld_ > 0 || !report_.empty()));
+  }
+  bool ShowsUse() const { return !judge_.empty() || !report_.empty(); }
 
   Status CheckOptions() {
     if (!size_.empty()) {
@@ -155,32 +155,25 @@ class CompressCommand : public Command {
                     plan_ ? "--plan writes nothing, but a file to write was given: " + out_
                           : "give the file to write");
     }
-    if (own_text_ && !texts_.empty()) {
-      return Status(ErrorCode::kInvalidArgument,
-                    "calibrate on --own-text or on --text " + texts_.front() + ", not on both");
-    }
+    ALT_RETURN_IF_ERROR(source_of_text_.Check(IsCalibrated(), HoldsOut()));
     for (const CLI::Option* option : for_calibration_) {
       if (!IsCalibrated() && option->count() != 0) {
         return Status(ErrorCode::kInvalidArgument,
                       option->get_name() + " is about calibration; give --text or --own-text too");
       }
     }
-    if (!IsMixed() && held_out_option_->count() != 0) {
-      return Status(ErrorCode::kInvalidArgument,
-                    "--held-out is for a mix of types, but --type asks for a single one");
-    }
-    if (seed_option_->count() != 0 && (!IsCalibrated() || !texts_.empty())) {
-      return Status(ErrorCode::kInvalidArgument,
-                    "--seed is of the model's own text; give --own-text");
-    }
-    if (texts_.empty() && IsCalibrated() && chunks_ == 0) {
-      return Status(ErrorCode::kInvalidArgument,
-                    "--chunks 0 is all of a text, but the model's own "
-                    "has no end");
-    }
     if (!IsMixed() && !types_.empty()) {
       return Status(ErrorCode::kInvalidArgument,
                     "--types is what a mix is made of, but --type asks for a single one");
+    }
+    if (plan_ && (!judge_.empty() || max_kld_ > 0 || !report_.empty())) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "--plan writes nothing that --judge, --max-kld or --report could be about");
+    }
+    if ((max_kld_ > 0 || !report_.empty()) && !IsCalibrated() && judge_.empty()) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "without a calibration text nothing is held out to judge on; give a text "
+                    "(--judge NAME=FILE)");
     }
     std::error_code ignored;
     if (!plan_ && !force_ && std::filesystem::exists(out_, ignored)) {
@@ -200,63 +193,103 @@ class CompressCommand : public Command {
     return TypeRules::Create(type, exceptions);
   }
 
-  Status PrepareCalibration() {
-    ALT_ASSIGN_OR_RETURN(const auto texts, texts_.empty() ? OwnText() : GivenTexts());
-    ALT_ASSIGN_OR_RETURN(text_, compress::CutCalibrationText(
-                                    texts, {.context = calibration_.context,
-                                            .fitted_chunks = chunks_,
-                                            .held_out_chunks = IsMixed() ? held_out_chunks_ : 0}));
-    if (!original_) {
-      ALT_ASSIGN_OR_RETURN(original_, Load(model_, *runtime_, kernels::Precision::kF32));
-    }
-    return Status();
+  /// What --bpw allows.
+  void CountBytes() {
+    if (!(bpw_ > 0)) return;
+    uint64_t elements = 0;
+    for (const auto& tensor : source_->tensors()) elements += tensor.view.shape.Elements();
+    most_bytes_ = static_cast<uint64_t>(bpw_ * static_cast<double>(elements) / 8);
   }
 
-  Result<std::vector<compress::WeightedText>> GivenTexts() {
+  Status ReadCalibration() {
+    ALT_ASSIGN_OR_RETURN(auto calibration,
+                         source_of_text_.Read(model_, calibration_.context, HoldsOut(), *runtime_));
+    text_ = std::move(calibration.text);
+    calibration_contents_ = std::move(calibration.contents);
+    record_.calibration = std::move(calibration.record);
     ALT_ASSIGN_OR_RETURN(original_, Load(model_, *runtime_, kernels::Precision::kF32));
-    std::vector<compress::WeightedText> texts;
-    for (const std::string& given : texts_) {
-      compress::WeightedText text;
-      ALT_RETURN_IF_ERROR(SplitWeight(given, text));
-      ALT_ASSIGN_OR_RETURN(const std::string words, ReadTextFile(text.name));
-      size_t dropped = 0;
-      ALT_ASSIGN_OR_RETURN(
-          text.ids,
-          original_->tokenizer->Encode(words, {.add_bos_eos = true, .n_dropped_bytes = &dropped}));
-      WarnOfDroppedBytes(dropped);
-      texts.push_back(std::move(text));
-    }
-    return texts;
-  }
-
-  /// "FILE" or "FILE=WEIGHT".
-  static Status SplitWeight(const std::string& given, compress::WeightedText& text) {
-    text.name = given;
-    std::error_code ignored;
-    const size_t equals = given.rfind('=');
-    if (equals == std::string::npos || std::filesystem::exists(given, ignored)) return Status();
-    const std::string weight = given.substr(equals + 1);
-    const auto end = std::from_chars(weight.data(), weight.data() + weight.size(), text.weight);
-    if (end.ec != std::errc() || end.ptr != weight.data() + weight.size()) {
-      return Status(ErrorCode::kInvalidArgument,
-                    "--text " + given + ": '" + weight + "' is no weight");
-    }
-    text.name = given.substr(0, equals);
     return Status();
   }
 
-  Result<std::vector<compress::WeightedText>> OwnText() {
-    ALT_ASSIGN_OR_RETURN(const auto writer, Load(model_, *runtime_, kernels::Precision::kFast));
-    compress::WeightedText text;
-    text.name = "the model's own text";
-    ALT_ASSIGN_OR_RETURN(
-        text.ids, compress::WriteOwnText(*writer,
-                                         {.n_chunks = chunks_ + (IsMixed() ? held_out_chunks_ : 0),
-                                          .context = calibration_.context,
-                                          .seed = seed_},
-                                         *runtime_->kernels, *runtime_->team,
-                                         TerminalProgress("writing token")));
-    return std::vector{std::move(text)};
+  /// Now, because work of hours should not end at a text that is missing or too short. What was
+  /// held out comes last.
+  Status ReadJudgeTexts() {
+    if (record_.judge_texts.empty() && !HoldsOut()) return Status();
+    ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, source_->ReadTokenizer());
+    ALT_ASSIGN_OR_RETURN(const auto tokenizer, text::MakeTokenizer(std::move(spec)));
+    for (JudgeText& judge : record_.judge_texts) {
+      ALT_ASSIGN_OR_RETURN(std::string content, ReadTextFile(judge.file));
+      size_t dropped = 0;
+      ALT_RETURN_IF_ERROR(FillJudgeText(std::move(content), calibration_contents_, *tokenizer,
+                                        judge_options_.context, &judge, &dropped));
+      WarnOfDroppedBytes(dropped);
+    }
+    if (HoldsOut()) {
+      JudgeText held_out{.name = kHeldOut, .file = {}, .sha256 = {}, .text = {}, .ids = {}};
+      held_out.ids = text_.held_out;
+      held_out.text = tokenizer->Decode(held_out.ids, false);
+      record_.judge_texts.push_back(std::move(held_out));
+    }
+    return Status();
+  }
+
+  std::string Target() const {
+    if (!type_.empty()) return "type " + type_;
+    if (!size_.empty()) return "size " + size_;
+    if (kld_ > 0) return "kld " + CLI::detail::to_string(kld_);
+    if (bpw_ > 0) return "bpw " + CLI::detail::to_string(bpw_);
+    return "size 1000000000";  // --plan: as long as what a size that it shows will be written as
+  }
+
+  /// What is known before the work, and what of it the file will tell.
+  Status TakeNotes() {
+    record_.model = model_;
+    record_.out = out_;
+    record_.command = CommandLineOf(*app_);
+    record_.version = std::string(ProgramVersion());
+    record_.processor = CpuModelName();
+    record_.isa = std::string(runtime_->kernels->name);
+    record_.threads = runtime_->team->size();
+    ALT_ASSIGN_OR_RETURN(record_.source_files, DigestModel(*source_));
+
+    const auto note = [this](const char* key, auto value) { notes_.emplace_back(key, value); };
+    note("general.quantized_by", "Altteul " + record_.version);
+    note("altteul.source.sha256", JoinDigests(record_.source_files));
+    note("altteul.target", Target());
+    if (!types_.empty()) note("altteul.types", CLI::detail::join(types_, ","));
+    if (!only_.empty()) note("altteul.only", CLI::detail::join(only_, "\n"));
+    if (!keep_.empty()) note("altteul.keep", CLI::detail::join(keep_, "\n"));
+    if (!record_.calibration) return Status();
+    note("altteul.calibration.sha256", record_.calibration->sha256);
+    note("altteul.calibration.tokens", uint64_t{text_.fitted.size()});
+    note("altteul.calibration.held_out_tokens", uint64_t{text_.held_out.size()});
+    note("altteul.calibration.context", uint64_t{calibration_.context});
+    note("altteul.calibration.damping", calibration_.damping);
+    note("altteul.calibration.descents", uint64_t(calibration_.steps.descents));
+    note("altteul.calibration.feedback", calibration_.steps.feedback);
+    note("altteul.calibration.asymmetric", calibration_.asymmetric);
+    return Status();
+  }
+
+  /// Opened before the work: a wrong folder is told at once.
+  Status OpenReport() {
+    if (report_.empty()) return Status();
+    constexpr std::string_view kEnding = ".html";
+    if (!report_.ends_with(kEnding)) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "--report " + report_ + ": the name of a page ends in .html");
+    }
+    const std::string json = report_.substr(0, report_.size() - kEnding.size()) + ".json";
+    std::error_code ignored;
+    for (const std::string& name : {report_, json}) {
+      if (name == out_ || (!force_ && std::filesystem::exists(name, ignored))) {
+        return Status(ErrorCode::kInvalidArgument,
+                      name + ": is already there; give another name or --force");
+      }
+    }
+    ALT_ASSIGN_OR_RETURN(page_, formats::AtomicFile::Create(report_));
+    ALT_ASSIGN_OR_RETURN(page_json_, formats::AtomicFile::Create(json));
+    return Status();
   }
 
   /// Surveys every tensor between whose types there is a choice; all others get their type in
@@ -286,7 +319,7 @@ class CompressCommand : public Command {
                                            *original_, choices, fitted.first(n),
                                            held_out.first(n_probe), options, *runtime_->kernels,
                                            *runtime_->team, TerminalProgress("measuring group")));
-    return TypePlan::Create(std::move(surveys), *source_, rules);
+    return TypePlan::Create(std::move(surveys), *source_, rules, notes_);
   }
 
   Result<PlannedTypes> Choose(const TypePlan& plan) const {
@@ -304,7 +337,7 @@ class CompressCommand : public Command {
                         return TraitsOf(a).bits_per_element() < TraitsOf(b).bits_per_element();
                       }));
     }
-    ALT_ASSIGN_OR_RETURN(const auto file, compress::PlanRecode(*source_, smallest));
+    ALT_ASSIGN_OR_RETURN(const auto file, compress::PlanRecode(*source_, smallest, notes_));
     if (file.file_bytes <= *most_bytes_) return Status();
     return Status(ErrorCode::kQualityGate,
                   "no mix of the types gives a file of " + FormatCount(*most_bytes_) +
@@ -334,59 +367,51 @@ class CompressCommand : public Command {
                                       TerminalProgress("encoding group"));
   }
 
-  /// What became of the model, on the text that was held out.
-  Result<eval::Divergence> Judge() {
-    const size_t context = calibration_.context;
-    const auto open = [&](const std::string& path, kernels::Precision precision)
-        -> Result<
-            std::pair<std::unique_ptr<const model::Model>, std::unique_ptr<engine::Forward>>> {
-      ALT_ASSIGN_OR_RETURN(auto model, Load(path, *runtime_, precision));
-      ALT_ASSIGN_OR_RETURN(
-          auto forward,
-          engine::Forward::Create(*model, *runtime_->kernels, *runtime_->team, context, context));
-      return std::pair(std::move(model), std::move(forward));
-    };
-    ALT_ASSIGN_OR_RETURN(const auto original, open(model_, kernels::Precision::kF32));
-    ALT_ASSIGN_OR_RETURN(const auto compressed, open(out_, kernels::Precision::kFast));
-    ALT_ASSIGN_OR_RETURN(
-        const eval::Evaluation evaluation,
-        eval::Evaluate({.candidate = compressed.second.get(), .reference = original.second.get()},
-                       text_.held_out, {.context = context}, *runtime_->team,
-                       TerminalProgress("judging chunk")));
-    return *evaluation.divergence;
+  /// With --max-kld the result has its name only after it has passed.
+  Status Write(const TypeRules& rules, const compress::EncodedTensors& calibrated) {
+    std::optional<formats::PendingFile> pending;
+    if (max_kld_ > 0) {
+      ALT_ASSIGN_OR_RETURN(pending, formats::PendingFile::Beside(out_));
+    }
+    const std::string& name = pending ? pending->name() : out_;
+    ALT_ASSIGN_OR_RETURN(record_.recoded,
+                         compress::Recode(*source_, rules, calibrated, name, *runtime_->team,
+                                          TerminalProgress("writing tensor"), notes_));
+    for (const std::string& tensor : record_.recoded.left_out) {
+      std::fprintf(stderr, "warning: %s: tensor %s is not used and was left out\n", model_.c_str(),
+                   tensor.c_str());
+    }
+    ALT_RETURN_IF_ERROR(Judge(name));
+    return pending ? pending->Publish() : Status();
   }
 
-  void Print(const compress::RecodeReport& report, const TypePlan* plan, const PlannedTypes* chosen,
-             const eval::Divergence* divergence) const {
-    if (json_) {
-      nlohmann::ordered_json json = RecodedAsJson(out_, report);
-      if (IsCalibrated()) {
-        json["calibration_tokens"] = text_.fitted.size();
-        json["held_out_tokens"] = text_.held_out.size();
-        json["text_tokens"] = text_.text_tokens;
-      }
-      if (plan != nullptr) {
-        json["kld_expected"] = chosen->kl;
-        json["held_out"] = DivergenceAsJson(*divergence);
-        json["front"] = FrontAsJson(*plan);
-        json["survey"] = SurveyAsJson(*plan, chosen);
-      }
-      PrintJson(json);
-      return;
-    }
-    PrintRecoded(out_, report);
-    if (IsCalibrated()) {
-      std::printf("Calibrated on %s of %s tokens\n", FormatCount(text_.fitted.size()).c_str(),
-                  FormatCount(text_.text_tokens).c_str());
-    }
-    if (divergence != nullptr) {
-      std::printf("KL divergence on %s tokens held out: %s +/- %s nats a token (expected: %s)\n",
-                  FormatCount(text_.held_out.size()).c_str(),
-                  FormatFixed(divergence->mean, 4).c_str(),
-                  FormatFixed(divergence->stderr_, 4).c_str(), FormatFixed(chosen->kl, 4).c_str());
-    }
-    std::printf("What was lost: altteul eval %s --reference %s --text FILE\n", out_.c_str(),
-                model_.c_str());
+  /// What became of the model.
+  Status Judge(const std::string& result) {
+    if (record_.judge_texts.empty()) return Status();
+    const JudgeRoom room{.kernels = *runtime_->kernels,
+                         .team = *runtime_->team,
+                         .clock = runtime_->clock,
+                         .progress = TerminalProgress,
+                         .log = StandardErrorLog()};
+    Judgement& judgement = record_.judgement.emplace();
+    ALT_ASSIGN_OR_RETURN(judgement.texts,
+                         JudgeQuality(model_, result, record_.judge_texts, judge_options_, room));
+    ALT_RETURN_IF_ERROR(CheckDivergence(judgement.texts.front(), max_kld_, out_));
+    if (!ShowsUse()) return Status();
+    ALT_RETURN_IF_ERROR(
+        JudgeUse(model_, result, record_.judge_texts, judge_options_, room, &judgement));
+    ALT_ASSIGN_OR_RETURN(const FileDigest digest, DigestFile(result));
+    record_.result_sha256 = digest.sha256;
+    return Status();
+  }
+
+  Status WriteReport() {
+    const std::string html = CompressionHtml(record_);
+    const std::string json = JsonLine(CompressionAsJson(record_));
+    ALT_RETURN_IF_ERROR(page_->Write(std::as_bytes(std::span(html))));
+    ALT_RETURN_IF_ERROR(page_json_->Write(std::as_bytes(std::span(json))));
+    ALT_RETURN_IF_ERROR(page_->Commit());
+    return page_json_->Commit();
   }
 
   // Second moments for the survey need less text than those that weights are fitted to.
@@ -394,17 +419,16 @@ class CompressCommand : public Command {
   // What a tensor does to the answers is measured for each tensor, so on little text.
   static constexpr size_t kProbeTokens = 256;
 
-  std::string model_, out_, type_, size_;
-  double bpw_ = 0, kld_ = 0;
+  const CLI::App* app_ = nullptr;
+  std::string model_, out_, type_, size_, report_;
+  double bpw_ = 0, kld_ = 0, max_kld_ = 0;
   std::optional<uint64_t> most_bytes_;  // what --size and --bpw ask for
   bool plan_ = false;
-  std::vector<std::string> types_, only_, keep_, texts_;
-  bool own_text_ = false;
-  std::vector<const CLI::Option*> for_calibration_;
-  const CLI::Option *seed_option_ = nullptr, *held_out_option_ = nullptr;
-  uint64_t seed_ = 0;
+  std::vector<std::string> types_, only_, keep_, judge_;
+  JudgeOptions judge_options_;
   compress::CalibrationOptions calibration_;
-  size_t chunks_ = 32, held_out_chunks_ = 4;
+  CalibrationSource source_of_text_;
+  std::vector<const CLI::Option*> for_calibration_;
   bool force_ = false, json_ = false;
   ComputeOptions compute_;
 
@@ -412,6 +436,10 @@ class CompressCommand : public Command {
   std::unique_ptr<const model::Checkpoint> source_;
   std::unique_ptr<const model::Model> original_;
   compress::CalibrationText text_;
+  std::vector<std::string> calibration_contents_;
+  compress::FileNotes notes_;
+  CompressionRecord record_;
+  std::optional<formats::AtomicFile> page_, page_json_;
 };
 
 }  // namespace

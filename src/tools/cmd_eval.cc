@@ -126,9 +126,11 @@ class EvalCommand : public Command {
 
   static void PrintAsJson(const eval::Evaluation& r) {
     nlohmann::ordered_json out = {{"perplexity", r.perplexity},
-                                  {"perplexity_stderr", r.perplexity_stderr}};
+                                  {"perplexity_stderr", r.perplexity_stderr},
+                                  {"bits_per_byte", r.bits_per_byte}};
     if (r.divergence) {
       out["perplexity_reference"] = *r.perplexity_reference;
+      out["bits_per_byte_reference"] = *r.bits_per_byte_reference;
       out["kld_mean"] = r.divergence->mean;
       out["kld_stderr"] = r.divergence->stderr_;
       out["kld_p99"] = r.divergence->p99;
@@ -144,8 +146,11 @@ class EvalCommand : public Command {
     report::Table table({"what", "value", "of"});
     table.AddRow(
         {"perplexity", FormatFixed(r.perplexity, 4), "+/- " + FormatFixed(r.perplexity_stderr, 4)});
+    table.AddRow({"bits a byte", FormatFixed(r.bits_per_byte, 4), ""});
     if (r.divergence) {
       table.AddRow({"perplexity of the reference", FormatFixed(*r.perplexity_reference, 4), ""});
+      table.AddRow(
+          {"bits a byte of the reference", FormatFixed(*r.bits_per_byte_reference, 4), ""});
       table.AddRow({"KL divergence", FormatFixed(r.divergence->mean, 5),
                     "nats a token, +/- " + FormatFixed(r.divergence->stderr_, 5)});
       table.AddRow({"  of the weights alone", FormatFixed(r.divergence_weights->mean, 5),

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/human_units.h"
+#include "base/statistics.h"
 #include "report/table.h"
 
 namespace altteul::tools {
@@ -28,8 +29,6 @@ std::vector<PlannedTypes> Spread(const TypePlan& plan) {
   }
   return some;
 }
-
-}  // namespace
 
 void PrintRecoded(const std::string& out, const compress::RecodeReport& report) {
   struct Sum {
@@ -56,6 +55,32 @@ void PrintRecoded(const std::string& out, const compress::RecodeReport& report) 
               FormatFixed(report.source_bits_per_weight, 2).c_str());
 }
 
+void PrintQuality(const CompressionRecord& record) {
+  report::Table table({"text", "perplexity", "before", "bits a byte", "before", "KL divergence",
+                       "99 %", "same top token"});
+  for (const JudgedText& text : record.judgement->texts) {
+    const eval::Evaluation& e = text.evaluation;
+    table.AddRow(
+        {text.name, FormatFixed(e.perplexity, 3), FormatFixed(*e.perplexity_reference, 3),
+         FormatFixed(e.bits_per_byte, 4), FormatFixed(*e.bits_per_byte_reference, 4),
+         FormatFixed(e.divergence->mean, 5) + " +/- " + FormatFixed(e.divergence->stderr_, 5),
+         FormatFixed(e.divergence->p99, 4), FormatFixed(100 * e.divergence->same_top, 2) + " %"});
+  }
+  std::printf("\n%s", table.ToString().c_str());
+}
+
+void PrintUse(const Judgement& judgement) {
+  if (judgement.speed.empty()) return;
+  report::Table table({"tokens a second", "before", "after", "ratio"});
+  for (const JudgedSpeed& speed : judgement.speed) {
+    table.AddRow({speed.spec.Name(), FormatFixed(Median(speed.before), 1),
+                  FormatFixed(Median(speed.after), 1), FormatFixed(speed.Ratio(), 2)});
+  }
+  std::printf("\n%s\nMemory of the weights: %s (before: %s). %s\n", table.ToString().c_str(),
+              FormatBytes(judgement.weight_bytes_after).c_str(),
+              FormatBytes(judgement.weight_bytes_before).c_str(), judgement.KvAdvice().c_str());
+}
+
 nlohmann::ordered_json RecodedAsJson(const std::string& out, const compress::RecodeReport& report) {
   nlohmann::ordered_json json = {{"file", out},
                                  {"bytes", report.file_bytes},
@@ -69,6 +94,143 @@ nlohmann::ordered_json RecodedAsJson(const std::string& out, const compress::Rec
                                   {"bytes", tensor.to_bytes}};
     if (!tensor.note.empty()) row["note"] = tensor.note;
     json["tensors"].push_back(std::move(row));
+  }
+  return json;
+}
+
+void AddDivergence(const eval::Divergence& divergence, nlohmann::ordered_json* json) {
+  (*json)["kld_mean"] = divergence.mean;
+  (*json)["kld_stderr"] = divergence.stderr_;
+  (*json)["kld_p50"] = divergence.p50;
+  (*json)["kld_p90"] = divergence.p90;
+  (*json)["kld_p95"] = divergence.p95;
+  (*json)["kld_p99"] = divergence.p99;
+  (*json)["kld_p99_9"] = divergence.p999;
+  (*json)["kld_max"] = divergence.max;
+  (*json)["same_top"] = divergence.same_top;
+}
+
+nlohmann::ordered_json QualityAsJson(const JudgedText& text) {
+  const eval::Evaluation& e = text.evaluation;
+  nlohmann::ordered_json json = {{"name", text.name},
+                                 {"chunks", e.chunks},
+                                 {"scored_tokens", e.scored_tokens},
+                                 {"perplexity", e.perplexity},
+                                 {"perplexity_stderr", e.perplexity_stderr},
+                                 {"perplexity_before", *e.perplexity_reference},
+                                 {"bits_per_byte", e.bits_per_byte},
+                                 {"bits_per_byte_before", *e.bits_per_byte_reference}};
+  AddDivergence(*e.divergence, &json);
+  return json;
+}
+
+void AddUse(const Judgement& judgement, nlohmann::ordered_json* json) {
+  if (judgement.speed.empty()) return;
+  for (const JudgedSpeed& speed : judgement.speed) {
+    (*json)["speed"][speed.spec.Name()] = {{"before", Median(speed.before)},
+                                           {"after", Median(speed.after)},
+                                           {"ratio", speed.Ratio()},
+                                           {"before_runs", speed.before},
+                                           {"after_runs", speed.after}};
+  }
+  (*json)["memory"] = {{"weight_bytes_before", judgement.weight_bytes_before},
+                       {"weight_bytes", judgement.weight_bytes_after},
+                       {"kv_context", kKvContext},
+                       {"kv_bytes", judgement.kv.front().bytes}};
+  for (const JudgedKvType& kv : judgement.kv) {
+    nlohmann::ordered_json row = {{"type", kernels::KvTypeName(kv.type)}, {"bytes", kv.bytes}};
+    AddDivergence(kv.divergence, &row);
+    (*json)["kv"].push_back(std::move(row));
+  }
+  (*json)["kv_advice"] = {{"type", kernels::KvTypeName(judgement.AdvisedKvType())},
+                          {"why", judgement.KvAdvice()}};
+  (*json)["samples"] = nlohmann::ordered_json::array();
+  for (const JudgedSample& sample : judgement.samples) {
+    (*json)["samples"].push_back(
+        {{"prompt", sample.prompt}, {"before", sample.before}, {"after", sample.after}});
+  }
+}
+
+nlohmann::ordered_json ProvenanceAsJson(const CompressionRecord& record) {
+  nlohmann::ordered_json json = {{"version", record.version},
+                                 {"command", record.command},
+                                 {"processor", record.processor},
+                                 {"isa", record.isa},
+                                 {"threads", record.threads},
+                                 {"model", record.model},
+                                 {"source_sha256", JoinDigests(record.source_files)}};
+  for (const FileDigest& file : record.source_files) {
+    json["source_files"].push_back({{"name", file.name}, {"sha256", file.sha256}});
+  }
+  if (record.calibration) {
+    json["calibration"] = {{"file", record.calibration->file},
+                           {"sha256", record.calibration->sha256}};
+  }
+  for (const JudgeText& text : record.judge_texts) {
+    if (text.file.empty()) continue;
+    json["judge_texts"].push_back(
+        {{"name", text.name}, {"file", text.file}, {"sha256", text.sha256}});
+  }
+  if (!record.result_sha256.empty()) json["result_sha256"] = record.result_sha256;
+  return json;
+}
+
+}  // namespace
+
+const JudgedText* FindJudged(const CompressionRecord& record, std::string_view name) {
+  if (!record.judgement) return nullptr;
+  for (const JudgedText& text : record.judgement->texts) {
+    if (text.name == name) return &text;
+  }
+  return nullptr;
+}
+
+void PrintCompression(const CompressionRecord& record) {
+  PrintRecoded(record.out, record.recoded);
+  if (record.calibration) {
+    std::printf("Calibrated on %s of the text's %s tokens\n",
+                FormatCount(record.calibration->fitted_tokens).c_str(),
+                FormatCount(record.calibration->text_tokens).c_str());
+  }
+  const JudgedText* held_out = FindJudged(record, kHeldOut);
+  if (record.chosen && held_out != nullptr) {
+    const eval::Divergence& divergence = *held_out->evaluation.divergence;
+    std::printf("KL divergence on %s tokens held out: %s +/- %s nats a token (expected: %s)\n",
+                FormatCount(record.calibration->held_out_tokens).c_str(),
+                FormatFixed(divergence.mean, 4).c_str(), FormatFixed(divergence.stderr_, 4).c_str(),
+                FormatFixed(record.chosen->kl, 4).c_str());
+  }
+  if (record.judgement && !record.judgement->speed.empty()) {
+    PrintQuality(record);
+    PrintUse(*record.judgement);
+    return;
+  }
+  std::printf("What was lost: altteul eval %s --reference %s --text FILE\n", record.out.c_str(),
+              record.model.c_str());
+}
+
+nlohmann::ordered_json CompressionAsJson(const CompressionRecord& record) {
+  nlohmann::ordered_json json = RecodedAsJson(record.out, record.recoded);
+  if (record.calibration) {
+    json["calibration_tokens"] = record.calibration->fitted_tokens;
+    json["held_out_tokens"] = record.calibration->held_out_tokens;
+    json["text_tokens"] = record.calibration->text_tokens;
+  }
+  if (record.chosen) json["kld_expected"] = record.chosen->kl;
+  if (const JudgedText* held_out = FindJudged(record, kHeldOut)) {
+    json["held_out"] = QualityAsJson(*held_out);
+  }
+  if (record.judgement) {
+    json["judged"] = nlohmann::ordered_json::array();
+    for (const JudgedText& text : record.judgement->texts) {
+      json["judged"].push_back(QualityAsJson(text));
+    }
+    AddUse(*record.judgement, &json);
+  }
+  json["provenance"] = ProvenanceAsJson(record);
+  if (record.plan && record.chosen) {
+    json["front"] = FrontAsJson(*record.plan);
+    json["survey"] = SurveyAsJson(*record.plan, &*record.chosen);
   }
   return json;
 }
@@ -109,13 +271,6 @@ nlohmann::ordered_json SurveyAsJson(const TypePlan& plan, const PlannedTypes* ch
     json.push_back(std::move(row));
   }
   return json;
-}
-
-nlohmann::ordered_json DivergenceAsJson(const eval::Divergence& divergence) {
-  return {{"kld_mean", divergence.mean},
-          {"kld_stderr", divergence.stderr_},
-          {"kld_p99", divergence.p99},
-          {"same_top", divergence.same_top}};
 }
 
 }  // namespace altteul::tools

@@ -2,19 +2,56 @@
 
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "compress/recode.h"
 #include "compress/type_plan.h"
-#include "eval/evaluate.h"
+#include "tools/compress_judge.h"
+#include "tools/file_digest.h"
 
 namespace altteul::tools {
 
-/// One line for each kind of change, not one for each tensor, then the sizes.
-void PrintRecoded(const std::string& out, const compress::RecodeReport& report);
-nlohmann::ordered_json RecodedAsJson(const std::string& out, const compress::RecodeReport& report);
+/// What weights were fitted to.
+struct CalibrationRecord {
+  std::string file;
+  std::string sha256;
+  size_t text_tokens = 0;  ///< of the whole text
+  size_t fitted_tokens = 0;
+  size_t held_out_tokens = 0;
+};
+
+/// Everything that is known of one compression.
+struct CompressionRecord {
+  std::string model;  ///< as the user named it
+  std::string out;
+  std::string command;    ///< that gives this again
+  std::string version;    ///< of the program
+  std::string processor;  ///< of the machine
+  std::string isa;
+  int threads = 0;
+  compress::RecodeReport recoded;
+  std::optional<CalibrationRecord> calibration;
+  std::optional<compress::TypePlan> plan;  ///< of a mix of types
+  std::optional<compress::PlannedTypes> chosen;
+  std::vector<FileDigest> source_files;
+  std::string result_sha256;           ///< empty when nobody asked
+  std::vector<JudgeText> judge_texts;  ///< what stood in judgement, without the words
+  std::optional<Judgement> judgement;  ///< its use is empty where only the quality was judged
+};
+
+/// The name of what was held out of the calibration text, as a text that is judged on.
+inline constexpr const char* kHeldOut = "held-out tokens";
+
+/// The text of that name in the record's judgement; null without it.
+const JudgedText* FindJudged(const CompressionRecord& record, std::string_view name);
+
+/// Changes, a line for each kind of them; sizes; and what the judgement says.
+void PrintCompression(const CompressionRecord& record);
+nlohmann::ordered_json CompressionAsJson(const CompressionRecord& record);
 
 /// Sizes and what they cost, at most some twenty of them.
 void PrintFront(const compress::TypePlan& plan);
@@ -23,7 +60,5 @@ nlohmann::ordered_json FrontAsJson(const compress::TypePlan& plan);
 /// Each surveyed tensor: its types, bytes and expected divergences, and the one that was chosen.
 nlohmann::ordered_json SurveyAsJson(const compress::TypePlan& plan,
                                     const compress::PlannedTypes* chosen);
-
-nlohmann::ordered_json DivergenceAsJson(const eval::Divergence& divergence);
 
 }  // namespace altteul::tools

@@ -10,11 +10,13 @@
 namespace altteul::tools {
 
 /// Bytes that are no UTF-8 are shown as U+FFFD; verbs that must not lose them give hex beside.
+inline std::string JsonLine(const nlohmann::ordered_json& value) {
+  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
 inline void PrintJson(const nlohmann::ordered_json& value) {
-  const std::string text =
-      value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fputc('\n', stdout);
+  const std::string line = JsonLine(value);
+  std::fwrite(line.data(), 1, line.size(), stdout);
 }
 
 }  // namespace altteul::tools
