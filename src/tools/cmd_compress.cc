@@ -261,6 +261,7 @@ class CompressCommand : public Command {
     if (!keep_.empty()) note("altteul.keep", CLI::detail::join(keep_, "\n"));
     if (!record_.calibration) return Status();
     note("altteul.calibration.sha256", record_.calibration->sha256);
+    if (source_of_text_.is_own_text()) note("altteul.calibration.seed", source_of_text_.seed());
     note("altteul.calibration.tokens", uint64_t{text_.fitted.size()});
     note("altteul.calibration.held_out_tokens", uint64_t{text_.held_out.size()});
     note("altteul.calibration.context", uint64_t{calibration_.context});

@@ -315,19 +315,20 @@ std::vector<std::string> PromptsFrom(const std::string& text, size_t n) {
   std::vector<std::string> prompts;
   for (size_t i = 0; i < n; ++i) {
     const size_t end = all.size() / n * (i + 1);
-    size_t at = SentenceStart(all, all.size() / n * i, end);
-    // Headings and empty lines say too little.
-    while (at < end) {
+    const size_t start = SentenceStart(all, all.size() / n * i, end);
+    // The first line that is long enough: headings and empty lines say too little.
+    std::string_view prompt;
+    for (size_t at = start; at < end && prompt.empty();) {
       at = std::min(all.find_first_not_of(" \t\r\n", at), all.size());
-      const std::string_view rest = all.substr(at);
-      const std::string_view line = rest.substr(0, std::min(rest.find('\n'), rest.size()));
+      const std::string_view line = all.substr(at, all.find('\n', at) - at);
       const size_t length = WordEnd(line, kMost);
-      if (length >= kLeast) {
-        prompts.emplace_back(line.substr(0, length));
-        break;
-      }
+      if (length >= kLeast) prompt = line.substr(0, length);
       at += line.size() + 1;
     }
+    // Lists and verses have none.
+    const std::string_view rest = all.substr(std::min(start, end), end - std::min(start, end));
+    if (prompt.empty()) prompt = rest.substr(0, WordEnd(rest, kMost));
+    if (prompt.size() >= kLeast) prompts.emplace_back(prompt);
   }
   return prompts;
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -43,7 +44,7 @@ class CompressJudgeTest : public ::testing::Test {
     options_.speed_rounds = 2;
     options_.prompt.tokens = 16;
     options_.answer.tokens = 4;
-    texts_ = {TextOf("first", 600), TextOf("second", 700)};
+    texts_ = {TextOf("first", 1000), TextOf("second", 700)};
   }
   static JudgeText TextOf(const std::string& name, size_t n_bytes) {
     const std::string text = RandomWords(n_bytes);
@@ -241,6 +242,8 @@ TEST(PromptsFromTest, TextsWithoutSentencesOrWordsAreCutBetweenCharacters) {
   std::string numbers;
   for (int i = 0; i < 1000; ++i) numbers += std::to_string(i) + " ";
   EXPECT_EQ(PromptsFrom(numbers, 3).size(), 3u);
+  std::replace(numbers.begin(), numbers.end(), ' ', '\n');
+  EXPECT_EQ(PromptsFrom(numbers, 3).size(), 3u) << "lines of a word each";
 }
 
 }  // namespace
