@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "compress/recode.h"
 #include "engine/kv_cache.h"
 #include "engine/test_model.h"
 #include "eval/evaluate.h"
@@ -117,6 +118,44 @@ TEST_F(CalibratedEncoderTest, TypesWithCodebooksAreEncodedAlikeByAnyThreads) {
     EXPECT_LT(miss, 0.9 * size) << TraitsOf(type).name;
     EXPECT_GT(miss, 0.0);
   }
+}
+
+/// Mean KL divergence of the model in `path` from `original`, both in f32 arithmetic.
+double DivergenceOf(TestModel& original, const std::string& path,
+                    std::span<const text::TokenId> ids) {
+  auto changed =
+      model::LoadModel(path, {.kernels = original.kernels, .precision = kernels::Precision::kF32},
+                       original.team, {});
+  EXPECT_TRUE(changed.ok()) << changed.status().message();
+  const auto candidate = engine::Forward::Create(*changed.value(), *original.kernels, original.team,
+                                                 kContext, kContext)
+                             .value();
+  const auto reference = original.NewForward(kContext, kContext);
+  const auto evaluation =
+      eval::Evaluate({.candidate = candidate.get(), .reference = reference.get()}, ids,
+                     {.context = kContext}, original.team, {});
+  EXPECT_TRUE(evaluation.ok()) << evaluation.status().message();
+  return evaluation.value().divergence->mean;
+}
+
+// What it is all for, on text of the same kind that was not calibrated on.
+TEST_F(CalibratedEncoderTest, LessIsLostThanByRoundingEachWeight) {
+  const auto encoded = Encode(32 * kContext);
+  ASSERT_TRUE(encoded.ok()) << encoded.status().message();
+  const auto rules = TypeRules::Create(DType::kQ4_0, {"token_embd=keep", "output.=Q4_0"});
+  ASSERT_TRUE(rules.ok());
+  const std::string plain = model_.folder.Path("plain.gguf");
+  const std::string fitted = model_.folder.Path("fitted.gguf");
+  ASSERT_TRUE(Recode(*model_.model->file, rules.value(), {}, plain, model_.team, {}).ok());
+  ASSERT_TRUE(
+      Recode(*model_.model->file, rules.value(), encoded.value(), fitted, model_.team, {}).ok());
+  std::string words;
+  for (size_t i = 0; i < 16 * kContext; ++i) words += static_cast<char>('a' + (i * i + 5 * i) % 23);
+  const auto judge = BytesAsTokens(words);
+  const double lost_plainly = DivergenceOf(model_, plain, judge);
+  const double lost = DivergenceOf(model_, fitted, judge);
+  EXPECT_GT(lost, 0);
+  EXPECT_LT(lost, 0.9 * lost_plainly);  // random weights: there is little to make use of
 }
 
 TEST_F(CalibratedEncoderTest, ATextShorterThanAChunkIsRefusedWithItsLength) {
