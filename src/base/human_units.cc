@@ -12,6 +12,12 @@ std::string FormatFixed(double value, int digits) {
   return std::string(text.data(), length > 0 ? static_cast<size_t>(length) : 0);
 }
 
+std::string FormatDuration(double seconds) {
+  if (seconds < 99.5) return FormatFixed(seconds, 0) + " s";
+  if (seconds < 99.5 * 60) return FormatFixed(seconds / 60, 0) + " min";
+  return FormatFixed(seconds / 3600, 1) + " h";
+}
+
 std::string FormatBytes(uint64_t bytes) {
   if (bytes < 1000) return std::to_string(bytes) + " B";
   double value = static_cast<double>(bytes);

@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <utility>
 
@@ -216,6 +218,27 @@ Status PendingFile::Publish() {
   name_.clear();
   KeepNames(path_);
   return Status();
+}
+
+void RemoveAbandoned(const std::string& path) {
+  namespace fs = std::filesystem;
+  const auto place = PlaceFor(path);
+  if (!place.ok()) return;
+  const std::string base = fs::path(place.value()).filename().string();
+  std::error_code error;
+  std::vector<fs::path> left;
+  for (fs::directory_iterator it(FolderOf(place.value()), error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    for (const std::string& stem : {base + ".unfinished-", base + ".unproven-"}) {
+      if (!name.starts_with(stem)) continue;
+      const long process = std::strtol(name.c_str() + stem.size(), nullptr, 10);
+      const bool is_gone =
+          process > 0 && kill(static_cast<pid_t>(process), 0) != 0 && errno == ESRCH;
+      if (is_gone) left.push_back(it->path());
+    }
+  }
+  for (const fs::path& each : left) fs::remove(each, error);
 }
 
 }  // namespace altteul::formats

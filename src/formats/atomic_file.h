@@ -85,4 +85,9 @@ class PendingFile {
   std::string name_;  // empty when there is nothing to remove
 };
 
+/// Removes what processes that were killed left of an AtomicFile or a PendingFile of this path.
+/// @pre nobody writes it now on another machine or in another container, whose processes are not
+///      seen from here
+void RemoveAbandoned(const std::string& path);
+
 }  // namespace altteul::formats

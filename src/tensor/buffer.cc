@@ -34,6 +34,7 @@ Status FileError(const std::string& path, const char* verb, int error) {
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   std::swap(place_, other.place_);
+  std::swap(is_writable_, other.is_writable_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   std::swap(mapping_, other.mapping_);
@@ -54,6 +55,7 @@ Result<Buffer> Buffer::Allocate(uint64_t size_bytes, const std::string& purpose)
   if (size_bytes > SIZE_MAX - slack) return OutOfMemory(size_bytes, purpose);
 
   Buffer buffer;
+  buffer.is_writable_ = true;
   buffer.size_ = size_bytes;
   if (size_bytes == 0) return buffer;
   buffer.mapping_size_ = size_bytes + slack;
@@ -102,9 +104,54 @@ Result<Buffer> Buffer::MapFile(const std::string& path) {
   return buffer;
 }
 
+Result<Buffer> Buffer::CreateFile(const std::string& path, uint64_t size_bytes) {
+  const auto failed = [&](const char* verb, int error) {
+    unlink(path.c_str());
+    const std::string what = std::string(verb) + " a file of " + FormatCount(size_bytes) + " bytes";
+    return FileError(path, what.c_str(), error);
+  };
+  unlink(path.c_str());
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0) return FileError(path, "create", errno);
+  Buffer buffer;
+  buffer.place_.kind = Place::Kind::kMappedFile;
+  buffer.is_writable_ = true;
+  buffer.size_ = size_bytes;
+  int error = 0;
+  do {
+    error = size_bytes == 0 ? 0 : posix_fallocate(fd, 0, static_cast<off_t>(size_bytes));
+  } while (error == EINTR);
+  void* mapping = nullptr;
+  if (error == 0 && size_bytes != 0) {
+    mapping = mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (mapping == MAP_FAILED) error = errno;
+  }
+  close(fd);
+  if (error != 0) return failed("make", error);
+  buffer.mapping_ = mapping;
+  buffer.mapping_size_ = size_bytes;
+  buffer.data_ = static_cast<std::byte*>(mapping);
+  return buffer;
+}
+
+Result<Buffer> Buffer::Scratch(const std::string& folder, uint64_t size_bytes) {
+  std::string path = folder + "/scratch-XXXXXX";
+  const int fd = mkostemp(path.data(), O_CLOEXEC);
+  if (fd < 0) return FileError(path, "create", errno);
+  close(fd);
+  auto buffer = CreateFile(path, size_bytes);
+  unlink(path.c_str());  // the mapping keeps the file
+  return buffer;
+}
+
 std::span<std::byte> Buffer::mutable_bytes() {
-  ALT_CHECK(place_.kind == Place::Kind::kHost);
+  ALT_CHECK(is_writable_);
   return {data_, size_};
+}
+
+Status Buffer::Flush(const std::string& path) const {
+  if (mapping_ == nullptr || msync(mapping_, mapping_size_, MS_SYNC) == 0) return Status();
+  return FileError(path, "write to the disk", errno);
 }
 
 void Buffer::ReleasePages(size_t offset, size_t length) const {

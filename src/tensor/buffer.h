@@ -39,14 +39,28 @@ class Buffer {
   /// @return kNotFound, kIoError (with the system's reason) or kCorruptFile when it is no file
   static Result<Buffer> MapFile(const std::string& path);
 
+  /// A new file of `size_bytes` zeros, written by writing to its memory. The disk's room is taken
+  /// at once, so that no later touch fails for want of it. A file of that name is replaced.
+  /// @return kIoError with path, bytes and the system's reason; then nothing is left
+  static Result<Buffer> CreateFile(const std::string& path, uint64_t size_bytes);
+
+  /// Zeroed memory that rests on the disk in `folder` and is gone with the buffer, whatever ends
+  /// the process. Its pages can be given back and keep their bytes.
+  /// @return kIoError as CreateFile()
+  static Result<Buffer> Scratch(const std::string& folder, uint64_t size_bytes);
+
   Place place() const { return place_; }
   size_t size() const { return size_; }  ///< [bytes]
 
   /// @pre place().kind != kDevice
   std::span<const std::byte> bytes() const { return {data_, size_}; }
 
-  /// @pre place().kind == kHost
+  /// @pre place().kind == kHost, or the buffer is of CreateFile() or Scratch()
   std::span<std::byte> mutable_bytes();
+
+  /// Waits until the disk has what was written to a file.
+  /// @return kIoError with `path` and the system's reason
+  Status Flush(const std::string& path) const;
 
   /// Gives the physical pages wholly inside [offset, offset + length) back to the system; a mapped
   /// file reads them again when touched. Does nothing for memory that is not a mapped file.
@@ -54,6 +68,7 @@ class Buffer {
 
  private:
   Place place_;
+  bool is_writable_ = false;
   std::byte* data_ = nullptr;  // inside the mapping, aligned as promised
   size_t size_ = 0;
   void* mapping_ = nullptr;  // what munmap() gets back

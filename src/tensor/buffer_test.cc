@@ -38,6 +38,45 @@ TEST(BufferTest, MapsAFileAndReadsItAgainAfterRelease) {
   std::filesystem::remove(path);
 }
 
+TEST(BufferTest, WhatIsWrittenToANewFileIsKept) {
+  const auto path = (std::filesystem::temp_directory_path() / "altteul_buffer_new.bin").string();
+  std::ofstream(path, std::ios::binary) << "an older file";
+  {
+    Buffer buffer = Buffer::CreateFile(path, 9000).value();
+    EXPECT_EQ(buffer.bytes()[0], std::byte{0});
+    buffer.mutable_bytes()[8999] = std::byte{7};
+    buffer.ReleasePages(0, buffer.size());
+    EXPECT_EQ(buffer.bytes()[8999], std::byte{7});
+    EXPECT_TRUE(buffer.Flush(path).ok());
+  }
+  const Buffer again = Buffer::MapFile(path).value();
+  ASSERT_EQ(again.size(), 9000u);
+  EXPECT_EQ(again.bytes()[8999], std::byte{7});
+  std::filesystem::remove(path);
+}
+
+TEST(BufferTest, AFileThatTheDiskCannotHoldIsRefusedWithItsSizeAndNotLeft) {
+  const auto path = (std::filesystem::temp_directory_path() / "altteul_buffer_huge.bin").string();
+  const auto buffer = Buffer::CreateFile(path, uint64_t{1} << 50);
+  ASSERT_FALSE(buffer.ok());
+  EXPECT_EQ(buffer.status().code(), ErrorCode::kIoError);
+  EXPECT_NE(buffer.status().message().find("1,125,899,906,842,624 bytes"), std::string::npos)
+      << buffer.status().message();
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_EQ(Buffer::CreateFile("/nonexistent/file", 1).status().code(), ErrorCode::kNotFound);
+}
+
+TEST(BufferTest, ScratchKeepsReleasedPagesAndLeavesNoFile) {
+  const auto folder = std::filesystem::temp_directory_path() / "altteul_buffer_scratch";
+  std::filesystem::create_directory(folder);
+  Buffer buffer = Buffer::Scratch(folder.string(), 100000).value();
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+  buffer.mutable_bytes()[50000] = std::byte{3};
+  buffer.ReleasePages(0, buffer.size());
+  EXPECT_EQ(buffer.bytes()[50000], std::byte{3});
+  std::filesystem::remove_all(folder);
+}
+
 TEST(BufferTest, SaysWhyAFileCannotBeMapped) {
   EXPECT_EQ(Buffer::MapFile("/nonexistent/file").status().code(), ErrorCode::kNotFound);
   EXPECT_EQ(Buffer::MapFile("/").status().code(), ErrorCode::kInvalidArgument);
