@@ -7,6 +7,7 @@
 
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <span>
@@ -88,6 +89,10 @@ class Forward {
   /// @param x     [n, hidden] behind the last layer
   /// @param norm  [n, hidden] what the head reads; may be empty
   void Finish(std::span<const float> x, std::span<float> norm = {});
+  /// Logits() with the head read slice by slice, for heads that are not to be in memory whole.
+  /// @param behind  told after each slice which rows of the head were read
+  void LogitsInSlices(size_t first, size_t count, std::span<float> out,
+                      const std::function<void(size_t first_row, size_t n_rows)>& behind);
 
  private:
   struct Workspace;

@@ -1,5 +1,6 @@
 // The forward pass in pieces, for callers that keep the rows between them.
 
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 
@@ -11,6 +12,13 @@ namespace altteul::engine {
 
 using model::BlockWeights;
 using model::ModelConfig;
+
+namespace {
+
+// 100 MB of a head of 3,072 columns in 16 bits: much more than what starting the threads costs.
+constexpr size_t kHeadSliceRows = 16384;
+
+}  // namespace
 
 size_t WidthOf(BlockStep step, const ModelConfig& config) {
   switch (step) {
@@ -109,6 +117,37 @@ void Forward::Finish(std::span<const float> x, std::span<float> norm) {
          thread, team_.size());
   });
   if (!norm.empty()) std::memcpy(norm.data(), work.shared.norm, norm.size_bytes());
+}
+
+void Forward::LogitsInSlices(size_t first, size_t count, std::span<float> out,
+                             const std::function<void(size_t first_row, size_t n_rows)>& behind) {
+  Workspace& work = *work_;
+  const ModelConfig& config = model_.config;
+  const model::Linear& head = model_.weights.output;
+  ALT_CHECK(first + count <= work.n_rows && out.size() >= count * config.vocabulary);
+  // Only rows as a file has them can be cut anywhere.
+  const bool in_slices = head.w.form == kernels::RestForm::kFileRows;
+  const size_t row_bytes = *RowBytes(head.w.type, head.w.cols);
+  const size_t rows_a_slice = in_slices ? kHeadSliceRows : head.w.rows;
+  const float* in = work.shared.norm + first * config.hidden;
+  for (size_t row = 0; row < head.w.rows; row += rows_a_slice) {
+    model::Linear slice = head;
+    slice.w.rows = std::min(rows_a_slice, head.w.rows - row);
+    slice.w.data += row * row_bytes;
+    if (slice.bias != nullptr) slice.bias += row;
+    team_.Run([&](int thread) {
+      const RowTeam team = TeamOf(count, thread);
+      const kernels::PreparedRows x = PrepareRows(in, count, {&head}, team);
+      Product(slice, x, out.data() + row, config.vocabulary, false, thread);
+    });
+    behind(row, slice.w.rows);
+  }
+  if (config.final_softcap == 0.0f) return;
+  team_.Run([&](int thread) {
+    kernels_.softcap(
+        {.x = out.data(), .n_rows = count, .width = config.vocabulary, .cap = config.final_softcap},
+        thread, team_.size());
+  });
 }
 
 }  // namespace altteul::engine

@@ -14,6 +14,16 @@ size_t RoundUp(size_t value, size_t grain) { return (value + grain - 1) / grain 
 
 Result<KvCache> KvCache::Create(const model::ModelConfig& config, kernels::KvType type,
                                 size_t context, size_t max_chunk) {
+  return Create(config, type, context, max_chunk, false);
+}
+
+Result<KvCache> KvCache::CreateForSteps(const model::ModelConfig& config, kernels::KvType type,
+                                        size_t context) {
+  return Create(config, type, context, context, true);
+}
+
+Result<KvCache> KvCache::Create(const model::ModelConfig& config, kernels::KvType type,
+                                size_t context, size_t max_chunk, bool layers_share) {
   const kernels::KvLayout kind{.type = type};
   if (kind.has_scales() && config.head_dim % 32 != 0) {
     return Status(ErrorCode::kUnsupported,
@@ -53,14 +63,15 @@ Result<KvCache> KvCache::Create(const model::ModelConfig& config, kernels::KvTyp
         cache.slack_ = std::min(cache.slack_, ring - plan.window);
       }
     }
-    layer.offset = total;
+    layer.offset = layers_share ? 0 : total;
     const auto per_head =
         CheckedMul(layer.layout.capacity, config.head_dim * config.n_kv_heads * 8);
     if (!per_head || total > (uint64_t{1} << 62)) {
       return Status(ErrorCode::kOutOfMemory, "a KV cache of " + std::to_string(context) +
                                                  " positions is larger than any memory");
     }
-    total += RoundUp(layer.layout.total_bytes(), 64);
+    const uint64_t layer_bytes = RoundUp(layer.layout.total_bytes(), 64);
+    total = layers_share ? std::max(total, layer_bytes) : total + layer_bytes;
     cache.layers_.push_back(layer);
   }
   ALT_ASSIGN_OR_RETURN(

@@ -23,6 +23,11 @@ class KvCache {
   static Result<KvCache> Create(const model::ModelConfig& config, kernels::KvType type,
                                 size_t context, size_t max_chunk);
 
+  /// Room for one layer, which all layers use in turn: for Forward::RunStep(), where nothing is
+  /// asked of a layer once the next one has begun.
+  static Result<KvCache> CreateForSteps(const model::ModelConfig& config, kernels::KvType type,
+                                        size_t context);
+
   KvCache(KvCache&&) = default;
   KvCache& operator=(KvCache&&) = default;
 
@@ -46,6 +51,8 @@ class KvCache {
     size_t offset = 0;
   };
   KvCache() = default;
+  static Result<KvCache> Create(const model::ModelConfig& config, kernels::KvType type,
+                                size_t context, size_t max_chunk, bool layers_share);
 
   std::vector<Layer> layers_;
   Buffer memory_;

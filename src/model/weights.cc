@@ -215,7 +215,9 @@ class Loader {
       kernels::GroupRows(matrix.type, m.source.data(), row, n_rows, matrix.cols,
                          arena + m.offset + row / kernels::kGroupRows * grouped_bytes);
     }
-    if (m.grouped() || m.lookup_only) {
+    // The truth is compared with, not served: models larger than memory are read in f32 as well.
+    const bool stays = options_.precision != kernels::Precision::kF32 && !m.lookup_only;
+    if (m.grouped() || !stays) {
       file_.ReleasePages(m.source.subspan(first * m.row_bytes(), n * m.row_bytes()));
     }
     return bad;
