@@ -312,7 +312,11 @@ expect 9 'KL divergence on numbers is 0\.[0-9]+ nats a token, 0\.000001 are allo
   --report gated.html
 expect 9 'KL divergence on held-out tokens is' "$altteul" compress random.gguf gated.gguf \
   --type Q4_0 --text text.txt --chunks 1 --held-out 1 --max-kld 1e-6
-[ -z "$(find . -name 'gated*')" ] || fail "what did not pass left a file"
+[ "$(echo gated*)" = gated.gguf.work ] || fail "what did not pass left a file"
+grep -q 'resume goes on' err || fail "what did not pass can be asked for less"
+expect 0 '' "$altteul" compress random.gguf gated.gguf \
+  --type Q4_0 --text text.txt --chunks 1 --held-out 1 --max-kld 10 --resume
+[ "$(echo gated*)" = gated.gguf ] || fail "work that is done left its folder"
 cp proven.gguf kept.gguf
 expect 9 '' "$altteul" compress random.gguf kept.gguf --type Q4_0 "${prove[@]}" --max-kld 1e-6 --force
 cmp -s proven.gguf kept.gguf || fail "what did not pass took an older file's place"

@@ -257,13 +257,14 @@ TEST_P(FolderToGgufTest, WritesCalibratedRowsInTheFilesOrder) {
     std::vector<float> row(shape.cols());
     const size_t from = *RowBytes(tensor.view.type, shape.cols());
     const size_t to = *RowBytes(DType::kQ8_0, shape.cols());
-    compress::EncodedTensor& out = encoded[tensor.name];
-    out.type = DType::kQ8_0;
-    out.bytes.resize(shape.rows() * to);
+    auto made = compress::EncodedTensor::InMemory(DType::kQ8_0, shape);
+    ASSERT_TRUE(made.ok()) << made.status().message();
+    compress::EncodedTensor& out = encoded[tensor.name] = std::move(made).value();
     for (size_t r = 0; r < shape.rows(); ++r) {
       kernels::FindCodec(tensor.view.type)
           ->decode(tensor.view.bytes.data() + r * from, row.size(), row.data());
-      kernels::FindCodec(DType::kQ8_0)->encode(row.data(), row.size(), &out.bytes[r * to]);
+      kernels::FindCodec(DType::kQ8_0)
+          ->encode(row.data(), row.size(), &out.mutable_bytes()[r * to]);
     }
   }
   ASSERT_TRUE(Recode(folder(), DType::kQ8_0, out("calibrated.gguf"), encoded).ok());

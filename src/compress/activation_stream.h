@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "base/thread_team.h"
+#include "compress/work_folder.h"
 #include "engine/forward.h"
 #include "engine/kv_cache.h"
 #include "kernels/kernel_table.h"
@@ -19,9 +20,11 @@ namespace altteul::compress {
 class ActivationStream {
  public:
   /// @param model  outlives the stream; its matrices may change between steps
-  /// @return kOutOfMemory
+  /// @param work   where many activations rest; may be null
+  /// @return kOutOfMemory, kIoError
   static Result<ActivationStream> Create(const model::Model& model, size_t n_chunks, size_t context,
-                                         const kernels::KernelTable& kernels, ThreadTeam& team);
+                                         const kernels::KernelTable& kernels, ThreadTeam& team,
+                                         const WorkFolder* work = nullptr);
 
   size_t n_chunks() const { return n_chunks_; }
   engine::Forward& forward() { return *forward_; }
@@ -39,6 +42,8 @@ class ActivationStream {
   void Step(size_t layer, engine::BlockStep step, size_t chunk);
   /// All chunks through one layer.
   void StepLayer(size_t layer);
+  /// A chunk is not needed for now: its pages go to the disk, if its memory rests there.
+  void Release(size_t chunk) const;
 
  private:
   ActivationStream() = default;
@@ -48,7 +53,7 @@ class ActivationStream {
   Buffer memory_;
   float* x_ = nullptr;
   float* rows_ = nullptr;
-  size_t n_chunks_ = 0, context_ = 0, hidden_ = 0;
+  size_t n_chunks_ = 0, context_ = 0, hidden_ = 0, widest_ = 0;
 };
 
 }  // namespace altteul::compress

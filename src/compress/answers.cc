@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace altteul::compress {
 namespace {
@@ -12,8 +13,9 @@ constexpr uint64_t kBytesAtOnce = uint64_t{64} << 20;
 }  // namespace
 
 Result<Answers> Answers::Create(size_t n_chunks, size_t context, size_t vocabulary,
-                                uint64_t most_bytes) {
+                                uint64_t most_bytes, HeadRead head_read) {
   Answers answers;
+  answers.head_read_ = std::move(head_read);
   const uint64_t row_bytes = vocabulary * sizeof(float);
   answers.context_ = context;
   answers.vocabulary_ = vocabulary;
@@ -40,7 +42,8 @@ void Answers::Keep(engine::Forward& forward, size_t chunk, std::span<const float
                    ThreadTeam& team) {
   forward.Finish(x);
   const std::span<float> first = Row(chunk, 0);
-  forward.Logits(context_ - n_rows_, n_rows_, {first.data(), n_rows_ * vocabulary_});
+  forward.LogitsInSlices(context_ - n_rows_, n_rows_, {first.data(), n_rows_ * vocabulary_},
+                         head_read_);
   team.Run([&](int thread) {
     const Share share = ShareOf(n_rows_, 1, thread, team.size());
     for (size_t row = share.begin; row < share.end; ++row) {
@@ -55,7 +58,7 @@ double Answers::Divergence(engine::Forward& forward, size_t chunk, std::span<con
   double sum = 0;
   for (size_t first = 0; first < n_rows_; first += rows_at_once_) {
     const size_t count = std::min(rows_at_once_, n_rows_ - first);
-    forward.Logits(context_ - n_rows_ + first, count, logits_);
+    forward.LogitsInSlices(context_ - n_rows_ + first, count, logits_, head_read_);
     team.Run([&](int thread) {
       const Share share = ShareOf(count, 1, thread, team.size());
       for (size_t row = share.begin; row < share.end; ++row) {

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -15,10 +16,13 @@ namespace altteul::compress {
 /// Logits of the last tokens of each chunk, where there is most context.
 class Answers {
  public:
+  using HeadRead = std::function<void(size_t first_row, size_t n_rows)>;
+
   /// @param most_bytes  for logits; at least one row a chunk is kept
+  /// @param head_read   told which rows of the head were read, see Forward::LogitsInSlices()
   /// @return kOutOfMemory
   static Result<Answers> Create(size_t n_chunks, size_t context, size_t vocabulary,
-                                uint64_t most_bytes);
+                                uint64_t most_bytes, HeadRead head_read);
 
   /// Keeps what `forward` says of a chunk.
   /// @param x  [context, hidden] behind the last layer
@@ -34,6 +38,7 @@ class Answers {
   Answers() = default;
   std::span<float> Row(size_t chunk, size_t row);
 
+  HeadRead head_read_;
   Buffer memory_;
   std::vector<eval::RowSummary> summaries_;  // [n_chunks, n_rows]
   std::vector<float> logits_;                // [rows_at_once, vocabulary]

@@ -1,7 +1,11 @@
 #include "compress/calibrated_encoder.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "base/check.h"
 #include "compress/activation_stream.h"
@@ -15,46 +19,46 @@ namespace {
 using engine::BlockStep;
 using model::ModelConfig;
 
+constexpr const char* kEmbedding = "token_embd.weight";
+constexpr const char* kHead = "output.weight";
+constexpr size_t kSampleRows = 32;  // of a thread, to measure what rows cost
+
 class CalibratedEncoder {
  public:
   CalibratedEncoder(const model::Model& original, const TypeChoice& choose,
                     std::span<const text::TokenId> ids, const CalibrationOptions& options,
-                    const kernels::KernelTable& kernels, ThreadTeam& team,
-                    const ProgressSink& progress)
+                    const kernels::KernelTable& kernels, ThreadTeam& team, const WorkPlace& place)
       : original_(original),
         choose_(choose),
         options_(options),
         kernels_(kernels),
         team_(team),
-        progress_(progress),
+        place_(place),
         n_ids_(ids.size()),
         n_chunks_(ids.size() / options.context),
-        ids_(ids.first(n_chunks_ * options.context)) {}
+        ids_(ids.first(n_chunks_ * options.context)),
+        encoded_model_(original) {}
 
   Result<EncodedTensors> Run() {
     ALT_RETURN_IF_ERROR(Start());
-    for (size_t layer = 0; layer < config().n_layers; ++layer) {
-      for (const LayerGroup& group : GroupsOf(config())) {
-        ALT_RETURN_IF_ERROR(EncodeGroup(layer, group));
-        ALT_RETURN_IF_ERROR(Tell(++done_));
-      }
-    }
-    if (!original_.weights.tied) ALT_RETURN_IF_ERROR(EncodeHead("output.weight"));
-    ALT_RETURN_IF_ERROR(Tell(++done_));
+    if (!missing_.empty()) ALT_RETURN_IF_ERROR(EncodeAll());
+    ALT_RETURN_IF_ERROR(Tell(n_groups()));
     return std::move(encoded_);
   }
 
  private:
   const ModelConfig& config() const { return original_.config; }
-  std::span<const text::TokenId> Chunk(size_t i) const {
-    return ids_.subspan(i * options_.context, options_.context);
-  }
+  const model::Checkpoint& file() const { return *original_.file; }
+  const TensorView& Tensor(const std::string& name) const { return *file().Find(name); }
+  uint64_t n_groups() const { return 1 + config().n_layers * 4; }
   Status Tell(uint64_t done) const {
-    if (progress_ && !progress_(done, 1 + config().n_layers * 4)) {
+    if (place_.progress && !place_.progress(done, n_groups())) {
       return Status(ErrorCode::kCancelled, "compressing was interrupted; nothing was written");
     }
     return Status();
   }
+
+  // --- the whole ---
 
   Status Start() {
     if (n_chunks_ == 0) {
@@ -63,122 +67,370 @@ class CalibratedEncoder {
                                                      " tokens, which is less than one chunk of " +
                                                      std::to_string(options_.context));
     }
-    ALT_ASSIGN_OR_RETURN(encoded_model_, ChangedModel::Create(original_, kernels_, team_));
+    ALT_RETURN_IF_ERROR(FindKept(original_.weights.tied ? kEmbedding : kHead));
+    for (size_t layer = 0; layer < config().n_layers; ++layer) {
+      for (const LayerGroup& group : GroupsOf(config())) {
+        for (const LayerTensor& tensor : group.tensors) {
+          ALT_RETURN_IF_ERROR(FindKept(NameOf(layer, tensor)));
+        }
+      }
+    }
+    return Tell(0);
+  }
+
+  /// What is there already; all else that is to be encoded is missing.
+  Status FindKept(const std::string& name) {
+    const TensorView& tensor = Tensor(name);
+    ALT_ASSIGN_OR_RETURN(const DType to, choose_(name, tensor));
+    if (to == tensor.type || !CanEncode(to)) return Status();
+    std::optional<EncodedTensor> kept;
+    if (place_.folder != nullptr) kept = place_.folder->FindTensor(name, to, tensor.shape);
+    if (kept) encoded_[name] = std::move(*kept);
+    if (!kept) missing_[name] = to;
+    return Status();
+  }
+
+  Status EncodeAll() {
+    ALT_ASSIGN_OR_RETURN(before_, ActivationStream::Create(original_, n_chunks_, options_.context,
+                                                           kernels_, team_, place_.folder));
     ALT_ASSIGN_OR_RETURN(
-        before_, ActivationStream::Create(original_, n_chunks_, options_.context, kernels_, team_));
-    ALT_ASSIGN_OR_RETURN(after_, ActivationStream::Create(encoded_model_->model(), n_chunks_,
-                                                          options_.context, kernels_, team_));
-    ALT_RETURN_IF_ERROR(Tell(0));
-    ALT_ASSIGN_OR_RETURN(const bool embedding, IsEncoded("token_embd.weight"));
-    if (original_.weights.tied && embedding) ALT_RETURN_IF_ERROR(EncodeTiedEmbedding());
+        after_, ActivationStream::Create(encoded_model_.model(), n_chunks_, options_.context,
+                                         kernels_, team_, place_.folder));
+    if (place_.estimate != nullptr) {
+      ALT_RETURN_IF_ERROR(MeasureSamples());
+      PlanWork();
+      place_.estimate->Announce();
+    }
+    if (original_.weights.tied) ALT_RETURN_IF_ERROR(EncodeTiedEmbedding());
     before_->Embed(ids_);
     after_->Embed(ids_);
-    return Status();
+    ReleaseTable(kEmbedding);
+    // Behind the last tensor that is missing nobody needs the streams.
+    for (size_t layer = 0; layer < config().n_layers && !missing_.empty(); ++layer) {
+      for (const LayerGroup& group : GroupsOf(config())) {
+        ALT_RETURN_IF_ERROR(EncodeGroup(layer, group));
+        ALT_RETURN_IF_ERROR(Tell(++done_));
+      }
+      ReleaseLayer(file(), layer);
+      for (const auto& tensor : encoded_) tensor.second.ReleasePages();
+    }
+    return missing_.empty() ? Status() : EncodeHead();
   }
 
   /// The table is looked up before anything else runs, but as the head it reads the last layer: its
   /// inputs are gathered from the original alone.
   Status EncodeTiedEmbedding() {
-    ALT_ASSIGN_OR_RETURN(MomentSums sums, MomentSums::Create(config().hidden, options_.context,
-                                                             false, kernels_, team_));
-    before_->Embed(ids_);
-    for (size_t layer = 0; layer < config().n_layers; ++layer) {
-      before_->StepLayer(layer);
-      ALT_RETURN_IF_ERROR(Tell(0));
+    if (missing_.count(kEmbedding) != 0) {
+      before_->Embed(ids_);
+      for (size_t layer = 0; layer < config().n_layers; ++layer) {
+        BeginWork();
+        before_->StepLayer(layer);
+        EndWork("passes", WeightsOf(original_.weights, layer) * Tokens());
+        ReleaseLayer(file(), layer);
+        ALT_RETURN_IF_ERROR(Tell(0));
+      }
+      ALT_ASSIGN_OR_RETURN(Moments moments, GatherHead(*before_, false));
+      ALT_RETURN_IF_ERROR(EncodeMissing({kEmbedding}, std::move(moments)));
     }
-    for (size_t i = 0; i < n_chunks_; ++i) {
-      const std::span<float> norm = before_->Rows(i, config().hidden);
-      before_->forward().Finish(before_->X(i), norm);
-      sums.Add(options_.context, norm, {});
-    }
-    ALT_ASSIGN_OR_RETURN(const Metric metric, MakeMetric(sums.moments(), options_.damping));
-    const std::string name = "token_embd.weight";
-    ALT_RETURN_IF_ERROR(EncodeNamed(name, sums.moments(), metric));
-    const EncodedTensor& encoded = encoded_.at(name);
-    encoded_model_->ReplaceEmbedding(encoded.type, encoded.bytes.data());
+    const auto found = encoded_.find(kEmbedding);
+    if (found == encoded_.end()) return Status();
+    encoded_model_.ReplaceEmbedding(found->second.type(), found->second.bytes().data());
     return Status();
   }
 
-  Status EncodeHead(const std::string& name) {
-    ALT_ASSIGN_OR_RETURN(const bool is_encoded, IsEncoded(name));
-    if (!is_encoded) return Status();
-    ALT_ASSIGN_OR_RETURN(MomentSums sums, MomentSums::Create(config().hidden, options_.context,
-                                                             options_.asymmetric, kernels_, team_));
-    for (size_t i = 0; i < n_chunks_; ++i) {
-      const std::span<float> before = before_->Rows(i, config().hidden);
-      const std::span<float> after = after_->Rows(i, config().hidden);
-      before_->forward().Finish(before_->X(i), before);
-      after_->forward().Finish(after_->X(i), after);
-      sums.Add(options_.context, after, before);
-    }
-    ALT_ASSIGN_OR_RETURN(const Metric metric, MakeMetric(sums.moments(), options_.damping));
-    return EncodeNamed(name, sums.moments(), metric);
+  Status EncodeHead() {
+    ALT_ASSIGN_OR_RETURN(Moments moments, GatherHead(*after_, options_.asymmetric));
+    return EncodeMissing({kHead}, std::move(moments));
   }
 
+  /// @param seen  the stream whose inputs the head will see
+  Result<Moments> GatherHead(ActivationStream& seen, bool cross) {
+    const size_t width = config().hidden;
+    ALT_ASSIGN_OR_RETURN(MomentSums sums,
+                         MomentSums::Create(width, options_.context, cross, kernels_, team_));
+    for (size_t i = 0; i < n_chunks_; ++i) {
+      const std::span<float> rows = seen.Rows(i, width), original = before_->Rows(i, width);
+      seen.forward().Finish(seen.X(i), rows);
+      if (cross) before_->forward().Finish(before_->X(i), original);
+      BeginWork();
+      sums.Add(options_.context, rows, original);
+      EndWork(SumsOf(width), SumsAmount(cross));
+      ReleaseChunk(i);
+    }
+    return std::move(sums).Take();
+  }
+
+  // --- a group ---
+
   Status EncodeGroup(size_t layer, const LayerGroup& group) {
-    const size_t width = engine::WidthOf(group.gather, config());
     std::vector<std::string> names;
-    bool changes = false;
+    bool is_missing = false;
     for (const LayerTensor& tensor : group.tensors) {
       names.push_back(NameOf(layer, tensor));
-      ALT_ASSIGN_OR_RETURN(const bool is_encoded, IsEncoded(names.back()));
-      changes = changes || is_encoded;
+      is_missing = is_missing || missing_.count(names.back()) != 0;
     }
-    std::optional<MomentSums> sums;
-    if (changes) {
-      ALT_ASSIGN_OR_RETURN(
-          sums, MomentSums::Create(width, options_.context, options_.asymmetric, kernels_, team_));
+    if (is_missing) {
+      ALT_ASSIGN_OR_RETURN(Moments moments, GatherGroup(layer, group));
+      ALT_RETURN_IF_ERROR(EncodeMissing(names, std::move(moments)));
+    } else if (group.goes_on) {
+      for (size_t i = 0; i < n_chunks_; ++i) Step(layer, group.gather, i);
     }
-    for (size_t i = 0; i < n_chunks_ && (changes || group.goes_on); ++i) {
-      Step(layer, group.gather, i);
-      if (changes) sums->Add(options_.context, after_->Rows(i, width), before_->Rows(i, width));
+    for (size_t t = 0; t < names.size(); ++t) {
+      const auto found = encoded_.find(names[t]);
+      if (found == encoded_.end()) continue;
+      encoded_model_.Replace(layer, group.tensors[t], found->second.type(),
+                             found->second.bytes().data());
     }
-    if (changes) ALT_RETURN_IF_ERROR(EncodeTensors(layer, group, names, sums->moments()));
     for (size_t i = 0; i < n_chunks_ && group.goes_on; ++i) Step(layer, group.go_on, i);
     return Status();
   }
 
+  Result<Moments> GatherGroup(size_t layer, const LayerGroup& group) {
+    const size_t width = engine::WidthOf(group.gather, config());
+    ALT_ASSIGN_OR_RETURN(MomentSums sums, MomentSums::Create(width, options_.context,
+                                                             options_.asymmetric, kernels_, team_));
+    for (size_t i = 0; i < n_chunks_; ++i) {
+      Step(layer, group.gather, i);
+      BeginWork();
+      sums.Add(options_.context, after_->Rows(i, width), before_->Rows(i, width));
+      EndWork(SumsOf(width), SumsAmount(options_.asymmetric));
+      ReleaseChunk(i);
+    }
+    return std::move(sums).Take();
+  }
+
   /// Both streams.
   void Step(size_t layer, BlockStep step, size_t chunk) {
+    BeginWork();
     before_->Step(layer, step, chunk);
     after_->Step(layer, step, chunk);
+    ReleaseChunk(chunk);
+    EndWork("passes",
+            2 * WeightsOf(original_.weights, layer, step) * static_cast<double>(options_.context));
   }
 
-  Result<bool> IsEncoded(const std::string& name) const {
-    const TensorView& tensor = *original_.file->Find(name);
-    ALT_ASSIGN_OR_RETURN(const DType to, choose_(name, tensor));
-    return to != tensor.type && CanEncode(to);
+  void ReleaseChunk(size_t chunk) {
+    before_->Release(chunk);
+    after_->Release(chunk);
+  }
+  void ReleaseTable(const std::string& name) {
+    file().ReleasePages(Tensor(name).bytes);
+    const auto found = encoded_.find(name);
+    if (found != encoded_.end()) found->second.ReleasePages();
   }
 
-  Status EncodeTensors(size_t layer, const LayerGroup& group, std::span<const std::string> names,
-                       const Moments& moments) {
-    ALT_ASSIGN_OR_RETURN(const Metric metric, MakeMetric(moments, options_.damping));
-    for (size_t i = 0; i < names.size(); ++i) {
-      ALT_RETURN_IF_ERROR(EncodeNamed(names[i], moments, metric));
-      const auto found = encoded_.find(names[i]);
-      if (found == encoded_.end()) continue;
-      encoded_model_->Replace(layer, group.tensors[i], found->second.type,
-                              found->second.bytes.data());
+  // --- tensors that read the same inputs ---
+
+  /// A tensor or some rows of one; `targets` hold its rows once they were moved.
+  struct Task {
+    std::string name;
+    TensorView view;
+    DType to;
+    Buffer targets;
+  };
+
+  Status EncodeMissing(const std::vector<std::string>& names, Moments moments) {
+    std::vector<Task> tasks;
+    for (const std::string& name : names) {
+      const auto found = missing_.find(name);
+      if (found != missing_.end()) tasks.push_back({name, Tensor(name), found->second, Buffer()});
+    }
+    ALT_ASSIGN_OR_RETURN(Metric metric, MetricFor(std::move(moments)));
+    ALT_RETURN_IF_ERROR(MoveLarge(metric, tasks));
+    for (Task& task : tasks) {
+      Result<EncodedTensor> made =
+          place_.folder == nullptr ? EncodedTensor::InMemory(task.to, task.view.shape)
+                                   : place_.folder->NewTensor(task.name, task.to, task.view.shape);
+      ALT_ASSIGN_OR_RETURN(EncodedTensor tensor, std::move(made));
+      ALT_RETURN_IF_ERROR(
+          EncodeTask(metric, task, tensor.mutable_bytes(),
+                     [&tensor](size_t first, size_t n) { tensor.ReleasePages(first, n); }));
+      if (place_.folder != nullptr) {
+        ALT_RETURN_IF_ERROR(place_.folder->KeepTensor(task.name, task.view.shape, tensor));
+      }
+      encoded_[task.name] = std::move(tensor);
+      missing_.erase(task.name);
     }
     return Status();
   }
 
-  Status EncodeNamed(const std::string& name, const Moments& moments, const Metric& metric) {
-    ALT_ASSIGN_OR_RETURN(const bool is_encoded, IsEncoded(name));
-    if (!is_encoded) return Status();
-    const TensorView& tensor = *original_.file->Find(name);
-    ALT_ASSIGN_OR_RETURN(const DType to, choose_(name, tensor));
-    EncodedTensor& out = encoded_[name];
-    out.type = to;
-    out.bytes = EncodeTensor(tensor,
-                             {.type = to,
-                              .metric = &metric,
-                              .moments = &moments,
-                              .damping = options_.damping,
-                              .steps = options_.steps},
-                             kernels_, team_);
-    original_.file->ReleasePages(tensor.bytes);
+  Result<Metric> MetricFor(Moments moments) {
+    const size_t n = moments.n;
+    BeginWork();
+    ALT_ASSIGN_OR_RETURN(Metric metric,
+                         MakeMetric(std::move(moments), options_.damping, place_.folder));
+    EndWork(MetricOf(n), 1);
+    return metric;
+  }
+
+  /// Where the metric is too large to be in memory with what leads to targets, all rows are moved
+  /// first.
+  Status MoveLarge(Metric& metric, std::vector<Task>& tasks) {
+    if (!metric.h.is_on_disk()) return Status();
+    for (Task& task : tasks) {
+      const size_t row_floats = task.view.shape.cols();
+      ALT_ASSIGN_OR_RETURN(task.targets, RoomFor(task.view.shape.Elements() * sizeof(float),
+                                                 "targets of " + task.name, place_.folder));
+      auto* targets = reinterpret_cast<float*>(task.targets.mutable_bytes().data());
+      BeginWork();
+      ALT_RETURN_IF_ERROR(MoveTensor(task.view, metric, {targets, task.view.shape.Elements()},
+                                     team_, [&](size_t first, size_t n) {
+                                       EndWork(MovesOf(row_floats), static_cast<double>(n));
+                                       ReleaseRows(task.view, first, n);
+                                       task.targets.ReleasePages(first * row_floats * sizeof(float),
+                                                                 n * row_floats * sizeof(float));
+                                       return Tell(done_);
+                                     }));
+      task.view.type = DType::kF32;
+      task.view.bytes = task.targets.bytes();
+    }
+    return metric.ForgetTargets();
+  }
+
+  template <typename Release>
+  Status EncodeTask(const Metric& metric, Task& task, std::span<std::byte> out,
+                    const Release& release) {
+    const size_t row_bytes = out.size() / task.view.shape.rows();
+    BeginWork();
+    ALT_RETURN_IF_ERROR(
+        EncodeTensor(task.view, {.type = task.to, .metric = &metric, .steps = options_.steps}, out,
+                     kernels_, team_, [&](size_t first, size_t n) {
+                       EndWork(RowsOf(task.to, task.view.shape.cols()), static_cast<double>(n));
+                       release(first * row_bytes, n * row_bytes);
+                       if (task.targets.size() == 0) {
+                         ReleaseRows(task.view, first, n);
+                       } else {
+                         const size_t from = task.targets.size() / task.view.shape.rows();
+                         task.targets.ReleasePages(first * from, n * from);
+                       }
+                       return Tell(done_);
+                     }));
+    task.targets = Buffer();
     return Status();
+  }
+
+  void ReleaseRows(const TensorView& tensor, size_t first, size_t n) const {
+    const size_t row_bytes = tensor.bytes.size() / tensor.shape.rows();
+    file().ReleasePages(tensor.bytes.subspan(first * row_bytes, n * row_bytes));
+  }
+
+  // --- how long it takes ---
+
+  static std::string SumsOf(size_t n) { return "sums " + std::to_string(n); }
+  static std::string MetricOf(size_t n) { return "metric " + std::to_string(n); }
+  static std::string MovesOf(size_t n) { return "moves " + std::to_string(n); }
+  static std::string RowsOf(DType type, size_t n) {
+    return "rows " + std::string(TraitsOf(type).name) + " " + std::to_string(n);
+  }
+  double SumsAmount(bool cross) const {
+    return (cross ? 2 : 1) * static_cast<double>(options_.context);
+  }
+  double Tokens() const { return static_cast<double>(ids_.size()); }
+  void BeginWork() const {
+    if (place_.estimate != nullptr) place_.estimate->Begin();
+  }
+  void EndWork(const std::string& kind, double amount) const {
+    if (place_.estimate != nullptr) place_.estimate->Done(kind, amount);
+  }
+
+  /// One chunk through the first layer, and some rows of a tensor of every kind that is missing;
+  /// all of it is forgotten.
+  Status MeasureSamples() {
+    before_->forward().Embed(ids_.first(options_.context), before_->X(0));
+    after_->forward().Embed(ids_.first(options_.context), after_->X(0));
+    std::set<std::string> known;  // kinds of rows
+    for (const LayerGroup& group : GroupsOf(config())) {
+      Step(0, group.gather, 0);
+      std::vector<Task> tasks;
+      for (const auto& each : missing_) {
+        if (Reads(group, each.first)) AddSample(each.first, known, tasks);
+      }
+      ALT_RETURN_IF_ERROR(
+          MeasureRows(engine::WidthOf(group.gather, config()), options_.asymmetric, tasks));
+      if (group.goes_on) Step(0, group.go_on, 0);
+    }
+    for (const char* name : {kEmbedding, kHead}) {
+      std::vector<Task> tasks;
+      if (missing_.count(name) != 0) AddSample(name, known, tasks);
+      const bool cross = options_.asymmetric && !original_.weights.tied;
+      ALT_RETURN_IF_ERROR(MeasureRows(config().hidden, cross, tasks));
+    }
+    ReleaseChunk(0);
+    ReleaseLayer(file(), 0);
+    return Status();
+  }
+
+  /// Whether the tensor is of the group, in any layer.
+  static bool Reads(const LayerGroup& group, const std::string& name) {
+    return std::any_of(group.tensors.begin(), group.tensors.end(), [&](const LayerTensor& tensor) {
+      return name.starts_with("blk.") && name.ends_with(std::string(".") + tensor.name);
+    });
+  }
+
+  void AddSample(const std::string& name, std::set<std::string>& known, std::vector<Task>& tasks) {
+    TensorView view = Tensor(name);
+    const DType to = missing_.at(name);
+    if (!known.insert(RowsOf(to, view.shape.cols())).second) return;
+    const size_t rows =
+        std::min<size_t>(view.shape.rows(), kSampleRows * static_cast<size_t>(team_.size()));
+    view.bytes = view.bytes.first(view.bytes.size() / view.shape.rows() * rows);
+    view.shape = {.n_dims = 2, .dims = {rows, view.shape.cols()}};
+    tasks.push_back({name, view, to, Buffer()});
+  }
+
+  Status MeasureRows(size_t width, bool cross, std::vector<Task>& tasks) {
+    if (tasks.empty()) return Status();
+    ALT_ASSIGN_OR_RETURN(MomentSums sums,
+                         MomentSums::Create(width, options_.context, cross, kernels_, team_));
+    BeginWork();
+    sums.Add(options_.context, after_->Rows(0, width), before_->Rows(0, width));
+    EndWork(SumsOf(width), SumsAmount(cross));
+    ALT_ASSIGN_OR_RETURN(Metric metric, MetricFor(std::move(sums).Take()));
+    ALT_RETURN_IF_ERROR(MoveLarge(metric, tasks));
+    for (Task& task : tasks) {
+      std::vector<std::byte> out(task.view.shape.rows() *
+                                 *RowBytes(task.to, task.view.shape.cols()));
+      ALT_RETURN_IF_ERROR(EncodeTask(metric, task, out, [](size_t, size_t) {}));
+    }
+    return Status();
+  }
+
+  void PlanWork() {
+    WorkEstimate& estimate = *place_.estimate;
+    const auto plan_group = [&](size_t width, bool cross, const std::vector<std::string>& names) {
+      bool any = false;
+      for (const std::string& name : names) {
+        const auto found = missing_.find(name);
+        if (found == missing_.end()) continue;
+        const auto rows = static_cast<double>(Tensor(name).shape.rows());
+        estimate.Plan(RowsOf(found->second, width), rows);
+        estimate.Plan(MovesOf(width), rows);  // costs nothing where none was measured
+        any = true;
+      }
+      if (!any) return;
+      estimate.Plan(SumsOf(width), SumsAmount(cross) * static_cast<double>(n_chunks_));
+      estimate.Plan(MetricOf(width), 1);
+    };
+    const char* head = original_.weights.tied ? kEmbedding : kHead;
+    plan_group(config().hidden, options_.asymmetric && !original_.weights.tied, {head});
+    const bool head_is_missing = missing_.count(head) != 0;
+    size_t last = 0;  // layers that the streams go through
+    for (size_t layer = 0; layer < config().n_layers; ++layer) {
+      for (const LayerGroup& group : GroupsOf(config())) {
+        std::vector<std::string> names;
+        for (const LayerTensor& tensor : group.tensors) names.push_back(NameOf(layer, tensor));
+        plan_group(engine::WidthOf(group.gather, config()), options_.asymmetric, names);
+        for (const std::string& name : names) {
+          if (missing_.count(name) != 0) last = layer + 1;
+        }
+      }
+    }
+    if (head_is_missing && !original_.weights.tied) last = config().n_layers;
+    for (size_t layer = 0; layer < config().n_layers; ++layer) {
+      const double once = WeightsOf(original_.weights, layer) * Tokens();
+      if (head_is_missing && original_.weights.tied) estimate.Plan("passes", once);
+      if (layer < last) estimate.Plan("passes", 2 * once);
+    }
   }
 
   const model::Model& original_;
@@ -186,15 +438,16 @@ class CalibratedEncoder {
   const CalibrationOptions options_;
   const kernels::KernelTable& kernels_;
   ThreadTeam& team_;
-  const ProgressSink& progress_;
+  const WorkPlace& place_;
   const size_t n_ids_;
   const size_t n_chunks_;
   const std::span<const text::TokenId> ids_;
 
-  std::optional<ChangedModel> encoded_model_;
+  ChangedModel encoded_model_;
   std::optional<ActivationStream> before_, after_;
   EncodedTensors encoded_;
-  uint64_t done_ = 0;  // groups
+  std::map<std::string, DType> missing_;  // what they shall be
+  uint64_t done_ = 0;                     // groups
 };
 
 }  // namespace
@@ -203,8 +456,8 @@ Result<EncodedTensors> EncodeCalibrated(const model::Model& original, const Type
                                         std::span<const text::TokenId> ids,
                                         const CalibrationOptions& options,
                                         const kernels::KernelTable& kernels, ThreadTeam& team,
-                                        const ProgressSink& progress) {
-  return CalibratedEncoder(original, choose, ids, options, kernels, team, progress).Run();
+                                        const WorkPlace& place) {
+  return CalibratedEncoder(original, choose, ids, options, kernels, team, place).Run();
 }
 
 }  // namespace altteul::compress

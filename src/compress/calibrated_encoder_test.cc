@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -34,7 +35,7 @@ class CalibratedEncoderTest : public ::testing::Test {
     options.context = kContext;
     options.asymmetric = asymmetric;
     return EncodeCalibrated(*model_.model, choose, Text(n_tokens), options, *kernels, team,
-                            progress);
+                            {.progress = progress});
   }
   static std::vector<text::TokenId> Text(size_t n_tokens) {
     std::string text;
@@ -54,8 +55,8 @@ TEST_F(CalibratedEncoderTest, EncodesEveryMatrixInItsSize) {
     if (tensor.view.shape.n_dims != 2 || looked_up) continue;
     const auto found = encoded.value().find(tensor.name);
     ASSERT_NE(found, encoded.value().end()) << tensor.name;
-    EXPECT_EQ(found->second.type, DType::kQ4_0);
-    EXPECT_EQ(found->second.bytes.size(),
+    EXPECT_EQ(found->second.type(), DType::kQ4_0);
+    EXPECT_EQ(found->second.bytes().size(),
               tensor.view.shape.rows() * *RowBytes(DType::kQ4_0, tensor.view.shape.cols()));
     ++matrices;
   }
@@ -68,7 +69,7 @@ TEST_F(CalibratedEncoderTest, ThreadsChangeNoByte) {
   for (const auto& tensor : one.value()) {
     const auto found = three.value().find(tensor.first);
     ASSERT_NE(found, three.value().end()) << tensor.first;
-    EXPECT_EQ(tensor.second.bytes, found->second.bytes) << tensor.first;
+    EXPECT_TRUE(std::ranges::equal(tensor.second.bytes(), found->second.bytes())) << tensor.first;
   }
 }
 
@@ -77,7 +78,8 @@ TEST_F(CalibratedEncoderTest, LaterLayersMakeUpForEarlierOnes) {
   ASSERT_TRUE(made_up.ok() && alone.ok());
   const std::string last =
       "blk." + std::to_string(model_.model->config.n_layers - 1) + ".ffn_down.weight";
-  EXPECT_NE(made_up.value().at(last).bytes, alone.value().at(last).bytes);
+  EXPECT_FALSE(
+      std::ranges::equal(made_up.value().at(last).bytes(), alone.value().at(last).bytes()));
 }
 
 // With heads of 64 the output projection reads 256 columns: one block of a type with a codebook.
@@ -102,8 +104,9 @@ TEST_F(CalibratedEncoderTest, TypesWithCodebooksAreEncodedAlikeByAnyThreads) {
           EncodeCalibrated(*wide.model, choose, Text(4 * kContext), options, *kernels, team, {});
       ASSERT_TRUE(encoded.ok()) << encoded.status().message();
       ASSERT_EQ(encoded.value().size(), wide.model->config.n_layers);
-      EXPECT_EQ(encoded.value().at(name).type, type);
-      bytes[threads] = encoded.value().at(name).bytes;
+      EXPECT_EQ(encoded.value().at(name).type(), type);
+      const auto got = encoded.value().at(name).bytes();
+      bytes[threads].assign(got.begin(), got.end());
     }
     EXPECT_EQ(bytes[1], bytes[3]) << "threads change no byte";
     ASSERT_EQ(bytes[1].size(), tensor.shape.rows() * *RowBytes(type, tensor.shape.cols()));

@@ -1,8 +1,10 @@
 #include "compress/encode_tensor.h"
 
 #include <algorithm>
-#include <span>
+#include <memory>
+#include <vector>
 
+#include "base/check.h"
 #include "kernels/codecs/codec.h"
 
 namespace altteul::compress {
@@ -10,36 +12,92 @@ namespace {
 
 // Rows that move to their target together; fixed, so that threads change no sum.
 constexpr size_t kRowsAtOnce = 32;
+// A slice of rows has about so many values: 16 MB of f32, some seconds of encoding.
+constexpr size_t kSliceElements = size_t{4} << 20;
+
+/// Calls body(first, n) for slices of whole bundles of kRowsAtOnce, and done behind each.
+template <typename Body>
+Status ForSlices(const TensorView& tensor, const RowsDone& done, const Body& body) {
+  const size_t n_rows = tensor.shape.rows();
+  const size_t bundles = std::max<size_t>(1, kSliceElements / tensor.shape.cols() / kRowsAtOnce);
+  for (size_t first = 0; first < n_rows; first += bundles * kRowsAtOnce) {
+    const size_t n = std::min(bundles * kRowsAtOnce, n_rows - first);
+    body(first, n);
+    if (done) ALT_RETURN_IF_ERROR(done(first, n));
+  }
+  return Status();
+}
+
+class RowReader {
+ public:
+  explicit RowReader(const TensorView& tensor)
+      : tensor_(tensor),
+        decoder_(*kernels::FindCodec(tensor.type)),
+        row_bytes_(*RowBytes(tensor.type, tensor.shape.cols())) {}
+
+  void Read(size_t first, size_t n, float* out) const {
+    const size_t cols = tensor_.shape.cols();
+    for (size_t r = 0; r < n; ++r) {
+      decoder_.decode(tensor_.bytes.data() + (first + r) * row_bytes_, cols, out + r * cols);
+    }
+  }
+
+ private:
+  const TensorView& tensor_;
+  const kernels::Codec& decoder_;
+  size_t row_bytes_;
+};
 
 }  // namespace
 
-std::vector<std::byte> EncodeTensor(const TensorView& tensor, const TensorEncoding& encoding,
-                                    const kernels::KernelTable& kernels, ThreadTeam& team) {
+Status EncodeTensor(const TensorView& tensor, const TensorEncoding& encoding,
+                    std::span<std::byte> out, const kernels::KernelTable& kernels, ThreadTeam& team,
+                    const RowsDone& done) {
   const size_t n = tensor.shape.cols();
-  const size_t n_rows = tensor.shape.rows();
-  const size_t from_row = *RowBytes(tensor.type, n);
   const size_t to_row = *RowBytes(encoding.type, n);
-  const kernels::Codec& decoder = *kernels::FindCodec(tensor.type);
-  std::vector<std::byte> out(n_rows * to_row);
-  team.Run([&](int thread) {
-    const auto encoder = MakeRowEncoder(encoding.type, encoding.metric, encoding.steps, kernels);
-    const Share share = ShareOf(n_rows, kRowsAtOnce, thread, team.size());
-    std::vector<float> rows(kRowsAtOnce * n);
-    for (size_t row = share.begin; row < share.end; row += kRowsAtOnce) {
-      const size_t count = std::min(kRowsAtOnce, share.end - row);
-      for (size_t r = 0; r < count; ++r) {
-        decoder.decode(tensor.bytes.data() + (row + r) * from_row, n, &rows[r * n]);
+  ALT_CHECK(out.size() == tensor.shape.rows() * to_row);
+  const RowReader reader(tensor);
+  // One for each thread; they keep what they know of the metric from slice to slice.
+  std::vector<std::unique_ptr<RowEncoder>> encoders(static_cast<size_t>(team.size()));
+  return ForSlices(tensor, done, [&](size_t first, size_t n_rows) {
+    team.Run([&](int thread) {
+      auto& encoder = encoders[static_cast<size_t>(thread)];
+      if (!encoder) {
+        encoder = MakeRowEncoder(encoding.type, encoding.metric, encoding.steps, kernels);
       }
-      if (encoding.moments != nullptr) {
-        MoveToTarget(*encoding.moments, *encoding.metric, encoding.damping, count,
-                     std::span(rows).first(count * n));
+      const Share share = ShareOf(n_rows, kRowsAtOnce, thread, team.size());
+      std::vector<float> rows(kRowsAtOnce * n);
+      for (size_t row = share.begin; row < share.end; row += kRowsAtOnce) {
+        const size_t count = std::min(kRowsAtOnce, share.end - row);
+        reader.Read(first + row, count, rows.data());
+        if (encoding.metric != nullptr) {
+          MoveToTarget(*encoding.metric, count, std::span(rows).first(count * n));
+        }
+        for (size_t r = 0; r < count; ++r) {
+          encoder->Encode(std::span(rows).subspan(r * n, n),
+                          out.data() + (first + row + r) * to_row);
+        }
       }
-      for (size_t r = 0; r < count; ++r) {
-        encoder->Encode(std::span(rows).subspan(r * n, n), out.data() + (row + r) * to_row);
-      }
-    }
+    });
   });
-  return out;
+}
+
+Status MoveTensor(const TensorView& tensor, const Metric& metric, std::span<float> out,
+                  ThreadTeam& team, const RowsDone& done) {
+  const size_t n = tensor.shape.cols();
+  ALT_CHECK(out.size() == tensor.shape.Elements());
+  const RowReader reader(tensor);
+  return ForSlices(tensor, done, [&](size_t first, size_t n_rows) {
+    team.Run([&](int thread) {
+      const Share share = ShareOf(n_rows, kRowsAtOnce, thread, team.size());
+      for (size_t row = share.begin; row < share.end; row += kRowsAtOnce) {
+        const size_t count = std::min(kRowsAtOnce, share.end - row);
+        const std::span<float> rows = out.subspan((first + row) * n, count * n);
+        reader.Read(first + row, count, rows.data());
+        MoveToTarget(metric, count, rows);
+      }
+    });
+  });
 }
 
 }  // namespace altteul::compress

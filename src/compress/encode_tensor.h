@@ -1,10 +1,13 @@
-// All rows of a tensor in another type, threads sharing them.
+// All rows of a tensor in another type, threads sharing them; slice by slice, so that neither what
+// is read nor what is written needs to be in memory whole.
 
 #pragma once
 
 #include <cstddef>
-#include <vector>
+#include <functional>
+#include <span>
 
+#include "base/status.h"
 #include "base/thread_team.h"
 #include "compress/row_encoder.h"
 #include "compress/second_order.h"
@@ -14,15 +17,22 @@
 namespace altteul::compress {
 
 struct TensorEncoding {
-  DType type = DType::kQ8_0;         ///< CanEncode()
-  const Metric* metric = nullptr;    ///< of the layer's inputs
-  const Moments* moments = nullptr;  ///< with cross sums: rows move to their target first
-  double damping = 0;                ///< that of the metric
+  DType type = DType::kQ8_0;       ///< CanEncode()
+  const Metric* metric = nullptr;  ///< of the layer's inputs; rows move to its targets first
   EncodeSteps steps;
 };
 
+/// Told that rows [first, first + n) are done, whose pages can go; an error ends the work.
+using RowsDone = std::function<Status(size_t first, size_t n)>;
+
 /// The same input gives the same bytes, whatever the number of threads.
-std::vector<std::byte> EncodeTensor(const TensorView& tensor, const TensorEncoding& encoding,
-                                    const kernels::KernelTable& kernels, ThreadTeam& team);
+/// @param out  RowBytes(encoding.type, cols) for each row
+Status EncodeTensor(const TensorView& tensor, const TensorEncoding& encoding,
+                    std::span<std::byte> out, const kernels::KernelTable& kernels, ThreadTeam& team,
+                    const RowsDone& done);
+
+/// Rows moved to their targets, but not encoded: f32, [rows, cols].
+Status MoveTensor(const TensorView& tensor, const Metric& metric, std::span<float> out,
+                  ThreadTeam& team, const RowsDone& done);
 
 }  // namespace altteul::compress

@@ -38,15 +38,53 @@ std::string NameOf(size_t layer, const LayerTensor& tensor) {
   return "blk." + std::to_string(layer) + "." + tensor.name;
 }
 
-Result<ChangedModel> ChangedModel::Create(const model::Model& original,
-                                          const kernels::KernelTable& kernels, ThreadTeam& team) {
-  ChangedModel changed(original);
-  changed.model_.config = original.config;
-  ALT_ASSIGN_OR_RETURN(
-      changed.model_.weights,
-      model::LoadWeights(*original.file, original.config,
-                         {.kernels = &kernels, .precision = kernels::Precision::kF32}, team, {}));
-  return changed;
+double WeightsOf(const model::Weights& weights, size_t layer, BlockStep step) {
+  const BlockWeights& w = weights.blocks[layer];
+  const auto size = [](const model::Linear& l) {
+    return static_cast<double>(l.w.rows) * static_cast<double>(l.w.cols);
+  };
+  switch (step) {
+    case BlockStep::kMix:
+      return size(w.q) + size(w.k) + size(w.v);
+    case BlockStep::kAttentionOutput:
+      return size(w.o);
+    case BlockStep::kGate:
+      return size(w.gate) + size(w.up);
+    case BlockStep::kFeedForwardOutput:
+      return size(w.down);
+    case BlockStep::kAttentionInput:
+    case BlockStep::kFeedForwardInput:
+      break;
+  }
+  return 0;
+}
+
+double WeightsOf(const model::Weights& weights, size_t layer) {
+  double sum = 0;
+  for (const BlockStep step : {BlockStep::kMix, BlockStep::kAttentionOutput, BlockStep::kGate,
+                               BlockStep::kFeedForwardOutput}) {
+    sum += WeightsOf(weights, layer, step);
+  }
+  return sum;
+}
+
+void ReleaseLayer(const model::Checkpoint& file, size_t layer) {
+  const std::string block = "blk." + std::to_string(layer) + ".";
+  for (const auto& tensor : file.tensors()) {
+    if (tensor.name.starts_with(block)) file.ReleasePages(tensor.view.bytes);
+  }
+}
+
+ChangedModel::ChangedModel(const model::Model& original) : original_(&original) {
+  const model::Weights& from = original.weights;
+  model::Weights& weights = model_.weights;
+  model_.config = original.config;
+  weights.embedding = from.embedding;
+  weights.output = from.output;
+  weights.tied = from.tied;
+  weights.output_norm = from.output_norm;
+  weights.blocks = from.blocks;
+  weights.resting_bytes = from.resting_bytes;
 }
 
 void ChangedModel::Replace(size_t layer, const LayerTensor& tensor, DType type,

@@ -6,10 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "base/status.h"
-#include "base/thread_team.h"
 #include "engine/forward.h"
-#include "kernels/kernel_table.h"
 #include "model/model.h"
 
 namespace altteul::compress {
@@ -33,12 +30,18 @@ std::vector<LayerGroup> GroupsOf(const model::ModelConfig& config);
 
 std::string NameOf(size_t layer, const LayerTensor& tensor);
 
-/// A second model on the file of the first, whose matrices can be replaced one by one.
+/// Elements of the matrices that a step, or a whole layer, multiplies with.
+double WeightsOf(const model::Weights& weights, size_t layer, engine::BlockStep step);
+double WeightsOf(const model::Weights& weights, size_t layer);
+
+/// Gives back the pages of a layer's tensors.
+void ReleaseLayer(const model::Checkpoint& file, size_t layer);
+
+/// A second model on the weights of the first, whose matrices can be replaced one by one.
 class ChangedModel {
  public:
   /// @param original  loaded with Precision::kF32; outlives the result
-  static Result<ChangedModel> Create(const model::Model& original,
-                                     const kernels::KernelTable& kernels, ThreadTeam& team);
+  explicit ChangedModel(const model::Model& original);
 
   const model::Model& model() const { return model_; }
 
@@ -52,8 +55,6 @@ class ChangedModel {
   void RestoreHead();
 
  private:
-  explicit ChangedModel(const model::Model& original) : original_(&original) {}
-
   const model::Model* original_;
   model::Model model_;
 };

@@ -19,8 +19,10 @@ Result<MomentSums> MomentSums::Create(size_t n, size_t most_rows, bool cross,
                                       const kernels::KernelTable& kernels, ThreadTeam& team) {
   MomentSums sums(kernels, team);
   sums.moments_.n = n;
-  sums.moments_.own.assign(n * n, 0.0f);
-  if (cross) sums.moments_.cross.assign(n * n, 0.0f);
+  ALT_ASSIGN_OR_RETURN(sums.moments_.own, SquareMatrix::Create(n));
+  if (cross) {
+    ALT_ASSIGN_OR_RETURN(sums.moments_.cross, SquareMatrix::Create(n));
+  }
   const size_t turned_bytes = n * most_rows * sizeof(float);
   sums.scratch_bytes_ = (kernels::LinearScratchBytes(most_rows) + 63) / 64 * 64;
   ALT_ASSIGN_OR_RETURN(
@@ -43,14 +45,13 @@ void MomentSums::Add(size_t n_rows, std::span<const float> rows, std::span<const
     Turn(rows, n_rows, n, turned_, columns);
     if (cross) Turn(original, n_rows, n, turned_original_, columns);
   });
-  Product(n_rows, turned_, turned_, moments_.own);
-  if (cross) Product(n_rows, turned_original_, turned_, moments_.cross);
+  Product(n_rows, turned_, turned_, moments_.own.data());
+  if (cross) Product(n_rows, turned_original_, turned_, moments_.cross.data());
   moments_.tokens += static_cast<double>(n_rows);
 }
 
 /// sums[l][r] += sum over rows of left[l] * right[r].
-void MomentSums::Product(size_t n_rows, const float* left, const float* right,
-                         std::span<float> sums) {
+void MomentSums::Product(size_t n_rows, const float* left, const float* right, float* sums) {
   const size_t n = moments_.n;
   const kernels::WeightMatrix weights = {.type = DType::kF32,
                                          .form = kernels::RestForm::kFileRows,
@@ -64,9 +65,8 @@ void MomentSums::Product(size_t n_rows, const float* left, const float* right,
   x.f32 = left;
   team_->Run([&](int thread) {
     const auto at = static_cast<size_t>(thread) * scratch_bytes_;
-    kernels_->linear(
-        {.w = &weights, .x = &x, .out = sums.data(), .out_stride = n, .add_to_out = true},
-        {scratch_ + at, scratch_bytes_}, thread, team_->size());
+    kernels_->linear({.w = &weights, .x = &x, .out = sums, .out_stride = n, .add_to_out = true},
+                     {scratch_ + at, scratch_bytes_}, thread, team_->size());
   });
 }
 

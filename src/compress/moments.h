@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <utility>
 
 #include "base/status.h"
 #include "base/thread_team.h"
@@ -25,12 +26,13 @@ class MomentSums {
   /// @param original  [n_rows, n] those that its original saw; not read without cross sums
   void Add(size_t n_rows, std::span<const float> rows, std::span<const float> original);
 
-  const Moments& moments() const { return moments_; }
+  /// What was summed; the rest of the memory is given back.
+  Moments Take() && { return std::move(moments_); }
 
  private:
   MomentSums(const kernels::KernelTable& kernels, ThreadTeam& team)
       : kernels_(&kernels), team_(&team) {}
-  void Product(size_t n_rows, const float* left, const float* right, std::span<float> sums);
+  void Product(size_t n_rows, const float* left, const float* right, float* sums);
 
   const kernels::KernelTable* kernels_;
   ThreadTeam* team_;

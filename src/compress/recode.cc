@@ -44,7 +44,8 @@ void ReleaseRows(const model::Checkpoint& source, const model::GgufForm::Tensor&
 
 /// Rows that have their new type already: bytes of the tensor itself, or encoded ones in its order.
 Status WriteRows(const model::Checkpoint& source, const model::GgufForm::Tensor& tensor,
-                 std::span<const std::byte> bytes, GgufWriter& writer) {
+                 std::span<const std::byte> bytes, const EncodedTensor* encoded,
+                 GgufWriter& writer) {
   const uint64_t rows = tensor.view.shape.rows();
   const size_t row_bytes = bytes.size() / rows;
   const size_t rows_a_slice = std::max<size_t>(1, kSliceElements / tensor.view.shape.cols());
@@ -54,6 +55,7 @@ Status WriteRows(const model::Checkpoint& source, const model::GgufForm::Tensor&
     if (tensor.interleaved_dim == 0) {
       ALT_RETURN_IF_ERROR(writer.WriteTensorData(bytes.subspan(row * row_bytes, n * row_bytes)));
       ReleaseRows(source, tensor, row, n);
+      if (encoded != nullptr) encoded->ReleasePages(row * row_bytes, n * row_bytes);
       continue;
     }
     slice.clear();
@@ -99,11 +101,13 @@ Status WriteTensor(const model::Checkpoint& source, const model::GgufForm::Tenso
                    const EncodedTensors& calibrated, ThreadTeam& team, GgufWriter& writer) {
   const auto found = calibrated.find(tensor.name);
   if (found != calibrated.end()) {
-    ALT_CHECK(found->second.type == to);
-    return WriteRows(source, tensor, found->second.bytes, writer);
+    ALT_CHECK(found->second.type() == to);
+    ALT_RETURN_IF_ERROR(WriteRows(source, tensor, found->second.bytes(), &found->second, writer));
+    found->second.ReleasePages();
+    return Status();
   }
   if (tensor.view.type == to) {
-    ALT_RETURN_IF_ERROR(WriteRows(source, tensor, tensor.view.bytes, writer));
+    ALT_RETURN_IF_ERROR(WriteRows(source, tensor, tensor.view.bytes, nullptr, writer));
   } else {
     ALT_RETURN_IF_ERROR(EncodeRows(source, tensor, to, team, writer));
   }

@@ -16,7 +16,7 @@
 #include "base/sinks.h"
 #include "base/status.h"
 #include "base/thread_team.h"
-#include "compress/calibrated_encoder.h"
+#include "compress/encoded_tensor.h"
 #include "compress/type_rules.h"
 #include "model/checkpoint.h"
 

@@ -22,7 +22,7 @@ Moments CorrelatedMoments() {
   Moments moments;
   moments.n = kCols;
   moments.tokens = kTokens;
-  moments.own.resize(kCols * kCols);
+  moments.own = std::move(SquareMatrix::Create(kCols)).value();
   std::vector<float> x(kCols);
   for (size_t t = 0; t < kTokens; ++t) {
     float shared = 0;
@@ -31,7 +31,7 @@ Moments CorrelatedMoments() {
       x[c] = c % 31 == 5 ? 6.0f * shared : shared;
     }
     for (size_t i = 0; i < kCols; ++i) {
-      for (size_t j = 0; j < kCols; ++j) moments.own[i * kCols + j] += x[i] * x[j];
+      for (size_t j = 0; j < kCols; ++j) moments.own.data()[i * kCols + j] += x[i] * x[j];
     }
   }
   return moments;

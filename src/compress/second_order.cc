@@ -4,6 +4,7 @@
 #include <Eigen/Core>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "base/check.h"
 
@@ -26,37 +27,96 @@ float Lambda(const Moments& moments, double damping) {
   return static_cast<float>(mean > 0 ? damping * mean : 1.0);
 }
 
-/// The upper triangular U with h^-1 = U^T U; false when h is not positive.
 template <typename Scalar>
-bool InverseFactor(const Eigen::Ref<const MatrixOf<Scalar>>& h,
-                   Eigen::Ref<MatrixOf<Scalar>> factor) {
+using RefOf = Eigen::Ref<MatrixOf<Scalar>, 0, Eigen::OuterStride<>>;
+
+/// L -> L^-1 of a lower triangle, in place; what stands above the diagonal is not touched.
+template <typename Scalar>
+void InvertLower(RefOf<Scalar> l) {
+  constexpr Eigen::Index kSmall = 64;
+  const Eigen::Index n = l.rows();
+  if (n <= kSmall) {
+    MatrixOf<Scalar> inverse = MatrixOf<Scalar>::Identity(n, n);
+    l.template triangularView<Eigen::Lower>().solveInPlace(inverse);
+    l.template triangularView<Eigen::Lower>() = inverse;
+    return;
+  }
+  // [A 0; B C]^-1 = [A^-1 0; -C^-1 B A^-1 C^-1]
+  const Eigen::Index half = n / 2, rest = n - half;
+  RefOf<Scalar> a = l.topLeftCorner(half, half), b = l.bottomLeftCorner(rest, half),
+                c = l.bottomRightCorner(rest, rest);
+  c.template triangularView<Eigen::Lower>().solveInPlace(b);
+  a.template triangularView<Eigen::Lower>().template solveInPlace<Eigen::OnTheRight>(b);
+  b *= Scalar(-1);
+  InvertLower<Scalar>(a);
+  InvertLower<Scalar>(c);
+}
+
+/// [i][j] <-> [n - 1 - i][n - 1 - j].
+template <typename Scalar>
+void Reverse(RefOf<Scalar> m) {
+  const Eigen::Index n = m.rows();
+  for (Eigen::Index row = 0; row < n / 2; ++row) {
+    for (Eigen::Index c = 0; c < n; ++c) std::swap(m(row, c), m(n - 1 - row, n - 1 - c));
+  }
+  for (Eigen::Index c = 0; c < n / 2 && n % 2 == 1; ++c)
+    std::swap(m(n / 2, c), m(n / 2, n - 1 - c));
+}
+
+/// h -> the upper triangular U with h^-1 = U^T U, in place; false when h is not positive.
+template <typename Scalar>
+bool InverseFactor(RefOf<Scalar> h) {
   // With the order of columns reversed, H = R R^T for an upper triangular R, and U = R^-1.
-  MatrixOf<Scalar> reversed = h.reverse();
-  Eigen::LLT<Eigen::Ref<MatrixOf<Scalar>>, Eigen::Lower> cholesky(reversed);
+  Reverse<Scalar>(h);
+  Eigen::LLT<RefOf<Scalar>, Eigen::Lower> cholesky(h);
   if (cholesky.info() != Eigen::Success) return false;
-  const MatrixOf<Scalar> upper =
-      MatrixOf<Scalar>(reversed.template triangularView<Eigen::Lower>()).reverse();
-  factor.setIdentity();
-  upper.template triangularView<Eigen::Upper>().solveInPlace(factor);
+  InvertLower<Scalar>(h);
+  h.template triangularView<Eigen::StrictlyUpper>().setZero();
+  Reverse<Scalar>(h);
   return true;
+}
+
+View ViewOf(SquareMatrix& matrix) {
+  const auto n = static_cast<Eigen::Index>(matrix.n());
+  return View(matrix.data(), n, n);
+}
+
+/// sums / tokens + lambda
+void Average(SquareMatrix& sums, double tokens, float lambda) {
+  View view = ViewOf(sums);
+  view /= static_cast<float>(tokens);
+  view.diagonal().array() += lambda;
 }
 
 }  // namespace
 
-Result<Metric> MakeMetric(const Moments& moments, double damping) {
+Status Metric::ForgetTargets() {
+  cross = SquareMatrix();
+  if (!h.is_on_disk()) return Status();
+  ALT_ASSIGN_OR_RETURN(SquareMatrix in_memory, SquareMatrix::Create(n));
+  in_memory.Take(h);
+  h = std::move(in_memory);
+  return Status();
+}
+
+Result<Metric> MakeMetric(Moments moments, double damping, const WorkFolder* work) {
   const size_t n = moments.n;
-  ALT_CHECK(damping > 0 && moments.tokens > 0 && moments.own.size() == n * n);
-  const auto size = static_cast<Eigen::Index>(n);
-  const float lambda = Lambda(moments, damping);
-  Metric metric{.n = n, .h = std::vector<float>(n * n), .factor = std::vector<float>(n * n)};
-  View h(metric.h.data(), size, size), factor(metric.factor.data(), size, size);
-  h = ConstView(moments.own.data(), size, size) / static_cast<float>(moments.tokens);
-  h.diagonal().array() += lambda;
-  if (!h.allFinite()) {
+  ALT_CHECK(damping > 0 && moments.tokens > 0 && moments.own.n() == n);
+  Metric metric;
+  metric.n = n;
+  metric.lambda = Lambda(moments, damping);
+  metric.factor = std::move(moments.own);
+  Average(metric.factor, moments.tokens, metric.lambda);
+  metric.cross = std::move(moments.cross);
+  if (!metric.cross.empty()) Average(metric.cross, moments.tokens, metric.lambda);
+  View factor = ViewOf(metric.factor);
+  if (!factor.allFinite()) {
     return Status(ErrorCode::kCorruptFile,
                   "the activations of " + std::to_string(n) + " columns are not finite");
   }
-  if (!InverseFactor<float>(h, factor)) {
+  ALT_ASSIGN_OR_RETURN(metric.h, SquareMatrix::Create(n, metric.cross.empty() ? nullptr : work));
+  metric.h.Take(metric.factor);
+  if (!InverseFactor<float>(factor)) {
     return Status(ErrorCode::kCorruptFile,
                   "the activations of " + std::to_string(n) + " columns give no positive matrix");
   }
@@ -80,22 +140,19 @@ std::vector<float> FactorOfColumns(const Metric& metric, size_t first, size_t co
   // In f64, so that a part of a positive matrix is positive.
   const MatrixOf<double> h =
       ConstView(metric.h.data(), size, size).block(at, at, n, n).cast<double>();
-  MatrixOf<double> u(n, n);
-  const bool is_positive = InverseFactor<double>(h, u);
+  MatrixOf<double> u = h;
+  const bool is_positive = InverseFactor<double>(u);
   if (is_positive) out = u.cast<float>();
   if (!is_positive) out = h.diagonal().cwiseSqrt().cwiseInverse().cast<float>().asDiagonal();
   return factor;
 }
 
-void MoveToTarget(const Moments& moments, const Metric& metric, double damping, size_t n_rows,
-                  std::span<float> rows) {
-  if (moments.cross.empty()) return;
-  const auto n = static_cast<Eigen::Index>(moments.n);
+void MoveToTarget(const Metric& metric, size_t n_rows, std::span<float> rows) {
+  if (metric.cross.empty()) return;
+  const auto n = static_cast<Eigen::Index>(metric.n);
   View w(rows.data(), static_cast<Eigen::Index>(n_rows), n);
-  const ConstView u(metric.factor.data(), n, n);
-  const ConstView cross(moments.cross.data(), n, n);
-  const Matrix wanted =
-      w * cross / static_cast<float>(moments.tokens) + Lambda(moments, damping) * w;
+  const ConstView u(metric.factor.data(), n, n), cross(metric.cross.data(), n, n);
+  const Matrix wanted = w * cross;
   // (X X^T + lambda)^-1 = U^T U
   const Matrix half = wanted * u.triangularView<Eigen::Upper>().transpose();
   w = half * u.triangularView<Eigen::Upper>();

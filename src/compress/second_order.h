@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "compress/square_matrix.h"
 
 namespace altteul::compress {
 
@@ -20,20 +21,30 @@ namespace altteul::compress {
 struct Moments {
   size_t n = 0;  ///< columns
   double tokens = 0;
-  std::vector<float> own;    ///< [n, n] X X^T
-  std::vector<float> cross;  ///< [n, n] X0 X^T, row = column of the original's input; may be empty
+  SquareMatrix own;    ///< X X^T
+  SquareMatrix cross;  ///< X0 X^T, row = column of the original's input; may be empty
 };
 
-/// H and the factor of its inverse, both row-major [n, n].
+/// H, the factor of its inverse, and what leads to targets.
 struct Metric {
   size_t n = 0;
-  std::vector<float> h;       ///< X X^T / tokens + lambda
-  std::vector<float> factor;  ///< upper triangular U with H^-1 = U^T U
+  float lambda = 0;
+  SquareMatrix h;       ///< X X^T / tokens + lambda
+  SquareMatrix factor;  ///< upper triangular U with H^-1 = U^T U
+  SquareMatrix cross;   ///< X0 X^T / tokens + lambda; empty where rows are their own target
+
+  /// Behind the last MoveToTarget(): forgets `cross`, and takes `h` into memory where it rests on
+  /// the disk.
+  /// @return kOutOfMemory
+  Status ForgetTargets();
 };
 
+/// Works in the moments' memory. With cross sums, a large `h` rests on the disk until
+/// ForgetTargets(), so that no more than two matrices of a layer are in memory at any time.
 /// @param damping  lambda as a part of the mean of the diagonal, positive
-/// @return kCorruptFile when the sums are not finite
-Result<Metric> MakeMetric(const Moments& moments, double damping);
+/// @param work     may be null: then three are
+/// @return kCorruptFile when the sums are not finite, kOutOfMemory, kIoError
+Result<Metric> MakeMetric(Moments moments, double damping, const WorkFolder* work = nullptr);
 
 /// What an error of each column costs on its own: with feedback err^2 / U_jj^2, because later
 /// columns make up for it, else err^2 * H_jj. [n]
@@ -43,8 +54,7 @@ std::vector<float> ColumnImportance(const Metric& metric, bool feedback);
 std::vector<float> FactorOfColumns(const Metric& metric, size_t first, size_t count);
 
 /// Moves `rows` [n_rows, n] in place to the target for the inputs that the layer will see. Nothing
-/// moves where the moments have no cross sums.
-void MoveToTarget(const Moments& moments, const Metric& metric, double damping, size_t n_rows,
-                  std::span<float> rows);
+/// moves where there were no cross sums.
+void MoveToTarget(const Metric& metric, size_t n_rows, std::span<float> rows);
 
 }  // namespace altteul::compress

@@ -5,6 +5,8 @@
 // measured: the tensor is encoded in one type, the model with it and the original run over text
 // that was not calibrated on, and their KL divergence is divided by the error. For other types KL
 // is taken to grow in proportion to the error; for small changes, those of several tensors add up.
+//
+// With a work folder each measurement is kept, and work that was stopped goes on with the next one.
 
 #pragma once
 
@@ -17,6 +19,7 @@
 #include "base/sinks.h"
 #include "base/status.h"
 #include "base/thread_team.h"
+#include "compress/calibrated_encoder.h"
 #include "kernels/kernel_table.h"
 #include "model/model.h"
 
@@ -55,13 +58,13 @@ using TypeChoices =
 /// @param calibration  whole chunks of it are used
 /// @param held_out     the same; should be other text
 /// @return kInvalidArgument when one of the texts is shorter than a chunk, kOutOfMemory,
-///         kCorruptFile for activations that are not finite, kCancelled
+///         kCorruptFile for activations that are not finite, kIoError, kCancelled
 Result<std::vector<TensorSurvey>> SurveyTensors(const model::Model& original,
                                                 const TypeChoices& choices,
                                                 std::span<const text::TokenId> calibration,
                                                 std::span<const text::TokenId> held_out,
                                                 const SurveyOptions& options,
                                                 const kernels::KernelTable& kernels,
-                                                ThreadTeam& team, const ProgressSink& progress);
+                                                ThreadTeam& team, const WorkPlace& place);
 
 }  // namespace altteul::compress

@@ -38,7 +38,7 @@ class SurveyTest : public ::testing::Test {
     };
     return SurveyTensors(model, choices, Text(calibration, 1), Text(held_out, 2),
                          {.context = kContext, .probe_context = kContext}, *kernels, team,
-                         progress);
+                         {.progress = progress});
   }
 
   TestModel model_{TestModelOptions{}, kernels::Precision::kF32};

@@ -13,6 +13,7 @@
 #include "base/machine.h"
 #include "compress/recode.h"
 #include "compress/type_plan.h"
+#include "compress/work_folder.h"
 #include "formats/atomic_file.h"
 #include "tools/calibration_source.h"
 #include "tools/command.h"
@@ -97,6 +98,10 @@ class CompressCommand : public Command {
     app.add_option("--report", report_,
                    "NAME.html: also write a page that shows what it cost, and NAME.json");
     app.add_flag("--force", force_, "replace a file that is already there");
+    app.add_flag("--resume", resume_,
+                 "go on where the same command was stopped, with what OUT.work holds");
+    app.add_flag("--restart", restart_, "throw away what OUT.work holds and begin anew")
+        ->excludes("--resume");
     app.add_flag("--json", json_, "one JSON object");
     compute_.AddTo(app);
     app_ = &app;
@@ -114,7 +119,13 @@ class CompressCommand : public Command {
     if (IsCalibrated()) ALT_RETURN_IF_ERROR(ReadCalibration());
     ALT_RETURN_IF_ERROR(ReadJudgeTexts());
     ALT_RETURN_IF_ERROR(TakeNotes());
+    ALT_RETURN_IF_ERROR(OpenWork());
+    const Status status = Compress(rules);
+    return work_ ? EndWork(status) : status;
+  }
 
+ private:
+  Status Compress(TypeRules& rules) {
     if (IsMixed()) {
       ALT_ASSIGN_OR_RETURN(record_.plan, MakePlan(rules));
       if (plan_) return ShowPlan(*record_.plan);
@@ -133,7 +144,6 @@ class CompressCommand : public Command {
     return Status();
   }
 
- private:
   bool IsMixed() const { return type_.empty(); }
   bool IsCalibrated() const { return IsMixed() || source_of_text_.is_given(); }
   /// Whether chunks of the calibration text are judged on.
@@ -176,7 +186,11 @@ class CompressCommand : public Command {
                     "(--judge NAME=FILE)");
     }
     std::error_code ignored;
-    if (!plan_ && !force_ && std::filesystem::exists(out_, ignored)) {
+    if (plan_ && (resume_ || restart_)) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "--plan keeps no work that --resume or --restart could be about");
+    }
+    if (!plan_ && !MayReplace() && std::filesystem::exists(out_, ignored)) {
       return Status(ErrorCode::kInvalidArgument,
                     out_ + ": is already there; give another name or --force");
     }
@@ -283,7 +297,7 @@ class CompressCommand : public Command {
     const std::string json = report_.substr(0, report_.size() - kEnding.size()) + ".json";
     std::error_code ignored;
     for (const std::string& name : {report_, json}) {
-      if (name == out_ || (!force_ && std::filesystem::exists(name, ignored))) {
+      if (name == out_ || (!MayReplace() && std::filesystem::exists(name, ignored))) {
         return Status(ErrorCode::kInvalidArgument,
                       name + ": is already there; give another name or --force");
       }
@@ -292,6 +306,85 @@ class CompressCommand : public Command {
     ALT_ASSIGN_OR_RETURN(page_json_, formats::AtomicFile::Create(json));
     return Status();
   }
+
+  std::string WorkPath() const { return out_ + ".work"; }
+  /// Whether files may be replaced: ours, if the work that goes on had begun to write them.
+  bool MayReplace() const {
+    return force_ || (resume_ && compress::WorkFolder::HasText(WorkPath(), kWriting));
+  }
+
+  /// What is calibrated takes long; what of it is finished is kept beside the result.
+  Status OpenWork() {
+    if (plan_ || !IsCalibrated()) return Status();
+    if (restart_) ALT_RETURN_IF_ERROR(compress::WorkFolder::Remove(WorkPath()));
+    std::error_code ignored;
+    if (!resume_ && std::filesystem::exists(WorkPath(), ignored)) {
+      return Status(ErrorCode::kInvalidArgument,
+                    WorkPath() +
+                        ": holds unfinished work on this file; --resume goes on with it, "
+                        "--restart throws it away");
+    }
+    compress::Job job;
+    for (const auto& note : notes_) {
+      const std::string value =
+          std::visit([](const auto& each) -> std::string { return CLI::detail::to_string(each); },
+                     note.second);
+      (note.first == "altteul.target" ? job.target : job.input).emplace_back(note.first, value);
+    }
+    job.input.emplace_back("instruction set", record_.isa);
+    ALT_ASSIGN_OR_RETURN(work_, compress::WorkFolder::Resume(WorkPath(), job, StandardErrorLog()));
+    if (!resume_) return Status();
+    formats::RemoveAbandoned(out_);
+    if (!report_.empty()) formats::RemoveAbandoned(report_);
+    return Status();
+  }
+
+  Status EndWork(const Status& status) {
+    if (status.ok() || work_->n_pieces() == 0) {
+      const Status finished = work_->Finish();
+      return status.ok() ? finished : status;
+    }
+    std::fprintf(stderr, "What is finished is kept in %s; the same command with --resume goes on\n",
+                 WorkPath().c_str());
+    return status;
+  }
+
+  /// Where a phase of long work rests; what it says of its time goes to standard error.
+  struct Phase {
+    Phase(CompressCommand& command, const char* doing, const char* progress)
+        : doing_(doing),
+          clock_(command.runtime_->clock),
+          begin_(clock_.Seconds()),
+          estimate_(clock_, [this](double seconds) { Tell(seconds); }) {
+      place.folder = command.work_ ? &*command.work_ : nullptr;
+      place.estimate = &estimate_;
+      place.progress = TimedProgress(progress, [this] { return estimate_.SecondsLeft(); });
+    }
+    ~Phase() {
+      const double took = clock_.Seconds() - begin_;
+      if (expected_ < kWorthTelling && took < kWorthTelling) return;
+      std::fprintf(stderr, "%s took %s, expected were %s\n", doing_, FormatDuration(took).c_str(),
+                   FormatDuration(expected_).c_str());
+    }
+    Phase(const Phase&) = delete;
+    Phase& operator=(const Phase&) = delete;
+
+    compress::WorkPlace place;
+
+   private:
+    static constexpr double kWorthTelling = 10;  // seconds
+
+    void Tell(double seconds) {
+      expected_ = clock_.Seconds() - begin_ + seconds;
+      if (expected_ < kWorthTelling) return;
+      std::fprintf(stderr, "%s will take about %s\n", doing_, FormatDuration(expected_).c_str());
+    }
+
+    const char* doing_;
+    const Clock& clock_;
+    double begin_, expected_ = 0;
+    compress::WorkEstimate estimate_;
+  };
 
   /// Surveys every tensor between whose types there is a choice; all others get their type in
   /// `rules`.
@@ -316,10 +409,11 @@ class CompressCommand : public Command {
     const std::span<const TokenId> fitted(text_.fitted), held_out(text_.held_out);
     const size_t n = std::min(fitted.size(), kSurveyChunks * calibration_.context);
     const size_t n_probe = std::min(held_out.size(), kProbeTokens);
-    ALT_ASSIGN_OR_RETURN(auto surveys, compress::SurveyTensors(
-                                           *original_, choices, fitted.first(n),
-                                           held_out.first(n_probe), options, *runtime_->kernels,
-                                           *runtime_->team, TerminalProgress("measuring group")));
+    const Phase phase(*this, "Measuring", "measuring group");
+    ALT_ASSIGN_OR_RETURN(
+        auto surveys,
+        compress::SurveyTensors(*original_, choices, fitted.first(n), held_out.first(n_probe),
+                                options, *runtime_->kernels, *runtime_->team, phase.place));
     return TypePlan::Create(std::move(surveys), *source_, rules, notes_);
   }
 
@@ -363,9 +457,9 @@ class CompressCommand : public Command {
       ALT_ASSIGN_OR_RETURN(const auto choice, rules.For(name, tensor));
       return choice.type;
     };
+    const Phase phase(*this, "Encoding", "encoding group");
     return compress::EncodeCalibrated(*original_, choose, text_.fitted, calibration_,
-                                      *runtime_->kernels, *runtime_->team,
-                                      TerminalProgress("encoding group"));
+                                      *runtime_->kernels, *runtime_->team, phase.place);
   }
 
   /// With --max-kld the result has its name only after it has passed.
@@ -375,6 +469,7 @@ class CompressCommand : public Command {
       ALT_ASSIGN_OR_RETURN(pending, formats::PendingFile::Beside(out_));
     }
     const std::string& name = pending ? pending->name() : out_;
+    if (work_) ALT_RETURN_IF_ERROR(work_->KeepText(kWriting, ""));
     ALT_ASSIGN_OR_RETURN(record_.recoded,
                          compress::Recode(*source_, rules, calibrated, name, *runtime_->team,
                                           TerminalProgress("writing tensor"), notes_));
@@ -417,6 +512,8 @@ class CompressCommand : public Command {
 
   // Second moments for the survey need less text than those that weights are fitted to.
   static constexpr size_t kSurveyChunks = 8;
+  // Kept in the work folder once the result is being written.
+  static constexpr const char* kWriting = "writing";
   // What a tensor does to the answers is measured for each tensor, so on little text.
   static constexpr size_t kProbeTokens = 256;
 
@@ -430,7 +527,7 @@ class CompressCommand : public Command {
   compress::CalibrationOptions calibration_;
   CalibrationSource source_of_text_;
   std::vector<const CLI::Option*> for_calibration_;
-  bool force_ = false, json_ = false;
+  bool force_ = false, json_ = false, resume_ = false, restart_ = false;
   ComputeOptions compute_;
 
   std::unique_ptr<Runtime> runtime_;
@@ -440,6 +537,7 @@ class CompressCommand : public Command {
   std::vector<std::string> calibration_contents_;
   compress::FileNotes notes_;
   CompressionRecord record_;
+  std::optional<compress::WorkFolder> work_;
   std::optional<formats::AtomicFile> page_, page_json_;
 };
 

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/human_units.h"
 #include "base/machine.h"
 #include "tools/interrupt.h"
 
@@ -27,18 +28,22 @@ LogSink StandardErrorLog() {
   };
 }
 
-ProgressSink TerminalProgress(std::string what) {
+ProgressSink TerminalProgress(std::string what) { return TimedProgress(std::move(what), {}); }
+
+ProgressSink TimedProgress(std::string what, std::function<double()> seconds_left) {
   const bool watched = isatty(STDERR_FILENO) != 0;
   const SteadyClock clock;
-  return [what = std::move(what), watched, clock, start = clock.Seconds()](uint64_t done,
-                                                                           uint64_t total) {
+  return [what = std::move(what), seconds_left = std::move(seconds_left), watched, clock,
+          start = clock.Seconds()](uint64_t done, uint64_t total) {
     if (watched) {
       const double spent = clock.Seconds() - start;
       std::fprintf(stderr, "\r%s %llu/%llu", what.c_str(), static_cast<unsigned long long>(done),
                    static_cast<unsigned long long>(total));
-      if (done != 0 && done < total) {
-        const double left = spent / static_cast<double>(done) * static_cast<double>(total - done);
-        std::fprintf(stderr, ", %.0f s left ", left);
+      double left = 0;
+      if (done != 0) left = spent / static_cast<double>(done) * static_cast<double>(total - done);
+      if (seconds_left) left = seconds_left();
+      if (left > 0 && done < total) {
+        std::fprintf(stderr, ", %s left ", FormatDuration(left).c_str());
       }
       std::fputs(done == total ? "\r\033[K" : "\033[K", stderr);
     }

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -30,6 +31,8 @@ LogSink StandardErrorLog();
 
 /// "done of total" on standard error while a person watches; asks to stop when interrupted.
 ProgressSink TerminalProgress(std::string what);
+/// The same with the time left as `seconds_left` says it.
+ProgressSink TimedProgress(std::string what, std::function<double()> seconds_left);
 
 /// The instruction set that ALTTEUL_ISA asks for, or the fastest.
 Result<const kernels::KernelTable*> KernelsFromEnvironment();
