@@ -11,19 +11,16 @@
 
 #include "base/human_units.h"
 #include "base/machine.h"
-#include "compress/recode.h"
 #include "compress/type_plan.h"
 #include "compress/work_folder.h"
-#include "formats/atomic_file.h"
-#include "tools/calibration_source.h"
 #include "tools/command.h"
 #include "tools/command_line.h"
-#include "tools/compress_judge.h"
-#include "tools/compress_page.h"
+#include "tools/compress_options.h"
 #include "tools/compress_report.h"
 #include "tools/json_output.h"
-#include "tools/runtime.h"
+#include "tools/report_files.h"
 #include "tools/version.h"
+#include "tools/work_phase.h"
 
 namespace altteul::tools {
 namespace {
@@ -33,90 +30,28 @@ using compress::TypePlan;
 using compress::TypeRules;
 using text::TokenId;
 
-// What a mix is made of where nobody says otherwise: types that all readers of GGUF know and that
-// no other of the same size beats.
-constexpr const char* kMixedTypes =
-    "Q8_0,Q6_K,Q5_K,Q5_1,Q5_0,Q4_K,Q4_1,IQ4_XS,IQ4_NL,MXFP4,Q3_K,IQ3_S,IQ3_XXS,Q2_K,IQ2_S,IQ2_XS,"
-    "IQ2_XXS,Q2_0";
-
 class CompressCommand : public Command {
  public:
   std::string_view name() const override { return "compress"; }
   std::string_view summary() const override { return "write a model again in fewer bits"; }
 
   void AddOptions(CLI::App& app) override {
-    app.add_option("model", model_, "GGUF file or Hugging Face folder")->required();
-    app.add_option("out", out_, "the file to write");
-    CLI::Option_group* target = app.add_option_group("target", "what is wanted, one of");
-    target->add_option("--type", type_,
-                       "a type for every matrix; the embedding and the head get at least Q8_0. One "
-                       "of " +
-                           compress::WritableTypes());
-    target->add_option("--size", size_, "a file of at most this size, for example 70MB");
-    target->add_option("--bpw", bpw_, "a file of at most so many bits a weight, all counted")
-        ->check(CLI::PositiveNumber);
-    target->add_option("--kld", kld_, "an expected KL divergence of at most this [nats a token]")
-        ->check(CLI::PositiveNumber);
-    target->add_flag("--plan", plan_, "show what each size would cost; nothing is written");
-    target->require_option(1);
-    app.add_option("--types", types_, "what a mix may be made of")
-        ->delimiter(',')
-        ->default_str(kMixedTypes);
-    app.add_option(
-           "--only", only_,
-           "REGEX=TYPE: this type for tensors whose name matches; may be repeated, the last "
-           "match wins")
-        ->allow_extra_args(false);
-    app.add_option("--keep", keep_, "REGEX: matching tensors stay as they are; may be repeated")
-        ->allow_extra_args(false);
-    source_of_text_.AddTo(app);
-    for_calibration_ = {
-        app.add_option("--damping", calibration_.damping,
-                       "calibration: how far what the text does not show is trusted to stay")
-            ->check(CLI::Range(1e-4, 1e4))
-            ->capture_default_str(),
-        app.add_option("--descents", calibration_.steps.descents,
-                       "calibration: sweeps that move codes and scales after the first rounding")
-            ->check(CLI::Range(0, 100))
-            ->capture_default_str(),
-        app.add_flag("!--no-feedback", calibration_.steps.feedback,
-                     "calibration: columns do not make up for earlier ones"),
-        app.add_flag("!--symmetric", calibration_.asymmetric,
-                     "calibration: layers do not make up for earlier ones")};
-    app.add_option("--judge", judge_,
-                   "NAME=FILE: a text on which original and result are held against each other; "
-                   "may be repeated")
-        ->allow_extra_args(false);
-    app.add_option("--judge-chunks", judge_options_.max_chunks,
-                   "chunks of 512 tokens of each text that is judged on, 0: all")
-        ->check(CLI::NonNegativeNumber)
-        ->capture_default_str();
-    app.add_option("--max-kld", max_kld_,
-                   "no file when the KL divergence is larger than this [nats a token], on the "
-                   "first text that is judged on or else on what was held out")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--report", report_,
-                   "NAME.html: also write a page that shows what it cost, and NAME.json");
-    app.add_flag("--force", force_, "replace a file that is already there");
-    app.add_flag("--resume", resume_,
-                 "go on where the same command was stopped, with what OUT.work holds");
-    app.add_flag("--restart", restart_, "throw away what OUT.work holds and begin anew")
-        ->excludes("--resume");
-    app.add_flag("--json", json_, "one JSON object");
-    compute_.AddTo(app);
+    options_.AddTo(app);
     app_ = &app;
   }
 
   Status Run() override {
-    ALT_RETURN_IF_ERROR(CheckOptions());
-    ALT_ASSIGN_OR_RETURN(TypeRules rules, MakeRules());
-    ALT_ASSIGN_OR_RETURN(record_.judge_texts, ParseJudgeTexts(judge_, source_of_text_.Files()));
-    ALT_ASSIGN_OR_RETURN(runtime_, MakeRuntime(compute_));
-    ALT_ASSIGN_OR_RETURN(source_, model::Checkpoint::Open(model_));
-    if (!plan_) ALT_RETURN_IF_ERROR(compress::CheckRecode(*source_, out_));
-    CountBytes();
+    ALT_RETURN_IF_ERROR(options_.Check());
+    ALT_RETURN_IF_ERROR(CheckOut());
+    ALT_ASSIGN_OR_RETURN(TypeRules rules, options_.MakeRules());
+    ALT_ASSIGN_OR_RETURN(record_.judge_texts,
+                         ParseJudgeTexts(options_.judge, options_.text.Files()));
+    ALT_ASSIGN_OR_RETURN(runtime_, MakeRuntime(options_.compute));
+    ALT_ASSIGN_OR_RETURN(source_, model::Checkpoint::Open(options_.model));
+    if (!options_.plan) ALT_RETURN_IF_ERROR(compress::CheckRecode(*source_, options_.out));
+    most_bytes_ = MostBytes();
     ALT_RETURN_IF_ERROR(OpenReport());
-    if (IsCalibrated()) ALT_RETURN_IF_ERROR(ReadCalibration());
+    if (options_.IsCalibrated()) ALT_RETURN_IF_ERROR(ReadCalibration());
     ALT_RETURN_IF_ERROR(ReadJudgeTexts());
     ALT_RETURN_IF_ERROR(TakeNotes());
     ALT_RETURN_IF_ERROR(OpenWork());
@@ -126,17 +61,17 @@ class CompressCommand : public Command {
 
  private:
   Status Compress(TypeRules& rules) {
-    if (IsMixed()) {
+    if (options_.IsMixed()) {
       ALT_ASSIGN_OR_RETURN(record_.plan, MakePlan(rules));
-      if (plan_) return ShowPlan(*record_.plan);
+      if (options_.plan) return ShowPlan(*record_.plan);
       ALT_ASSIGN_OR_RETURN(record_.chosen, Choose(*record_.plan));
       rules = record_.plan->RulesFor(*record_.chosen);
     }
     ALT_ASSIGN_OR_RETURN(const compress::EncodedTensors calibrated, Encode(rules));
     original_.reset();
     ALT_RETURN_IF_ERROR(Write(rules, calibrated));
-    if (page_) ALT_RETURN_IF_ERROR(WriteReport());
-    if (json_) {
+    if (report_) ALT_RETURN_IF_ERROR(report_->Write(record_));
+    if (options_.json) {
       PrintJson(CompressionAsJson(record_));
     } else {
       PrintCompression(record_);
@@ -144,101 +79,31 @@ class CompressCommand : public Command {
     return Status();
   }
 
-  bool IsMixed() const { return type_.empty(); }
-  bool IsCalibrated() const { return IsMixed() || source_of_text_.is_given(); }
-  /// Whether chunks of the calibration text are judged on.
-  bool HoldsOut() const {
-    return IsMixed() || (IsCalibrated() && judge_.empty() && (max_kld_ > 0 || !report_.empty()));
-  }
-  bool ShowsUse() const { return !judge_.empty() || !report_.empty(); }
-
-  Status CheckOptions() {
-    if (!size_.empty()) {
-      most_bytes_ = ParseBytes(size_);
-      if (!most_bytes_) {
-        return Status(ErrorCode::kInvalidArgument,
-                      "'" + size_ + "' is no size; write it like 70MB or 1.5GiB");
-      }
-    }
-    if (plan_ != out_.empty()) {
-      return Status(ErrorCode::kInvalidArgument,
-                    plan_ ? "--plan writes nothing, but a file to write was given: " + out_
-                          : "give the file to write");
-    }
-    ALT_RETURN_IF_ERROR(source_of_text_.Check(IsCalibrated(), HoldsOut()));
-    for (const CLI::Option* option : for_calibration_) {
-      if (!IsCalibrated() && option->count() != 0) {
-        return Status(ErrorCode::kInvalidArgument,
-                      option->get_name() + " is about calibration; give --text or --own-text too");
-      }
-    }
-    if (!IsMixed() && !types_.empty()) {
-      return Status(ErrorCode::kInvalidArgument,
-                    "--types is what a mix is made of, but --type asks for a single one");
-    }
-    if (plan_ && (!judge_.empty() || max_kld_ > 0 || !report_.empty())) {
-      return Status(ErrorCode::kInvalidArgument,
-                    "--plan writes nothing that --judge, --max-kld or --report could be about");
-    }
-    if ((max_kld_ > 0 || !report_.empty()) && !IsCalibrated() && judge_.empty()) {
-      return Status(ErrorCode::kInvalidArgument,
-                    "without a calibration text nothing is held out to judge on; give a text "
-                    "(--judge NAME=FILE)");
-    }
-    std::error_code ignored;
-    if (plan_ && (resume_ || restart_)) {
-      return Status(ErrorCode::kInvalidArgument,
-                    "--plan keeps no work that --resume or --restart could be about");
-    }
-    if (!plan_ && !MayReplace() && std::filesystem::exists(out_, ignored)) {
-      return Status(ErrorCode::kInvalidArgument,
-                    out_ + ": is already there; give another name or --force");
-    }
-    return Status();
-  }
-
-  Result<TypeRules> MakeRules() const {
-    DType type = DType::kQ8_0;
-    if (!IsMixed()) {
-      ALT_ASSIGN_OR_RETURN(type, compress::ParseWritableType(type_));
-    }
-    std::vector<std::string> exceptions = only_;
-    for (const std::string& pattern : keep_) exceptions.push_back(pattern + "=keep");
-    return TypeRules::Create(type, exceptions);
-  }
-
-  /// What --bpw allows.
-  void CountBytes() {
-    if (!(bpw_ > 0)) return;
-    uint64_t elements = 0;
-    for (const auto& tensor : source_->tensors()) elements += tensor.view.shape.Elements();
-    most_bytes_ = static_cast<uint64_t>(bpw_ * static_cast<double>(elements) / 8);
-  }
-
   Status ReadCalibration() {
     ALT_ASSIGN_OR_RETURN(auto calibration,
-                         source_of_text_.Read(model_, calibration_.context, HoldsOut(), *runtime_));
+                         options_.text.Read(options_.model, options_.calibration.context,
+                                            options_.HoldsOut(), *runtime_));
     text_ = std::move(calibration.text);
     calibration_contents_ = std::move(calibration.contents);
     record_.calibration = std::move(calibration.record);
-    ALT_ASSIGN_OR_RETURN(original_, Load(model_, *runtime_, kernels::Precision::kF32));
+    ALT_ASSIGN_OR_RETURN(original_, Load(options_.model, *runtime_, kernels::Precision::kF32));
     return Status();
   }
 
   /// Now, because work of hours should not end at a text that is missing or too short. What was
   /// held out comes last.
   Status ReadJudgeTexts() {
-    if (record_.judge_texts.empty() && !HoldsOut()) return Status();
+    if (record_.judge_texts.empty() && !options_.HoldsOut()) return Status();
     ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, source_->ReadTokenizer());
     ALT_ASSIGN_OR_RETURN(const auto tokenizer, text::MakeTokenizer(std::move(spec)));
     for (JudgeText& judge : record_.judge_texts) {
       ALT_ASSIGN_OR_RETURN(std::string content, ReadTextFile(judge.file));
       size_t dropped = 0;
       ALT_RETURN_IF_ERROR(FillJudgeText(std::move(content), calibration_contents_, *tokenizer,
-                                        judge_options_.context, &judge, &dropped));
+                                        options_.judge_options.context, &judge, &dropped));
       WarnOfDroppedBytes(dropped);
     }
-    if (HoldsOut()) {
+    if (options_.HoldsOut()) {
       JudgeText held_out{.name = kHeldOut, .file = {}, .sha256 = {}, .text = {}, .ids = {}};
       held_out.ids = text_.held_out;
       held_out.text = tokenizer->Decode(held_out.ids, false);
@@ -247,18 +112,10 @@ class CompressCommand : public Command {
     return Status();
   }
 
-  std::string Target() const {
-    if (!type_.empty()) return "type " + type_;
-    if (!size_.empty()) return "size " + size_;
-    if (kld_ > 0) return "kld " + CLI::detail::to_string(kld_);
-    if (bpw_ > 0) return "bpw " + CLI::detail::to_string(bpw_);
-    return "size 1000000000";  // --plan: as long as what a size that it shows will be written as
-  }
-
   /// What is known before the work, and what of it the file will tell.
   Status TakeNotes() {
-    record_.model = model_;
-    record_.out = out_;
+    record_.model = options_.model;
+    record_.out = options_.out;
     record_.command = CommandLineOf(*app_);
     record_.version = std::string(ProgramVersion());
     record_.processor = CpuModelName();
@@ -269,56 +126,53 @@ class CompressCommand : public Command {
     const auto note = [this](const char* key, auto value) { notes_.emplace_back(key, value); };
     note("general.quantized_by", "Altteul " + record_.version);
     note("altteul.source.sha256", JoinDigests(record_.source_files));
-    note("altteul.target", Target());
-    if (!types_.empty()) note("altteul.types", CLI::detail::join(types_, ","));
-    if (!only_.empty()) note("altteul.only", CLI::detail::join(only_, "\n"));
-    if (!keep_.empty()) note("altteul.keep", CLI::detail::join(keep_, "\n"));
+    options_.AppendTo(notes_);
     if (!record_.calibration) return Status();
     note("altteul.calibration.sha256", record_.calibration->sha256);
-    if (source_of_text_.is_own_text()) note("altteul.calibration.seed", source_of_text_.seed());
+    if (options_.text.is_own_text()) note("altteul.calibration.seed", options_.text.seed());
     note("altteul.calibration.tokens", uint64_t{text_.fitted.size()});
     note("altteul.calibration.held_out_tokens", uint64_t{text_.held_out.size()});
-    note("altteul.calibration.context", uint64_t{calibration_.context});
-    note("altteul.calibration.damping", calibration_.damping);
-    note("altteul.calibration.descents", uint64_t(calibration_.steps.descents));
-    note("altteul.calibration.feedback", calibration_.steps.feedback);
-    note("altteul.calibration.asymmetric", calibration_.asymmetric);
+    note("altteul.calibration.context", uint64_t{options_.calibration.context});
+    note("altteul.calibration.damping", options_.calibration.damping);
+    note("altteul.calibration.descents", uint64_t(options_.calibration.steps.descents));
+    note("altteul.calibration.feedback", options_.calibration.steps.feedback);
+    note("altteul.calibration.asymmetric", options_.calibration.asymmetric);
     return Status();
   }
 
-  /// Opened before the work: a wrong folder is told at once.
-  Status OpenReport() {
-    if (report_.empty()) return Status();
-    constexpr std::string_view kEnding = ".html";
-    if (!report_.ends_with(kEnding)) {
-      return Status(ErrorCode::kInvalidArgument,
-                    "--report " + report_ + ": the name of a page ends in .html");
-    }
-    const std::string json = report_.substr(0, report_.size() - kEnding.size()) + ".json";
+  bool MayWrite(const std::string& name) const {
     std::error_code ignored;
-    for (const std::string& name : {report_, json}) {
-      if (name == out_ || (!MayReplace() && std::filesystem::exists(name, ignored))) {
-        return Status(ErrorCode::kInvalidArgument,
-                      name + ": is already there; give another name or --force");
-      }
-    }
-    ALT_ASSIGN_OR_RETURN(page_, formats::AtomicFile::Create(report_));
-    ALT_ASSIGN_OR_RETURN(page_json_, formats::AtomicFile::Create(json));
+    return MayReplace() || !std::filesystem::exists(name, ignored);
+  }
+  Status CheckOut() const {
+    if (options_.plan || MayWrite(options_.out)) return Status();
+    return Status(ErrorCode::kInvalidArgument,
+                  options_.out + ": is already there; give another name or --force");
+  }
+  Status OpenReport() {
+    if (options_.report.empty()) return Status();
+    const auto may_write = [&](const std::string& name) {
+      return name != options_.out && MayWrite(name);
+    };
+    ALT_ASSIGN_OR_RETURN(report_, ReportFiles::Create(options_.report, may_write));
     return Status();
   }
 
-  std::string WorkPath() const { return out_ + ".work"; }
+  std::string WorkPath() const { return options_.out + ".work"; }
   /// Whether files may be replaced: ours, if the work that goes on had begun to write them.
   bool MayReplace() const {
-    return force_ || (resume_ && compress::WorkFolder::HasText(WorkPath(), kWriting));
+    return options_.force ||
+           (options_.resume && compress::WorkFolder::HasText(WorkPath(), kWriting));
   }
+
+  compress::WorkFolder* folder() { return work_ ? &*work_ : nullptr; }
 
   /// What is calibrated takes long; what of it is finished is kept beside the result.
   Status OpenWork() {
-    if (plan_ || !IsCalibrated()) return Status();
-    if (restart_) ALT_RETURN_IF_ERROR(compress::WorkFolder::Remove(WorkPath()));
+    if (options_.plan || !options_.IsCalibrated()) return Status();
+    if (options_.restart) ALT_RETURN_IF_ERROR(compress::WorkFolder::Remove(WorkPath()));
     std::error_code ignored;
-    if (!resume_ && std::filesystem::exists(WorkPath(), ignored)) {
+    if (!options_.resume && std::filesystem::exists(WorkPath(), ignored)) {
       return Status(ErrorCode::kInvalidArgument,
                     WorkPath() +
                         ": holds unfinished work on this file; --resume goes on with it, "
@@ -333,9 +187,9 @@ class CompressCommand : public Command {
     }
     job.input.emplace_back("instruction set", record_.isa);
     ALT_ASSIGN_OR_RETURN(work_, compress::WorkFolder::Resume(WorkPath(), job, StandardErrorLog()));
-    if (!resume_) return Status();
-    formats::RemoveAbandoned(out_);
-    if (!report_.empty()) formats::RemoveAbandoned(report_);
+    if (!options_.resume) return Status();
+    formats::RemoveAbandoned(options_.out);
+    if (!options_.report.empty()) formats::RemoveAbandoned(options_.report);
     return Status();
   }
 
@@ -349,53 +203,10 @@ class CompressCommand : public Command {
     return status;
   }
 
-  /// Where a phase of long work rests; what it says of its time goes to standard error.
-  struct Phase {
-    Phase(CompressCommand& command, const char* doing, const char* progress)
-        : doing_(doing),
-          clock_(command.runtime_->clock),
-          begin_(clock_.Seconds()),
-          estimate_(clock_, [this](double seconds) { Tell(seconds); }) {
-      place.folder = command.work_ ? &*command.work_ : nullptr;
-      place.estimate = &estimate_;
-      place.progress = TimedProgress(progress, [this] { return estimate_.SecondsLeft(); });
-    }
-    ~Phase() {
-      const double took = clock_.Seconds() - begin_;
-      if (expected_ < kWorthTelling && took < kWorthTelling) return;
-      std::fprintf(stderr, "%s took %s, expected were %s\n", doing_, FormatDuration(took).c_str(),
-                   FormatDuration(expected_).c_str());
-    }
-    Phase(const Phase&) = delete;
-    Phase& operator=(const Phase&) = delete;
-
-    compress::WorkPlace place;
-
-   private:
-    static constexpr double kWorthTelling = 10;  // seconds
-
-    void Tell(double seconds) {
-      expected_ = clock_.Seconds() - begin_ + seconds;
-      if (expected_ < kWorthTelling) return;
-      std::fprintf(stderr, "%s will take about %s\n", doing_, FormatDuration(expected_).c_str());
-    }
-
-    const char* doing_;
-    const Clock& clock_;
-    double begin_, expected_ = 0;
-    compress::WorkEstimate estimate_;
-  };
-
   /// Surveys every tensor between whose types there is a choice; all others get their type in
   /// `rules`.
   Result<TypePlan> MakePlan(TypeRules& rules) {
-    std::vector<DType> candidates;
-    std::vector<std::string> names = types_;
-    if (names.empty()) names = CLI::detail::split(kMixedTypes, ',');
-    for (const std::string& each : names) {
-      ALT_ASSIGN_OR_RETURN(const DType type, compress::ParseWritableType(each));
-      candidates.push_back(type);
-    }
+    ALT_ASSIGN_OR_RETURN(const std::vector<DType> candidates, options_.MixedTypes());
     const auto choices = [&](std::string_view name, const TensorView& tensor) {
       return rules.ChoicesFor(name, tensor, candidates);
     };
@@ -404,21 +215,27 @@ class CompressCommand : public Command {
       if (types.size() == 1) rules.Assign(tensor.name, types.front());
     }
     ALT_RETURN_IF_ERROR(CheckSize(rules, choices));
-    const compress::SurveyOptions options{.context = calibration_.context,
-                                          .damping = calibration_.damping};
+    const compress::SurveyOptions options{.context = options_.calibration.context,
+                                          .damping = options_.calibration.damping};
     const std::span<const TokenId> fitted(text_.fitted), held_out(text_.held_out);
-    const size_t n = std::min(fitted.size(), kSurveyChunks * calibration_.context);
+    const size_t n = std::min(fitted.size(), kSurveyChunks * options_.calibration.context);
     const size_t n_probe = std::min(held_out.size(), kProbeTokens);
-    const Phase phase(*this, "Measuring", "measuring group");
+    const WorkPhase phase("Measuring", "measuring group", runtime_->clock, folder());
     ALT_ASSIGN_OR_RETURN(
         auto surveys,
         compress::SurveyTensors(*original_, choices, fitted.first(n), held_out.first(n_probe),
-                                options, *runtime_->kernels, *runtime_->team, phase.place));
+                                options, *runtime_->kernels, *runtime_->team, phase.place()));
     return TypePlan::Create(std::move(surveys), *source_, rules, notes_);
   }
 
+  std::optional<uint64_t> MostBytes() const {
+    uint64_t elements = 0;
+    for (const auto& tensor : source_->tensors()) elements += tensor.view.shape.Elements();
+    return options_.MostBytes(elements);
+  }
+
   Result<PlannedTypes> Choose(const TypePlan& plan) const {
-    return most_bytes_ ? plan.Within(*most_bytes_) : plan.ForDivergence(kld_);
+    return most_bytes_ ? plan.Within(*most_bytes_) : plan.ForDivergence(options_.kld);
   }
 
   /// Refuses a size out of reach before anything is measured.
@@ -440,11 +257,11 @@ class CompressCommand : public Command {
   }
 
   Status ShowPlan(const TypePlan& plan) const {
-    if (!json_) {
+    if (!options_.json) {
       PrintFront(plan);
       return Status();
     }
-    PrintJson({{"model", model_},
+    PrintJson({{"model", options_.model},
                {"front", FrontAsJson(plan)},
                {"tensors", SurveyAsJson(plan, nullptr)}});
     return Status();
@@ -452,30 +269,30 @@ class CompressCommand : public Command {
 
   /// Nothing without calibration.
   Result<compress::EncodedTensors> Encode(const TypeRules& rules) {
-    if (!IsCalibrated()) return compress::EncodedTensors();
+    if (!options_.IsCalibrated()) return compress::EncodedTensors();
     const auto choose = [&](std::string_view name, const TensorView& tensor) -> Result<DType> {
       ALT_ASSIGN_OR_RETURN(const auto choice, rules.For(name, tensor));
       return choice.type;
     };
-    const Phase phase(*this, "Encoding", "encoding group");
-    return compress::EncodeCalibrated(*original_, choose, text_.fitted, calibration_,
-                                      *runtime_->kernels, *runtime_->team, phase.place);
+    const WorkPhase phase("Encoding", "encoding group", runtime_->clock, folder());
+    return compress::EncodeCalibrated(*original_, choose, text_.fitted, options_.calibration,
+                                      *runtime_->kernels, *runtime_->team, phase.place());
   }
 
   /// With --max-kld the result has its name only after it has passed.
   Status Write(const TypeRules& rules, const compress::EncodedTensors& calibrated) {
     std::optional<formats::PendingFile> pending;
-    if (max_kld_ > 0) {
-      ALT_ASSIGN_OR_RETURN(pending, formats::PendingFile::Beside(out_));
+    if (options_.max_kld > 0) {
+      ALT_ASSIGN_OR_RETURN(pending, formats::PendingFile::Beside(options_.out));
     }
-    const std::string& name = pending ? pending->name() : out_;
+    const std::string& name = pending ? pending->name() : options_.out;
     if (work_) ALT_RETURN_IF_ERROR(work_->KeepText(kWriting, ""));
     ALT_ASSIGN_OR_RETURN(record_.recoded,
                          compress::Recode(*source_, rules, calibrated, name, *runtime_->team,
                                           TerminalProgress("writing tensor"), notes_));
     for (const std::string& tensor : record_.recoded.left_out) {
-      std::fprintf(stderr, "warning: %s: tensor %s is not used and was left out\n", model_.c_str(),
-                   tensor.c_str());
+      std::fprintf(stderr, "warning: %s: tensor %s is not used and was left out\n",
+                   options_.model.c_str(), tensor.c_str());
     }
     ALT_RETURN_IF_ERROR(Judge(name));
     return pending ? pending->Publish() : Status();
@@ -490,24 +307,15 @@ class CompressCommand : public Command {
                          .progress = TerminalProgress,
                          .log = StandardErrorLog()};
     Judgement& judgement = record_.judgement.emplace();
-    ALT_ASSIGN_OR_RETURN(judgement.texts,
-                         JudgeQuality(model_, result, record_.judge_texts, judge_options_, room));
-    ALT_RETURN_IF_ERROR(CheckDivergence(judgement.texts.front(), max_kld_, out_));
-    if (!ShowsUse()) return Status();
-    ALT_RETURN_IF_ERROR(
-        JudgeUse(model_, result, record_.judge_texts, judge_options_, room, &judgement));
+    ALT_ASSIGN_OR_RETURN(judgement.texts, JudgeQuality(options_.model, result, record_.judge_texts,
+                                                       options_.judge_options, room));
+    ALT_RETURN_IF_ERROR(CheckDivergence(judgement.texts.front(), options_.max_kld, options_.out));
+    if (!options_.ShowsUse()) return Status();
+    ALT_RETURN_IF_ERROR(JudgeUse(options_.model, result, record_.judge_texts,
+                                 options_.judge_options, room, &judgement));
     ALT_ASSIGN_OR_RETURN(const FileDigest digest, DigestFile(result));
     record_.result_sha256 = digest.sha256;
     return Status();
-  }
-
-  Status WriteReport() {
-    const std::string html = CompressionHtml(record_);
-    const std::string json = JsonLine(CompressionAsJson(record_));
-    ALT_RETURN_IF_ERROR(page_->Write(std::as_bytes(std::span(html))));
-    ALT_RETURN_IF_ERROR(page_json_->Write(std::as_bytes(std::span(json))));
-    ALT_RETURN_IF_ERROR(page_->Commit());
-    return page_json_->Commit();
   }
 
   // Second moments for the survey need less text than those that weights are fitted to.
@@ -518,17 +326,7 @@ class CompressCommand : public Command {
   static constexpr size_t kProbeTokens = 256;
 
   const CLI::App* app_ = nullptr;
-  std::string model_, out_, type_, size_, report_;
-  double bpw_ = 0, kld_ = 0, max_kld_ = 0;
-  std::optional<uint64_t> most_bytes_;  // what --size and --bpw ask for
-  bool plan_ = false;
-  std::vector<std::string> types_, only_, keep_, judge_;
-  JudgeOptions judge_options_;
-  compress::CalibrationOptions calibration_;
-  CalibrationSource source_of_text_;
-  std::vector<const CLI::Option*> for_calibration_;
-  bool force_ = false, json_ = false, resume_ = false, restart_ = false;
-  ComputeOptions compute_;
+  CompressOptions options_;
 
   std::unique_ptr<Runtime> runtime_;
   std::unique_ptr<const model::Checkpoint> source_;
@@ -537,8 +335,9 @@ class CompressCommand : public Command {
   std::vector<std::string> calibration_contents_;
   compress::FileNotes notes_;
   CompressionRecord record_;
+  std::optional<uint64_t> most_bytes_;  // what --size and --bpw ask for
   std::optional<compress::WorkFolder> work_;
-  std::optional<formats::AtomicFile> page_, page_json_;
+  std::optional<ReportFiles> report_;
 };
 
 }  // namespace

@@ -1,0 +1,153 @@
+#include "tools/compress_options.h"
+
+#include <filesystem>
+
+#include "base/human_units.h"
+
+namespace altteul::tools {
+namespace {
+
+// What a mix is made of where nobody says otherwise: types that all readers of GGUF know and that
+// no other of the same size beats.
+constexpr const char* kMixedTypes =
+    "Q8_0,Q6_K,Q5_K,Q5_1,Q5_0,Q4_K,Q4_1,IQ4_XS,IQ4_NL,MXFP4,Q3_K,IQ3_S,IQ3_XXS,Q2_K,IQ2_S,IQ2_XS,"
+    "IQ2_XXS,Q2_0";
+
+}  // namespace
+
+void CompressOptions::AddTo(CLI::App& app) {
+  app.add_option("model", model, "GGUF file or Hugging Face folder")->required();
+  app.add_option("out", out, "the file to write");
+  CLI::Option_group* target = app.add_option_group("target", "what is wanted, one of");
+  target->add_option("--type", type,
+                     "a type for every matrix; the embedding and the head get at least Q8_0. One "
+                     "of " +
+                         compress::WritableTypes());
+  target->add_option("--size", size, "a file of at most this size, for example 70MB");
+  target->add_option("--bpw", bpw, "a file of at most so many bits a weight, all counted")
+      ->check(CLI::PositiveNumber);
+  target->add_option("--kld", kld, "an expected KL divergence of at most this [nats a token]")
+      ->check(CLI::PositiveNumber);
+  target->add_flag("--plan", plan, "show what each size would cost; nothing is written");
+  target->require_option(1);
+  app.add_option("--types", types, "what a mix may be made of")
+      ->delimiter(',')
+      ->default_str(kMixedTypes);
+  app.add_option("--only", only,
+                 "REGEX=TYPE: this type for tensors whose name matches; may be repeated, the last "
+                 "match wins")
+      ->allow_extra_args(false);
+  app.add_option("--keep", keep, "REGEX: matching tensors stay as they are; may be repeated")
+      ->allow_extra_args(false);
+  text.AddTo(app);
+  for_calibration_ = {
+      app.add_option("--damping", calibration.damping,
+                     "calibration: how far what the text does not show is trusted to stay")
+          ->check(CLI::Range(1e-4, 1e4))
+          ->capture_default_str(),
+      app.add_option("--descents", calibration.steps.descents,
+                     "calibration: sweeps that move codes and scales after the first rounding")
+          ->check(CLI::Range(0, 100))
+          ->capture_default_str(),
+      app.add_flag("!--no-feedback", calibration.steps.feedback,
+                   "calibration: columns do not make up for earlier ones"),
+      app.add_flag("!--symmetric", calibration.asymmetric,
+                   "calibration: layers do not make up for earlier ones")};
+  app.add_option("--judge", judge,
+                 "NAME=FILE: a text on which original and result are held against each other; "
+                 "may be repeated")
+      ->allow_extra_args(false);
+  app.add_option("--judge-chunks", judge_options.max_chunks,
+                 "chunks of 512 tokens of each text that is judged on, 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--max-kld", max_kld,
+                 "no file when the KL divergence is larger than this [nats a token], on the "
+                 "first text that is judged on or else on what was held out")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--report", report,
+                 "NAME.html: also write a page that shows what it cost, and NAME.json");
+  app.add_flag("--force", force, "replace a file that is already there");
+  app.add_flag("--resume", resume,
+               "go on where the same command was stopped, with what OUT.work holds");
+  app.add_flag("--restart", restart, "throw away what OUT.work holds and begin anew")
+      ->excludes("--resume");
+  app.add_flag("--json", json, "one JSON object");
+  compute.AddTo(app);
+}
+
+Status CompressOptions::Check() {
+  const auto refuse = [](const std::string& why) {
+    return Status(ErrorCode::kInvalidArgument, why);
+  };
+  if (!size.empty()) {
+    size_bytes_ = ParseBytes(size);
+    if (!size_bytes_) return refuse("'" + size + "' is no size; write it like 70MB or 1.5GiB");
+  }
+  if (plan != out.empty()) {
+    return refuse(plan ? "--plan writes nothing, but a file to write was given: " + out
+                       : "give the file to write");
+  }
+  ALT_RETURN_IF_ERROR(text.Check(IsCalibrated(), HoldsOut()));
+  for (const CLI::Option* option : for_calibration_) {
+    if (!IsCalibrated() && option->count() != 0) {
+      return refuse(option->get_name() + " is about calibration; give --text or --own-text too");
+    }
+  }
+  if (!IsMixed() && !types.empty()) {
+    return refuse("--types is what a mix is made of, but --type asks for a single one");
+  }
+  if (plan && (!judge.empty() || max_kld > 0 || !report.empty())) {
+    return refuse("--plan writes nothing that --judge, --max-kld or --report could be about");
+  }
+  if (plan && (resume || restart)) {
+    return refuse("--plan keeps no work that --resume or --restart could be about");
+  }
+  if ((max_kld > 0 || !report.empty()) && !IsCalibrated() && judge.empty()) {
+    return refuse(
+        "without a calibration text nothing is held out to judge on; give a text "
+        "(--judge NAME=FILE)");
+  }
+  return Status();
+}
+
+std::optional<uint64_t> CompressOptions::MostBytes(uint64_t elements) const {
+  if (!(bpw > 0)) return size_bytes_;
+  return static_cast<uint64_t>(bpw * static_cast<double>(elements) / 8);
+}
+
+Result<compress::TypeRules> CompressOptions::MakeRules() const {
+  DType each = DType::kQ8_0;
+  if (!IsMixed()) {
+    ALT_ASSIGN_OR_RETURN(each, compress::ParseWritableType(type));
+  }
+  std::vector<std::string> exceptions = only;
+  for (const std::string& pattern : keep) exceptions.push_back(pattern + "=keep");
+  return compress::TypeRules::Create(each, exceptions);
+}
+
+Result<std::vector<DType>> CompressOptions::MixedTypes() const {
+  std::vector<DType> found;
+  for (const std::string& name : types.empty() ? CLI::detail::split(kMixedTypes, ',') : types) {
+    ALT_ASSIGN_OR_RETURN(const DType each, compress::ParseWritableType(name));
+    found.push_back(each);
+  }
+  return found;
+}
+
+std::string CompressOptions::Target() const {
+  if (!type.empty()) return "type " + type;
+  if (!size.empty()) return "size " + size;
+  if (kld > 0) return "kld " + CLI::detail::to_string(kld);
+  if (bpw > 0) return "bpw " + CLI::detail::to_string(bpw);
+  return "size 1000000000";  // --plan: as long as what a size that it shows will be written as
+}
+
+void CompressOptions::AppendTo(compress::FileNotes& notes) const {
+  notes.emplace_back("altteul.target", Target());
+  if (!types.empty()) notes.emplace_back("altteul.types", CLI::detail::join(types, ","));
+  if (!only.empty()) notes.emplace_back("altteul.only", CLI::detail::join(only, "\n"));
+  if (!keep.empty()) notes.emplace_back("altteul.keep", CLI::detail::join(keep, "\n"));
+}
+
+}  // namespace altteul::tools

@@ -1,0 +1,72 @@
+// What `altteul compress` can be told, and which of it goes together.
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "base/status.h"
+#include "compress/calibrated_encoder.h"
+#include "compress/recode.h"
+#include "compress/type_rules.h"
+#include "tools/calibration_source.h"
+#include "tools/compress_judge.h"
+#include "tools/runtime.h"
+
+namespace altteul::tools {
+
+struct CompressOptions {
+  std::string model, out;
+  std::string type;         ///< for every matrix; empty for a mix
+  std::string size;         ///< as written
+  double bpw = 0, kld = 0;  ///< 0: not asked for
+  bool plan = false;        ///< nothing is written
+  std::vector<std::string> types, only, keep;
+  CalibrationSource text;
+  compress::CalibrationOptions calibration;
+  std::vector<std::string> judge;
+  JudgeOptions judge_options;
+  double max_kld = 0;  ///< 0: any
+  std::string report;  ///< empty: none
+  bool force = false, resume = false, restart = false, json = false;
+  ComputeOptions compute;
+
+  void AddTo(CLI::App& app);
+
+  /// Also reads `size`.
+  /// @return kInvalidArgument for options that contradict each other or would have no effect
+  Status Check();
+
+  bool IsMixed() const { return type.empty(); }
+  bool IsCalibrated() const { return IsMixed() || text.is_given(); }
+  /// Whether chunks of the calibration text are judged on.
+  bool HoldsOut() const {
+    return IsMixed() || (IsCalibrated() && judge.empty() && (max_kld > 0 || !report.empty()));
+  }
+  /// Whether speed, memory and answers are shown beside the quality.
+  bool ShowsUse() const { return !judge.empty() || !report.empty(); }
+
+  /// What --size or --bpw allow; nothing where neither was asked for.
+  /// @param elements  of all tensors
+  std::optional<uint64_t> MostBytes(uint64_t elements) const;
+
+  /// @return kInvalidArgument for what is no type or no expression
+  Result<compress::TypeRules> MakeRules() const;
+  /// The types that a mix may be made of.
+  Result<std::vector<DType>> MixedTypes() const;
+
+  /// What of all this the file will tell: the target, and rules that were given.
+  void AppendTo(compress::FileNotes& notes) const;
+
+ private:
+  std::string Target() const;
+
+  std::optional<uint64_t> size_bytes_;
+  std::vector<const CLI::Option*> for_calibration_;
+};
+
+}  // namespace altteul::tools
