@@ -20,6 +20,7 @@
 #include "base/status.h"
 #include "base/thread_team.h"
 #include "compress/calibrated_encoder.h"
+#include "compress/output_error.h"
 #include "kernels/kernel_table.h"
 #include "model/model.h"
 
@@ -31,13 +32,6 @@ struct SurveyOptions {
   double damping = 0.05;                        ///< see MakeMetric
   size_t weights_sampled = 16384;               ///< of each tensor, whole rows
   uint64_t logits_bytes = uint64_t{256} << 20;  ///< memory for the original's answers
-};
-
-struct TypeCost {
-  DType type = DType::kF32;
-  uint64_t bytes = 0;
-  double error = 0;  ///< mean square of the output's error as a part of the output's own
-  double kl = 0;     ///< expected KL divergence [nats a token] with this tensor alone in this type
 };
 
 struct TensorSurvey {

@@ -1,0 +1,127 @@
+#include "compress/survey_plan.h"
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include "compress/survey_text.h"
+
+namespace altteul::compress {
+namespace {
+
+/// Of tensors that read the same and work on each other (q on k, gate on up) one run tells enough:
+/// an error that is as large a part of the output is taken to do as much harm.
+std::vector<std::vector<size_t>> TensorsTogether(const LayerGroup& group) {
+  if (group.tensors.size() == 3) return {{0, 1}, {2}};
+  std::vector<size_t> all(group.tensors.size());
+  std::iota(all.begin(), all.end(), size_t{0});
+  return {all};
+}
+
+void FindKept(WorkFolder& folder, const model::Checkpoint& file, Measurement& measurement) {
+  const auto text = folder.FindText(measurement.trials.front().name);
+  auto kept = text ? SurveysFromText(*text) : std::nullopt;
+  if (!kept || kept->size() != measurement.trials.size()) return;
+  for (size_t i = 0; i < kept->size(); ++i) {
+    const Trial& trial = measurement.trials[i];
+    TensorSurvey& survey = (*kept)[i];
+    const TensorView& tensor = *file.Find(trial.name);
+    const bool is_same =
+        survey.name == trial.name && survey.source == tensor.type &&
+        std::equal(survey.costs.begin(), survey.costs.end(), trial.types.begin(), trial.types.end(),
+                   [](const TypeCost& cost, DType type) { return cost.type == type; });
+    if (!is_same) return;
+    survey.shape = tensor.shape;
+  }
+  measurement.surveys = std::move(*kept);
+}
+
+}  // namespace
+
+Result<SurveyPlan> SurveyPlan::Create(const model::Model& original, ChangedModel& changed,
+                                      const TypeChoices& choices, WorkFolder* folder) {
+  SurveyPlan plan;
+  const auto add = [&](std::vector<Trial> candidates) {
+    return plan.Add(std::move(candidates), *original.file, choices, folder);
+  };
+  ChangedModel* const model = &changed;
+  ALT_RETURN_IF_ERROR(
+      add({{.name = kEmbedding,
+            .types = {},
+            .replace = [model](DType type,
+                               const std::byte* rows) { model->ReplaceEmbedding(type, rows); },
+            .restore = [model] { model->RestoreEmbedding(); }}}));
+  if (!original.weights.tied) {
+    ALT_RETURN_IF_ERROR(add(
+        {{.name = kHead,
+          .types = {},
+          .replace = [model](DType type, const std::byte* rows) { model->ReplaceHead(type, rows); },
+          .restore = [model] { model->RestoreHead(); }}}));
+  }
+  for (size_t layer = 0; layer < original.config.n_layers; ++layer) {
+    for (const LayerGroup& group : GroupsOf(original.config)) {
+      for (const std::vector<size_t>& together : TensorsTogether(group)) {
+        std::vector<Trial> trials;
+        for (const size_t t : together) {
+          const LayerTensor tensor = group.tensors[t];
+          trials.push_back({.name = NameOf(layer, tensor),
+                            .types = {},
+                            .replace =
+                                [model, layer, tensor](DType type, const std::byte* rows) {
+                                  model->Replace(layer, tensor, type, rows);
+                                },
+                            .restore = [model, layer, tensor] { model->Restore(layer, tensor); }});
+        }
+        ALT_RETURN_IF_ERROR(add(std::move(trials)));
+      }
+    }
+  }
+  return plan;
+}
+
+Status SurveyPlan::Add(std::vector<Trial> candidates, const model::Checkpoint& file,
+                       const TypeChoices& choices, WorkFolder* folder) {
+  Measurement measurement;
+  for (Trial& trial : candidates) {
+    const TensorView& tensor = *file.Find(trial.name);
+    ALT_ASSIGN_OR_RETURN(trial.types, choices(trial.name, tensor));
+    const bool stays = trial.types.size() == 1 && trial.types.front() == tensor.type;
+    if (!stays) measurement.trials.push_back(std::move(trial));
+  }
+  if (measurement.trials.empty()) return Status();
+  if (folder != nullptr) FindKept(*folder, file, measurement);
+  n_open_ += measurement.is_open() ? 1 : 0;
+  measurements_.push_back(std::move(measurement));
+  return Status();
+}
+
+std::vector<Measurement*> SurveyPlan::OpenOf(const std::vector<std::string>& names) {
+  std::vector<Measurement*> found;
+  for (Measurement& measurement : measurements_) {
+    const bool is_asked =
+        std::find(names.begin(), names.end(), measurement.trials.front().name) != names.end();
+    if (is_asked && measurement.is_open()) found.push_back(&measurement);
+  }
+  return found;
+}
+
+Status SurveyPlan::Close(Measurement& measurement, std::vector<TensorSurvey> surveys,
+                         WorkFolder* folder) {
+  if (folder != nullptr) {
+    ALT_RETURN_IF_ERROR(folder->KeepText(measurement.trials.front().name, SurveysAsText(surveys)));
+  }
+  measurement.surveys = std::move(surveys);
+  --n_open_;
+  return Status();
+}
+
+std::vector<TensorSurvey> SurveyPlan::TakeSurveys() && {
+  std::vector<TensorSurvey> all;
+  for (Measurement& measurement : measurements_) {
+    for (TensorSurvey& survey : measurement.surveys) all.push_back(std::move(survey));
+  }
+  return all;
+}
+
+}  // namespace altteul::compress

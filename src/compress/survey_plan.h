@@ -1,0 +1,66 @@
+// What a survey measures: runs of the model with one tensor, or a few that work on each other, in
+// another type. What was measured before is taken from the work folder.
+
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "compress/layer_groups.h"
+#include "compress/survey.h"
+#include "compress/work_folder.h"
+#include "model/model.h"
+
+namespace altteul::compress {
+
+inline constexpr const char* kEmbedding = "token_embd.weight";
+inline constexpr const char* kHead = "output.weight";
+
+/// A tensor, the types that it may get, and how the changed model takes it on.
+struct Trial {
+  std::string name;
+  std::vector<DType> types;
+  std::function<void(DType type, const std::byte* rows)> replace;
+  std::function<void()> restore;
+};
+
+/// Tensors that are measured together, in one run.
+struct Measurement {
+  std::vector<Trial> trials;
+  std::vector<TensorSurvey> surveys;  ///< of the trials; empty as long as it is open
+  bool is_open() const { return surveys.empty(); }
+};
+
+class SurveyPlan {
+ public:
+  /// @param original  outlives the plan, as `changed` and `folder` do
+  /// @param changed   what the trials change
+  /// @param folder    may be null
+  /// @return as `choices`
+  static Result<SurveyPlan> Create(const model::Model& original, ChangedModel& changed,
+                                   const TypeChoices& choices, WorkFolder* folder);
+
+  /// In the order of the survey's result.
+  const std::vector<Measurement>& measurements() const { return measurements_; }
+  size_t n_open() const { return n_open_; }
+
+  /// The open measurements that begin with one of these tensors.
+  std::vector<Measurement*> OpenOf(const std::vector<std::string>& names);
+
+  /// Ends an open one.
+  Status Close(Measurement& measurement, std::vector<TensorSurvey> surveys, WorkFolder* folder);
+
+  std::vector<TensorSurvey> TakeSurveys() &&;
+
+ private:
+  Status Add(std::vector<Trial> candidates, const model::Checkpoint& file,
+             const TypeChoices& choices, WorkFolder* folder);
+
+  std::vector<Measurement> measurements_;
+  size_t n_open_ = 0;
+};
+
+}  // namespace altteul::compress
