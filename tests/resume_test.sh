@@ -73,8 +73,8 @@ wait "$process" 2>/dev/null
 [ $? -eq 2 ] && grep -q -- '--resume goes on' err || fail "an existing folder is refused"
 "${command[@]}" --chunks 5 --resume >out 2>err
 [ $? -eq 2 ] && grep -q 'calibration.tokens was 3072 and is 2560' err || fail "another text is refused"
-"${command[@]}" --chunks 6 --resume --damping 0.1 >out 2>err
-[ $? -eq 2 ] && grep -q 'damping was 0.05 and is 0.1' err || fail "another option is refused"
+"${command[@]}" --chunks 6 --resume --damping 0.2 >out 2>err
+[ $? -eq 2 ] && grep -q 'damping was 0.1 and is 0.2' err || fail "another option is refused"
 "${command[@]}" --chunks 6 --resume --restart >out 2>err && fail "--resume and --restart together"
 piece=$(find kept.gguf.work -name 'tensor-*.piece' | head -1)
 printf 'x' | dd of="$piece" bs=1 seek=4100 conv=notrunc 2>/dev/null

@@ -28,7 +28,7 @@ namespace altteul::compress {
 
 struct CalibrationOptions {
   size_t context = 512;    ///< tokens of a chunk
-  double damping = 0.05;   ///< see MakeMetric
+  double damping = 0.1;    ///< see MakeMetric
   bool asymmetric = true;  ///< towards the original's output, from what the encoded layers give
   EncodeSteps steps;
 };

@@ -50,10 +50,12 @@ class RowTrial {
 /// alike.
 double SquareOfOutput(std::span<const float> row, const Metric* metric,
                       const kernels::KernelTable& kernels, std::vector<float>& product) {
-  double square = 0;
-  for (const float w : row) square += static_cast<double>(w) * static_cast<double>(w);
-  if (metric == nullptr) return square;
   const size_t n = row.size();
+  double sum = 0;
+  if (metric == nullptr) {
+    for (const float w : row) sum += static_cast<double>(w) * static_cast<double>(w);
+    return sum;
+  }
   product.assign(n, 0.0f);
   kernels.add_rows({.factor = row.data(),
                     .x = metric->h.data(),
@@ -61,11 +63,11 @@ double SquareOfOutput(std::span<const float> row, const Metric* metric,
                     .n_rows = n,
                     .width = n,
                     .y = product.data()});
-  double sum = 0;
   for (size_t i = 0; i < n; ++i) {
-    sum += static_cast<double>(row[i]) * static_cast<double>(product[i]);
+    const auto w = static_cast<double>(row[i]);
+    sum += w * (static_cast<double>(product[i]) - static_cast<double>(metric->damping[i]) * w);
   }
-  return sum - static_cast<double>(metric->lambda) * square;
+  return sum;
 }
 
 double SumOf(const std::vector<double>& values) {

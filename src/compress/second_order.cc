@@ -17,14 +17,23 @@ using Matrix = MatrixOf<float>;
 using View = Eigen::Map<Matrix>;
 using ConstView = Eigen::Map<const Matrix>;
 
-float Lambda(const Moments& moments, double damping) {
-  double trace = 0;
-  for (size_t i = 0; i < moments.n; ++i) {
-    trace += static_cast<double>(moments.own[i * moments.n + i]);
-  }
-  const double mean = trace / moments.tokens / static_cast<double>(moments.n);
+// Found on text that was not calibrated on; twice and half as much lose less than 3 percent.
+constexpr double kOfColumn = 3;
+
+std::vector<float> DampingOf(const Moments& moments, double damping) {
+  const size_t n = moments.n;
+  const auto square = [&](size_t i) {
+    return static_cast<double>(moments.own[i * n + i]) / moments.tokens;
+  };
+  double mean = 0;
+  for (size_t i = 0; i < n; ++i) mean += square(i) / static_cast<double>(n);
   // Inputs that never fire leave nothing to weigh with; then all columns count alike.
-  return static_cast<float>(mean > 0 ? damping * mean : 1.0);
+  if (!(mean > 0)) return std::vector<float>(n, 1.0f);
+  std::vector<float> d(n);
+  for (size_t i = 0; i < n; ++i) {
+    d[i] = static_cast<float>(damping * (mean + kOfColumn * square(i)));
+  }
+  return d;
 }
 
 template <typename Scalar>
@@ -81,11 +90,11 @@ View ViewOf(SquareMatrix& matrix) {
   return View(matrix.data(), n, n);
 }
 
-/// sums / tokens + lambda
-void Average(SquareMatrix& sums, double tokens, float lambda) {
+/// sums / tokens + damping
+void Average(SquareMatrix& sums, double tokens, const std::vector<float>& damping) {
   View view = ViewOf(sums);
   view /= static_cast<float>(tokens);
-  view.diagonal().array() += lambda;
+  view.diagonal() += Eigen::Map<const Eigen::VectorXf>(damping.data(), view.rows());
 }
 
 }  // namespace
@@ -104,11 +113,11 @@ Result<Metric> MakeMetric(Moments moments, double damping, const WorkFolder* wor
   ALT_CHECK(damping > 0 && moments.tokens > 0 && moments.own.n() == n);
   Metric metric;
   metric.n = n;
-  metric.lambda = Lambda(moments, damping);
+  metric.damping = DampingOf(moments, damping);
   metric.factor = std::move(moments.own);
-  Average(metric.factor, moments.tokens, metric.lambda);
+  Average(metric.factor, moments.tokens, metric.damping);
   metric.cross = std::move(moments.cross);
-  if (!metric.cross.empty()) Average(metric.cross, moments.tokens, metric.lambda);
+  if (!metric.cross.empty()) Average(metric.cross, moments.tokens, metric.damping);
   View factor = ViewOf(metric.factor);
   if (!factor.allFinite()) {
     return Status(ErrorCode::kCorruptFile,

@@ -1,10 +1,14 @@
 // What calibration knows of a layer's inputs, in the forms that encoding needs.
 //
 // With X the inputs [n, tokens] that the layer will see and X0 those that its original saw, an
-// encoded row q of an original row w should minimize |q X - w X0|^2. Damped with lambda, the
-// minimum without any code is target = w (X0 X^T + lambda)(X X^T + lambda)^-1, and what codes cost
-// is (q - target) H (q - target)^T with H = X X^T + lambda. (GPTQ, arXiv 2210.17323; targets from
-// the original's inputs: GPTAQ, arXiv 2504.02692.)
+// encoded row q of an original row w should minimize |q X - w X0|^2. Damped with a diagonal D, the
+// minimum without any code is target = w (X0 X^T + D)(X X^T + D)^-1, and what codes cost is
+// (q - target) H (q - target)^T with H = X X^T + D. (GPTQ, arXiv 2210.17323; targets from the
+// original's inputs: GPTAQ, arXiv 2504.02692.)
+//
+// D is a part of the mean of the diagonal, the same for all columns as in GPTQ, and a part of each
+// column's own: what text of this length shows of how two columns go together is less certain than
+// how large each is, so that all correlations are taken for a little smaller than they were seen.
 
 #pragma once
 
@@ -28,10 +32,10 @@ struct Moments {
 /// H, the factor of its inverse, and what leads to targets.
 struct Metric {
   size_t n = 0;
-  float lambda = 0;
-  SquareMatrix h;       ///< X X^T / tokens + lambda
-  SquareMatrix factor;  ///< upper triangular U with H^-1 = U^T U
-  SquareMatrix cross;   ///< X0 X^T / tokens + lambda; empty where rows are their own target
+  std::vector<float> damping;  ///< D [n]
+  SquareMatrix h;              ///< X X^T / tokens + D
+  SquareMatrix factor;         ///< upper triangular U with H^-1 = U^T U
+  SquareMatrix cross;          ///< X0 X^T / tokens + D; empty where rows are their own target
 
   /// Behind the last MoveToTarget(): forgets `cross`, and takes `h` into memory where it rests on
   /// the disk.
@@ -41,7 +45,8 @@ struct Metric {
 
 /// Works in the moments' memory. With cross sums, a large `h` rests on the disk until
 /// ForgetTargets(), so that no more than two matrices of a layer are in memory at any time.
-/// @param damping  lambda as a part of the mean of the diagonal, positive
+/// @param damping  as a part of the diagonal's mean; of each column's own it is three times as
+///                 much. Positive.
 /// @param work     may be null: then three are
 /// @return kCorruptFile when the sums are not finite, kOutOfMemory, kIoError
 Result<Metric> MakeMetric(Moments moments, double damping, const WorkFolder* work = nullptr);

@@ -88,6 +88,29 @@ TEST(MakeMetricTest, TheFactorIsThatOfTheInverse) {
   }
 }
 
+TEST(MakeMetricTest, ColumnsAreDampedByTheMeanAndByTheirOwn) {
+  auto rows = Inputs("rows");
+  for (size_t i = 0; i < rows.size(); i += kCols) {
+    rows[i] *= 10;    // column 0
+    rows[i + 1] = 0;  // column 1 never fires
+  }
+  const Moments moments = Gather(rows, {});
+  std::vector<double> square(kCols);
+  double mean = 0;
+  for (size_t i = 0; i < kCols; ++i) {
+    square[i] = static_cast<double>(moments.own[i * kCols + i]) / kRows;
+    mean += square[i] / kCols;
+  }
+  const float between = moments.own[2 * kCols + 3] / kRows;
+  const Metric metric = MakeMetric(Gather(rows, {}), 0.1).value();
+  for (const size_t i : {size_t{0}, size_t{1}, size_t{2}}) {
+    const double expected = 0.1 * mean + 0.3 * square[i];
+    EXPECT_NEAR(metric.damping[i], expected, 1e-5 * expected) << i;
+    EXPECT_NEAR(metric.h[i * kCols + i], square[i] + expected, 1e-5 * (square[i] + expected)) << i;
+  }
+  EXPECT_FLOAT_EQ(metric.h[2 * kCols + 3], between);
+}
+
 TEST(MakeMetricTest, InputsThatNeverFireCountAlike) {
   const Metric metric = MakeMetric(Gather(std::vector<float>(kRows * kCols), {}), 0.05).value();
   for (size_t i = 0; i < kCols; ++i) EXPECT_EQ(metric.h[i * kCols + i], 1.0f);

@@ -29,7 +29,7 @@ namespace altteul::compress {
 struct SurveyOptions {
   size_t context = 512;                         ///< tokens of a chunk of the calibration text
   size_t probe_context = 256;                   ///< of the held-out text: many short runs
-  double damping = 0.05;                        ///< see MakeMetric
+  double damping = 0.1;                         ///< see MakeMetric
   size_t weights_sampled = 16384;               ///< of each tensor, whole rows
   uint64_t logits_bytes = uint64_t{256} << 20;  ///< memory for the original's answers
 };
