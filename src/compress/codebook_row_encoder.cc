@@ -37,11 +37,16 @@ CodebookRowEncoder::CodebookRowEncoder(const CodebookType& type, const Metric* m
   }
 }
 
+CodebookRowEncoder::CodebookRowEncoder(const CodebookType& type, std::span<const float> importance)
+    : CodebookRowEncoder(type, nullptr, EncodeSteps{}, kernels::kReferenceKernels) {
+  importance_.assign(importance.begin(), importance.end());
+}
+
 void CodebookRowEncoder::Encode(std::span<const float> target, std::byte* out) {
   const size_t n = target.size();
   ALT_CHECK(n % kCodebookBlockCols == 0);
-  ALT_CHECK(metric_ == nullptr || metric_->n == n);
-  if (metric_ == nullptr) importance_.assign(n, 1.0f);
+  if (importance_.empty()) importance_.assign(n, 1.0f);
+  ALT_CHECK(importance_.size() == n);
   blocks_.resize(n / kCodebookBlockCols);
   value_.resize(n);
   if (metric_ != nullptr && steps_.feedback) {

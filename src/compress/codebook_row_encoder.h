@@ -25,6 +25,7 @@ class CodebookRowEncoder final : public RowEncoder {
   /// As MakeRowEncoder().
   CodebookRowEncoder(const CodebookType& type, const Metric* metric, const EncodeSteps& steps,
                      const kernels::KernelTable& kernels);
+  CodebookRowEncoder(const CodebookType& type, std::span<const float> importance);
 
   void Encode(std::span<const float> target, std::byte* out) override;
 

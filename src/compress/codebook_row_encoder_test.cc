@@ -74,6 +74,17 @@ class CodebookRowEncoderTest : public ::testing::TestWithParam<CodebookType> {
     }
     return loss;
   }
+  double WeighedLoss(const std::vector<std::byte>& bytes, const std::vector<float>& row,
+                     const std::vector<float>& importance) const {
+    std::vector<float> decoded(kCols);
+    kernels::FindCodec(GetParam().type)->decode(bytes.data(), kCols, decoded.data());
+    double loss = 0;
+    for (size_t c = 0; c < kCols; ++c) {
+      const double error = static_cast<double>(decoded[c]) - static_cast<double>(row[c]);
+      loss += static_cast<double>(importance[c]) * error * error;
+    }
+    return loss;
+  }
   double LossOf(const EncodeSteps& steps, bool weighted = true) const {
     CodebookRowEncoder encoder(GetParam(), weighted ? &metric() : nullptr, steps, kernels());
     double loss = 0;
@@ -146,6 +157,19 @@ TEST_P(CodebookRowEncoderTest, ZerosStayZeros) {
     const std::vector<float> zeros(kCols, 0.0f);
     EXPECT_EQ(Loss(Encoded(encoder, zeros), zeros), 0.0);
   }
+}
+
+TEST_P(CodebookRowEncoderTest, ColumnsThatCountMoreErrLess) {
+  std::vector<float> importance(kCols);
+  for (size_t c = 0; c < kCols; ++c) importance[c] = c % 7 == 3 ? 50.0f : 0.05f;
+  CodebookRowEncoder weighing(GetParam(), importance), plain(GetParam(), {});
+  double weighed_loss = 0, plain_loss = 0;
+  for (uint64_t number = 0; number < 6; ++number) {
+    const auto row = Row(number);
+    weighed_loss += WeighedLoss(Encoded(weighing, row), row, importance);
+    plain_loss += WeighedLoss(Encoded(plain, row), row, importance);
+  }
+  EXPECT_LT(weighed_loss, 0.9 * plain_loss);
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, CodebookRowEncoderTest,

@@ -7,10 +7,10 @@ bool CanEncodePlainly(DType type) {
   return codec != nullptr && (codec->encode != nullptr || CanEncode(type));
 }
 
-PlainEncoder::PlainEncoder(DType type) : codec_(*kernels::FindCodec(type)) {
-  if (codec_.encode != nullptr) return;
-  // Without a metric nothing is summed, so any kernels will do.
-  searching_ = MakeRowEncoder(type, nullptr, EncodeSteps{}, kernels::kReferenceKernels);
+PlainEncoder::PlainEncoder(DType type, std::span<const float> importance)
+    : codec_(*kernels::FindCodec(type)) {
+  const bool weighs = !importance.empty() && CanEncode(type);
+  if (weighs || codec_.encode == nullptr) searching_ = MakeRowEncoder(type, importance);
 }
 
 void PlainEncoder::Encode(std::span<const float> row, std::byte* out) {

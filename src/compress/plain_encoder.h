@@ -1,4 +1,4 @@
-// Rows of a matrix -> blocks of any type, each weight counting alike.
+// Rows of a matrix -> blocks of any type, no column making up for another.
 
 #pragma once
 
@@ -15,11 +15,13 @@ namespace altteul::compress {
 /// Whether there is a way to write the type.
 bool CanEncodePlainly(DType type);
 
-/// Rounds rows on one thread by ggml's rule where there is one, else with the scales that fit best.
+/// Rounds rows of one length on one thread. Where every weight counts alike by ggml's rule if there
+/// is one; else with the scales that fit best.
 class PlainEncoder {
  public:
+  /// @param importance  as for MakeRowEncoder(); types without a RowEncoder take no notice of it
   /// @pre CanEncodePlainly(type)
-  explicit PlainEncoder(DType type);
+  explicit PlainEncoder(DType type, std::span<const float> importance = {});
 
   /// @param row  [n] finite values, n a multiple of the type's block
   /// @param out  RowBytes(type, n)

@@ -68,8 +68,9 @@ Status WriteRows(const model::Checkpoint& source, const model::GgufForm::Tensor&
   return Status();
 }
 
+/// @param importance  [cols], or empty: all columns count alike
 Status EncodeRows(const model::Checkpoint& source, const model::GgufForm::Tensor& named, DType to,
-                  ThreadTeam& team, GgufWriter& writer) {
+                  std::span<const float> importance, ThreadTeam& team, GgufWriter& writer) {
   const TensorView& tensor = named.view;
   const kernels::Codec& decoder = *kernels::FindCodec(tensor.type);
   const size_t cols = tensor.shape.cols();
@@ -83,7 +84,7 @@ Status EncodeRows(const model::Checkpoint& source, const model::GgufForm::Tensor
   for (size_t row = 0; row < rows; row += rows_a_slice) {
     const size_t n = std::min(rows_a_slice, rows - row);
     team.Run([&](int thread) {
-      PlainEncoder encoder(to);
+      PlainEncoder encoder(to, importance);
       const Share share = ShareOf(n, 1, thread, team.size());
       for (size_t r = share.begin; r < share.end; ++r) {
         const std::byte* from = tensor.bytes.data() + named.SourceRow(row + r) * from_row;
@@ -98,7 +99,8 @@ Status EncodeRows(const model::Checkpoint& source, const model::GgufForm::Tensor
 }
 
 Status WriteTensor(const model::Checkpoint& source, const model::GgufForm::Tensor& tensor, DType to,
-                   const EncodedTensors& calibrated, ThreadTeam& team, GgufWriter& writer) {
+                   const EncodedTensors& calibrated, const ColumnImportances& importances,
+                   ThreadTeam& team, GgufWriter& writer) {
   const auto found = calibrated.find(tensor.name);
   if (found != calibrated.end()) {
     ALT_CHECK(found->second.type() == to);
@@ -109,7 +111,10 @@ Status WriteTensor(const model::Checkpoint& source, const model::GgufForm::Tenso
   if (tensor.view.type == to) {
     ALT_RETURN_IF_ERROR(WriteRows(source, tensor, tensor.view.bytes, nullptr, writer));
   } else {
-    ALT_RETURN_IF_ERROR(EncodeRows(source, tensor, to, team, writer));
+    const auto known = importances.find(tensor.name);
+    const std::span<const float> importance =
+        known == importances.end() ? std::span<const float>() : known->second;
+    ALT_RETURN_IF_ERROR(EncodeRows(source, tensor, to, importance, team, writer));
   }
   if (tensor.in_source) source.ReleasePages(tensor.view.bytes);
   return Status();
@@ -213,8 +218,8 @@ Result<RecodePlan> PlanRecode(const model::Checkpoint& source, const TypeRules& 
 
 Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
                             const EncodedTensors& calibrated, const std::string& out,
-                            ThreadTeam& team, const ProgressSink& progress,
-                            const FileNotes& notes) {
+                            ThreadTeam& team, const ProgressSink& progress, const FileNotes& notes,
+                            const ColumnImportances& importances) {
   ALT_RETURN_IF_ERROR(CheckPlace(source, out));
   ALT_ASSIGN_OR_RETURN(model::GgufForm form, model::GgufFormOf(source));
   GgufWriter& writer = form.metadata;
@@ -231,8 +236,8 @@ Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& ru
     if (progress && !progress(i, report.tensors.size())) {
       return Status(ErrorCode::kCancelled, "compressing was interrupted; nothing was written");
     }
-    ALT_RETURN_IF_ERROR(
-        WriteTensor(source, form.tensors[i], report.tensors[i].to, calibrated, team, writer));
+    ALT_RETURN_IF_ERROR(WriteTensor(source, form.tensors[i], report.tensors[i].to, calibrated,
+                                    importances, team, writer));
   }
   ALT_RETURN_IF_ERROR(writer.Finish());
   if (progress) progress(report.tensors.size(), report.tensors.size());

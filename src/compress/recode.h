@@ -16,6 +16,7 @@
 #include "base/sinks.h"
 #include "base/status.h"
 #include "base/thread_team.h"
+#include "compress/column_importance.h"
 #include "compress/encoded_tensor.h"
 #include "compress/type_rules.h"
 #include "model/checkpoint.h"
@@ -58,10 +59,11 @@ Result<RecodePlan> PlanRecode(const model::Checkpoint& source, const TypeRules& 
 
 /// @param calibrated  tensors that are encoded already, in the types that the rules give them and
 ///                    with their rows in the source's order
+/// @param importances  of the columns of tensors that are encoded here
 /// @return as CheckRecode; kIoError with path and reason, kCancelled
 Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
                             const EncodedTensors& calibrated, const std::string& out,
                             ThreadTeam& team, const ProgressSink& progress,
-                            const FileNotes& notes = {});
+                            const FileNotes& notes = {}, const ColumnImportances& importances = {});
 
 }  // namespace altteul::compress

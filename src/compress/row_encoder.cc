@@ -21,4 +21,13 @@ std::unique_ptr<RowEncoder> MakeRowEncoder(DType type, const Metric* metric,
   return std::make_unique<ScalarRowEncoder>(*scalar_type, metric, steps, kernels);
 }
 
+std::unique_ptr<RowEncoder> MakeRowEncoder(DType type, std::span<const float> importance) {
+  if (const CodebookType* codebook_type = FindCodebookType(type)) {
+    return std::make_unique<CodebookRowEncoder>(*codebook_type, importance);
+  }
+  const ScalarType* scalar_type = FindScalarType(type);
+  ALT_CHECK(scalar_type != nullptr);
+  return std::make_unique<ScalarRowEncoder>(*scalar_type, importance);
+}
+
 }  // namespace altteul::compress

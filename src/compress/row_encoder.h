@@ -18,8 +18,8 @@ struct EncodeSteps {
   int descents = 3;  ///< sweeps over the codes, with new scales between them
 };
 
-/// Encodes rows on one thread; make one for each. Every row is computed alone, so it does not
-/// matter who encodes which.
+/// Encodes rows of one length on one thread; make one for each. Every row is computed alone, so it
+/// does not matter who encodes which.
 class RowEncoder {
  public:
   virtual ~RowEncoder() = default;
@@ -39,5 +39,11 @@ bool CanEncode(DType type);
 std::unique_ptr<RowEncoder> MakeRowEncoder(DType type, const Metric* metric,
                                            const EncodeSteps& steps,
                                            const kernels::KernelTable& kernels);
+
+/// An encoder for inputs of which only the size of each column is known: none makes up for others.
+/// @param importance  [n], positive: what a square error of 1 costs in each column. Empty: all
+/// alike
+/// @pre CanEncode(type)
+std::unique_ptr<RowEncoder> MakeRowEncoder(DType type, std::span<const float> importance);
 
 }  // namespace altteul::compress

@@ -16,11 +16,16 @@ ScalarRowEncoder::ScalarRowEncoder(const ScalarType& type, const Metric* metric,
   error_.emplace(*metric, kernels);
 }
 
+ScalarRowEncoder::ScalarRowEncoder(const ScalarType& type, std::span<const float> importance)
+    : ScalarRowEncoder(type, nullptr, EncodeSteps{}, kernels::kReferenceKernels) {
+  importance_.assign(importance.begin(), importance.end());
+}
+
 void ScalarRowEncoder::Encode(std::span<const float> target, std::byte* out) {
   const size_t n = target.size();
   ALT_CHECK(n % type_.block_cols == 0);
-  ALT_CHECK(metric_ == nullptr || metric_->n == n);
-  if (metric_ == nullptr) importance_.assign(n, 1.0f);
+  if (importance_.empty()) importance_.assign(n, 1.0f);
+  ALT_CHECK(importance_.size() == n);
   blocks_.resize(n / type_.block_cols);
   value_.resize(n);
   Round(target);

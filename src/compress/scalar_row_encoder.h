@@ -19,6 +19,7 @@ class ScalarRowEncoder final : public RowEncoder {
   /// As MakeRowEncoder().
   ScalarRowEncoder(const ScalarType& type, const Metric* metric, const EncodeSteps& steps,
                    const kernels::KernelTable& kernels);
+  ScalarRowEncoder(const ScalarType& type, std::span<const float> importance);
 
   void Encode(std::span<const float> target, std::byte* out) override;
 
