@@ -27,13 +27,15 @@ class CalibratedEncoder {
  public:
   CalibratedEncoder(const model::Model& original, const TypeChoice& choose,
                     std::span<const text::TokenId> ids, const CalibrationOptions& options,
-                    const kernels::KernelTable& kernels, ThreadTeam& team, const WorkPlace& place)
+                    const kernels::KernelTable& kernels, ThreadTeam& team, const WorkPlace& place,
+                    InputSquares* squares)
       : original_(original),
         choose_(choose),
         options_(options),
         kernels_(kernels),
         team_(team),
         place_(place),
+        squares_(squares),
         n_ids_(ids.size()),
         n_chunks_(ids.size() / options.context),
         ids_(ids.first(n_chunks_ * options.context)),
@@ -41,7 +43,7 @@ class CalibratedEncoder {
 
   Result<EncodedTensors> Run() {
     ALT_RETURN_IF_ERROR(Start());
-    if (!missing_.empty()) ALT_RETURN_IF_ERROR(EncodeAll());
+    if (!IsDone()) ALT_RETURN_IF_ERROR(EncodeAll());
     ALT_RETURN_IF_ERROR(Tell(n_groups()));
     return std::move(encoded_);
   }
@@ -50,7 +52,9 @@ class CalibratedEncoder {
   const ModelConfig& config() const { return original_.config; }
   const model::Checkpoint& file() const { return *original_.file; }
   const TensorView& Tensor(const std::string& name) const { return *file().Find(name); }
+  const char* head() const { return original_.weights.tied ? kEmbedding : kHead; }
   uint64_t n_groups() const { return 1 + config().n_layers * 4; }
+  bool IsDone() const { return missing_.empty() && unseen_.empty(); }
   Status Tell(uint64_t done) const {
     if (place_.progress && !place_.progress(done, n_groups())) {
       return Status(ErrorCode::kCancelled, "compressing was interrupted; nothing was written");
@@ -67,12 +71,14 @@ class CalibratedEncoder {
                                                      " tokens, which is less than one chunk of " +
                                                      std::to_string(options_.context));
     }
-    ALT_RETURN_IF_ERROR(FindKept(original_.weights.tied ? kEmbedding : kHead));
+    if (squares_ != nullptr) squares_->tokens = ids_.size();
+    ALT_RETURN_IF_ERROR(FindKept(head()));
+    FindSquares({head()});
     for (size_t layer = 0; layer < config().n_layers; ++layer) {
       for (const LayerGroup& group : GroupsOf(config())) {
-        for (const LayerTensor& tensor : group.tensors) {
-          ALT_RETURN_IF_ERROR(FindKept(NameOf(layer, tensor)));
-        }
+        const std::vector<std::string> names = NamesOf(layer, group);
+        for (const std::string& name : names) ALT_RETURN_IF_ERROR(FindKept(name));
+        FindSquares(names);
       }
     }
     return Tell(0);
@@ -106,7 +112,7 @@ class CalibratedEncoder {
     after_->Embed(ids_);
     ReleaseTable(kEmbedding);
     // Behind the last tensor that is missing nobody needs the streams.
-    for (size_t layer = 0; layer < config().n_layers && !missing_.empty(); ++layer) {
+    for (size_t layer = 0; layer < config().n_layers && !IsDone(); ++layer) {
       for (const LayerGroup& group : GroupsOf(config())) {
         ALT_RETURN_IF_ERROR(EncodeGroup(layer, group));
         ALT_RETURN_IF_ERROR(Tell(++done_));
@@ -114,6 +120,7 @@ class CalibratedEncoder {
       ReleaseLayer(file(), layer);
       for (const auto& tensor : encoded_) tensor.second.ReleasePages();
     }
+    if (unseen_.count(head()) != 0) ALT_RETURN_IF_ERROR(GatherHeadSquares());
     return missing_.empty() ? Status() : EncodeHead();
   }
 
@@ -160,21 +167,65 @@ class CalibratedEncoder {
     return std::move(sums).Take();
   }
 
+  // --- how large inputs of the original are ---
+
+  /// @param names  tensors that read the same
+  void FindSquares(const std::vector<std::string>& names) {
+    if (squares_ == nullptr) return;
+    const auto kept = FindMeans(place_.folder, names.front(), Tensor(names.front()).shape.cols());
+    for (const std::string& name : names) {
+      if (kept) squares_->means[name] = *kept;
+    }
+    if (!kept) unseen_.insert(names.front());
+  }
+
+  Status TakeSquares(const std::vector<std::string>& names, const SquareSums& sums) {
+    const std::vector<float> means = sums.Means();
+    ALT_RETURN_IF_ERROR(KeepMeans(place_.folder, names.front(), means));
+    for (const std::string& name : names) squares_->means[name] = means;
+    unseen_.erase(names.front());
+    return Status();
+  }
+
+  Status GatherHeadSquares() {
+    SquareSums sums(config().hidden);
+    for (size_t i = 0; i < n_chunks_; ++i) {
+      const std::span<float> rows = before_->Rows(i, config().hidden);
+      before_->forward().Finish(before_->X(i), rows);
+      sums.Add(rows);
+      ReleaseChunk(i);
+    }
+    return TakeSquares({head()}, sums);
+  }
+
   // --- a group ---
 
-  Status EncodeGroup(size_t layer, const LayerGroup& group) {
+  static std::vector<std::string> NamesOf(size_t layer, const LayerGroup& group) {
     std::vector<std::string> names;
-    bool is_missing = false;
-    for (const LayerTensor& tensor : group.tensors) {
-      names.push_back(NameOf(layer, tensor));
-      is_missing = is_missing || missing_.count(names.back()) != 0;
-    }
+    for (const LayerTensor& tensor : group.tensors) names.push_back(NameOf(layer, tensor));
+    return names;
+  }
+
+  Status EncodeGroup(size_t layer, const LayerGroup& group) {
+    const std::vector<std::string> names = NamesOf(layer, group);
+    const bool is_missing = std::any_of(
+        names.begin(), names.end(), [&](const auto& name) { return missing_.count(name) != 0; });
+    const size_t width = engine::WidthOf(group.gather, config());
+    const bool is_unseen = unseen_.count(names.front()) != 0;
+    SquareSums squares(width);
+    std::optional<MomentSums> sums;
     if (is_missing) {
-      ALT_ASSIGN_OR_RETURN(Moments moments, GatherGroup(layer, group));
-      ALT_RETURN_IF_ERROR(EncodeMissing(names, std::move(moments)));
-    } else if (group.goes_on) {
-      for (size_t i = 0; i < n_chunks_; ++i) Step(layer, group.gather, i);
+      ALT_ASSIGN_OR_RETURN(
+          sums, MomentSums::Create(width, options_.context, options_.asymmetric, kernels_, team_));
     }
+    for (size_t i = 0; i < n_chunks_ && (is_missing || is_unseen || group.goes_on); ++i) {
+      Step(layer, group.gather, i);
+      if (is_unseen) squares.Add(before_->Rows(i, width));
+      if (is_missing) AddMoments(i, width, *sums);
+      ReleaseChunk(i);
+    }
+    if (is_unseen) ALT_RETURN_IF_ERROR(TakeSquares(names, squares));
+    if (is_missing) ALT_RETURN_IF_ERROR(EncodeMissing(names, std::move(*sums).Take()));
     for (size_t t = 0; t < names.size(); ++t) {
       const auto found = encoded_.find(names[t]);
       if (found == encoded_.end()) continue;
@@ -185,18 +236,10 @@ class CalibratedEncoder {
     return Status();
   }
 
-  Result<Moments> GatherGroup(size_t layer, const LayerGroup& group) {
-    const size_t width = engine::WidthOf(group.gather, config());
-    ALT_ASSIGN_OR_RETURN(MomentSums sums, MomentSums::Create(width, options_.context,
-                                                             options_.asymmetric, kernels_, team_));
-    for (size_t i = 0; i < n_chunks_; ++i) {
-      Step(layer, group.gather, i);
-      BeginWork();
-      sums.Add(options_.context, after_->Rows(i, width), before_->Rows(i, width));
-      EndWork(SumsOf(width), SumsAmount(options_.asymmetric));
-      ReleaseChunk(i);
-    }
-    return std::move(sums).Take();
+  void AddMoments(size_t chunk, size_t width, MomentSums& sums) {
+    BeginWork();
+    sums.Add(options_.context, after_->Rows(chunk, width), before_->Rows(chunk, width));
+    EndWork(SumsOf(width), SumsAmount(options_.asymmetric));
   }
 
   /// Both streams.
@@ -411,21 +454,20 @@ class CalibratedEncoder {
       estimate.Plan(SumsOf(width), SumsAmount(cross) * static_cast<double>(n_chunks_));
       estimate.Plan(MetricOf(width), 1);
     };
-    const char* head = original_.weights.tied ? kEmbedding : kHead;
-    plan_group(config().hidden, options_.asymmetric && !original_.weights.tied, {head});
-    const bool head_is_missing = missing_.count(head) != 0;
+    plan_group(config().hidden, options_.asymmetric && !original_.weights.tied, {head()});
+    const bool head_is_missing = missing_.count(head()) != 0;
     size_t last = 0;  // layers that the streams go through
     for (size_t layer = 0; layer < config().n_layers; ++layer) {
       for (const LayerGroup& group : GroupsOf(config())) {
-        std::vector<std::string> names;
-        for (const LayerTensor& tensor : group.tensors) names.push_back(NameOf(layer, tensor));
+        const std::vector<std::string> names = NamesOf(layer, group);
         plan_group(engine::WidthOf(group.gather, config()), options_.asymmetric, names);
         for (const std::string& name : names) {
-          if (missing_.count(name) != 0) last = layer + 1;
+          if (missing_.count(name) != 0 || unseen_.count(name) != 0) last = layer + 1;
         }
       }
     }
     if (head_is_missing && !original_.weights.tied) last = config().n_layers;
+    if (unseen_.count(head()) != 0) last = config().n_layers;
     for (size_t layer = 0; layer < config().n_layers; ++layer) {
       const double once = WeightsOf(original_.weights, layer) * Tokens();
       if (head_is_missing && original_.weights.tied) estimate.Plan("passes", once);
@@ -439,6 +481,7 @@ class CalibratedEncoder {
   const kernels::KernelTable& kernels_;
   ThreadTeam& team_;
   const WorkPlace& place_;
+  InputSquares* const squares_;  // null: nobody asks
   const size_t n_ids_;
   const size_t n_chunks_;
   const std::span<const text::TokenId> ids_;
@@ -447,6 +490,7 @@ class CalibratedEncoder {
   std::optional<ActivationStream> before_, after_;
   EncodedTensors encoded_;
   std::map<std::string, DType> missing_;  // what they shall be
+  std::set<std::string> unseen_;          // first tensors of groups whose squares are to be summed
   uint64_t done_ = 0;                     // groups
 };
 
@@ -456,8 +500,8 @@ Result<EncodedTensors> EncodeCalibrated(const model::Model& original, const Type
                                         std::span<const text::TokenId> ids,
                                         const CalibrationOptions& options,
                                         const kernels::KernelTable& kernels, ThreadTeam& team,
-                                        const WorkPlace& place) {
-  return CalibratedEncoder(original, choose, ids, options, kernels, team, place).Run();
+                                        const WorkPlace& place, InputSquares* squares) {
+  return CalibratedEncoder(original, choose, ids, options, kernels, team, place, squares).Run();
 }
 
 }  // namespace altteul::compress

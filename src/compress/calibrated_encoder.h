@@ -18,6 +18,7 @@
 #include "base/status.h"
 #include "base/thread_team.h"
 #include "compress/encoded_tensor.h"
+#include "compress/input_squares.h"
 #include "compress/row_encoder.h"
 #include "compress/work_estimate.h"
 #include "compress/work_folder.h"
@@ -48,12 +49,13 @@ struct WorkPlace {
 /// the same bytes, whatever the number of threads and wherever it was stopped.
 /// @param original  loaded with Precision::kF32, so that its matrices rest as the file has them
 /// @param ids       calibration text; whole chunks of it are used
+/// @param squares   may be null; filled with the inputs of every matrix, also of those that stay
 /// @return kInvalidArgument when the text is shorter than a chunk (both numbers), kOutOfMemory,
 ///         kCorruptFile for activations that are not finite, kIoError, kCancelled
 Result<EncodedTensors> EncodeCalibrated(const model::Model& original, const TypeChoice& choose,
                                         std::span<const text::TokenId> ids,
                                         const CalibrationOptions& options,
                                         const kernels::KernelTable& kernels, ThreadTeam& team,
-                                        const WorkPlace& place);
+                                        const WorkPlace& place, InputSquares* squares = nullptr);
 
 }  // namespace altteul::compress

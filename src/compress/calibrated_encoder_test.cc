@@ -24,7 +24,8 @@ constexpr size_t kContext = 32;
 class CalibratedEncoderTest : public ::testing::Test {
  protected:
   Result<EncodedTensors> Encode(size_t n_tokens, int threads = 2, bool asymmetric = true,
-                                const ProgressSink& progress = {}) {
+                                const ProgressSink& progress = {},
+                                InputSquares* squares = nullptr) {
     ThreadTeam team(threads);
     const auto* kernels = kernels::SelectKernels("", DetectCpuFeatures()).value();
     const TypeChoice choose = [](std::string_view name, const TensorView& tensor) {
@@ -35,7 +36,7 @@ class CalibratedEncoderTest : public ::testing::Test {
     options.context = kContext;
     options.asymmetric = asymmetric;
     return EncodeCalibrated(*model_.model, choose, Text(n_tokens), options, *kernels, team,
-                            {.progress = progress});
+                            {.progress = progress}, squares);
   }
   static std::vector<text::TokenId> Text(size_t n_tokens) {
     std::string text;
@@ -159,6 +160,55 @@ TEST_F(CalibratedEncoderTest, LessIsLostThanByRoundingEachWeight) {
   const double lost = DivergenceOf(model_, fitted, judge);
   EXPECT_GT(lost, 0);
   EXPECT_LT(lost, 0.9 * lost_plainly);  // random weights: there is little to make use of
+}
+
+// What layers read lies within rounding of what this test computes from the file.
+TEST_F(CalibratedEncoderTest, SquaresAreOfWhatTheOriginalsLayersRead) {
+  InputSquares squares;
+  ASSERT_TRUE(Encode(3 * kContext, 2, true, {}, &squares).ok());
+  EXPECT_EQ(squares.tokens, 3 * kContext);
+  const model::Checkpoint& file = *model_.model->file;
+  const auto values = [&file](const std::string& name) {
+    return reinterpret_cast<const float*>(file.Find(name)->bytes.data());
+  };
+  const size_t n = model_.model->config.hidden;
+  std::vector<double> expected(n);
+  for (const text::TokenId id : Text(3 * kContext)) {
+    const float* x = values("token_embd.weight") + static_cast<size_t>(id) * n;
+    double square = 0;
+    for (size_t c = 0; c < n; ++c) square += std::pow(static_cast<double>(x[c]), 2);
+    for (size_t c = 0; c < n; ++c) {
+      const double input = static_cast<double>(x[c]) * values("blk.0.attn_norm.weight")[c];
+      expected[c] += input * input / (square / static_cast<double>(n) + 1e-5) / (3 * kContext);
+    }
+  }
+  for (const char* name : {"blk.0.attn_q.weight", "blk.0.attn_v.weight"}) {
+    const std::vector<float>& means = squares.means.at(name);
+    ASSERT_EQ(means.size(), n) << name;
+    for (size_t c = 0; c < n; ++c) ASSERT_NEAR(means[c], expected[c], 1e-5 * expected[c]) << c;
+  }
+  for (const auto& tensor : file.tensors()) {
+    const bool is_read = tensor.view.shape.n_dims == 2 && tensor.name != "token_embd.weight";
+    ASSERT_EQ(squares.means.count(tensor.name), is_read ? 1u : 0u) << tensor.name;
+    if (!is_read) continue;
+    EXPECT_EQ(squares.means.at(tensor.name).size(), tensor.view.shape.cols()) << tensor.name;
+  }
+}
+
+TEST_F(CalibratedEncoderTest, SquaresDoNotDependOnWhatIsEncoded) {
+  InputSquares encoded, stays;
+  ASSERT_TRUE(Encode(2 * kContext, 2, true, {}, &encoded).ok());
+  const TypeChoice keep = [](std::string_view, const TensorView& tensor) {
+    return Result<DType>(tensor.type);
+  };
+  CalibrationOptions options;
+  options.context = kContext;
+  ThreadTeam team(1);
+  const auto nothing = EncodeCalibrated(*model_.model, keep, Text(2 * kContext), options,
+                                        *model_.kernels, team, {}, &stays);
+  ASSERT_TRUE(nothing.ok()) << nothing.status().message();
+  EXPECT_TRUE(nothing.value().empty());
+  EXPECT_EQ(encoded.means, stays.means);
 }
 
 TEST_F(CalibratedEncoderTest, ATextShorterThanAChunkIsRefusedWithItsLength) {

@@ -31,7 +31,7 @@ std::vector<text::TokenId> Text(size_t n_tokens) {
 
 class ResumeTest : public ::testing::TestWithParam<int> {
  protected:
-  Result<EncodedTensors> Encode(const WorkPlace& place) {
+  Result<EncodedTensors> Encode(const WorkPlace& place, InputSquares* squares = nullptr) {
     const TypeChoice choose = [](std::string_view name, const TensorView& tensor) {
       const bool matrix = tensor.shape.n_dims == 2 && name.ends_with(".weight");
       return Result<DType>(matrix ? DType::kQ4_0 : tensor.type);
@@ -39,7 +39,7 @@ class ResumeTest : public ::testing::TestWithParam<int> {
     CalibrationOptions options;
     options.context = kContext;
     return EncodeCalibrated(*model_.model, choose, Text(2 * kContext), options, *model_.kernels,
-                            team_, place);
+                            team_, place, squares);
   }
   Result<std::vector<TensorSurvey>> Survey(const WorkPlace& place) {
     const TypeChoices choices = [](std::string_view name, const TensorView& tensor) {
@@ -133,6 +133,44 @@ TEST_P(ResumeTest, OnePieceThatIsLostIsMadeAgain) {
     ASSERT_TRUE(again.ok()) << again.status().message();
     ExpectSame(whole.value(), again.value());
   }
+}
+
+TEST_P(ResumeTest, SquaresOfInputsAreTheSameWhereverWorkWasStopped) {
+  InputSquares whole;
+  const auto tensors = Encode({}, &whole);
+  ASSERT_TRUE(tensors.ok());
+  const size_t steps =
+      CountTold([&](const ProgressSink& told) { return Encode({.progress = told}).ok(); });
+  for (size_t stop = 0; stop < steps; stop += 3) {
+    {
+      InputSquares part;
+      WorkFolder work = Open();
+      ASSERT_FALSE(Encode({.folder = &work, .progress = StopAt(stop)}, &part).ok()) << stop;
+    }
+    InputSquares resumed;
+    WorkFolder work = Open();
+    const auto again = Encode({.folder = &work}, &resumed);
+    ASSERT_TRUE(again.ok()) << again.status().message();
+    ExpectSame(tensors.value(), again.value());
+    EXPECT_EQ(resumed.means, whole.means) << stop;
+    EXPECT_EQ(resumed.tokens, whole.tokens);
+    ASSERT_TRUE(work.Finish().ok());
+  }
+}
+
+TEST_P(ResumeTest, SquaresCanBeAskedForWhenAllElseIsDone) {
+  InputSquares whole, late, kept;
+  ASSERT_TRUE(Encode({}, &whole).ok());
+  WorkFolder work = Open();
+  ASSERT_TRUE(Encode({.folder = &work}).ok());
+  ASSERT_TRUE(Encode({.folder = &work}, &late).ok());
+  EXPECT_EQ(late.means, whole.means);
+  EXPECT_LE(CountTold([&](const ProgressSink& told) {
+              return Encode({.folder = &work, .progress = told}, &kept).ok();
+            }),
+            2u)
+      << "they are kept";
+  EXPECT_EQ(kept.means, whole.means);
 }
 
 TEST_P(ResumeTest, WhatIsCompleteIsNotComputedAgain) {
