@@ -257,6 +257,49 @@ expect 2 'too few for one chunk of 512' \
 expect 3 'no_such_text' "$altteul" compress random.gguf out.gguf --type Q4_0 --text no_such_text
 expect 2 'damping' "$altteul" compress random.gguf out.gguf --type Q4_0 --text text.txt --damping 0
 
+# --- compress by an importance matrix
+expect 0 '' "$altteul" compress random.gguf with.gguf --type Q4_0 --text text.txt --chunks 2 \
+  --write-imatrix inputs.gguf
+expect 0 '' "$altteul" compress random.gguf without.gguf --type Q4_0 --text text.txt --chunks 2
+cmp -s with.gguf without.gguf || fail "writing an importance matrix changed the model"
+expect 0 '' "$altteul" compress random.gguf weighed.gguf --type Q4_0 --imatrix inputs.gguf --json
+one_json_line
+says "\"imatrix\":\{\"file\":\"inputs.gguf\",\"sha256\":\"$(sha256sum inputs.gguf | cut -d' ' -f1)\""
+[ -s err ] && fail "all tensors have entries, but something was said"
+expect 0 '' "$altteul" show weighed.gguf
+says "altteul.imatrix.sha256.*$(sha256sum inputs.gguf | cut -c1-32)"
+expect 0 '' "$altteul" compress random.gguf plain.gguf --type Q4_0
+cmp -s plain.gguf weighed.gguf && fail "the importance matrix changed nothing"
+weigh=("$altteul" compress random.gguf out.gguf --imatrix inputs.gguf)
+expect 2 'not both' "${weigh[@]}" --type Q4_0 --text text.txt
+expect 2 'not both' "${weigh[@]}" --type Q4_0 --own-text
+expect 2 'imatrix goes with --type' "${weigh[@]}" --size 1MB
+expect 2 'damping is about calibration' "${weigh[@]}" --type Q4_0 --damping 0.1
+expect 2 'write-imatrix is about' "${weigh[@]}" --type Q4_0 --write-imatrix other.gguf
+expect 6 'holds no importance' "$altteul" compress random.gguf out.gguf --type Q4_0 --imatrix random.gguf
+expect 3 'no_such_file' "$altteul" compress random.gguf out.gguf --type Q4_0 --imatrix no_such_file
+# One entry of the old form: 1 column where the tensor has 64, or a tensor that is not there.
+old_form() {
+  printf '\1\0\0\0\23\0\0\0%s\1\0\0\0\1\0\0\0\0\0\200\77' "$1" >old.imatrix
+}
+old_form blk.0.attn_q.weight
+expect 2 'attn_q.weight has 1 values, but rows of this tensor have 64' \
+  "$altteul" compress random.gguf out.gguf --type Q4_0 --imatrix old.imatrix
+old_form blk.9.attn_q.weight
+expect 0 'no entry for [0-9]+ tensors, the first output.weight' \
+  "$altteul" compress random.gguf out.gguf --type Q4_0 --imatrix old.imatrix
+cmp -s out.gguf plain.gguf && fail "the file does not tell what it was made with"
+rm out.gguf
+expect 2 'inputs.gguf: is already there' "$altteul" compress random.gguf out.gguf --type Q4_0 \
+  --text text.txt --write-imatrix inputs.gguf
+expect 2 'is the model itself' "$altteul" compress random.gguf out.gguf --type Q4_0 \
+  --text text.txt --write-imatrix random.gguf --force
+expect 3 'no_such_folder' "$altteul" compress random.gguf out.gguf --type Q4_0 \
+  --text text.txt --write-imatrix no_such_folder/x.gguf
+expect 2 'plan writes nothing' "$altteul" compress random.gguf --plan --text text.txt \
+  --write-imatrix other.gguf
+[ -e out.gguf ] && fail "a refused importance matrix left a file"
+
 # --- compress to a size, to a quality
 expect 0 '' "$altteul" compress random.gguf --plan --text text.txt --chunks 1 --json
 one_json_line

@@ -50,6 +50,14 @@ std::vector<std::string> CalibrationSource::Files() const {
   return files;
 }
 
+std::vector<std::string> CalibrationSource::Datasets() const {
+  return is_own_text() ? std::vector{OwnName()} : Files();
+}
+
+std::string CalibrationSource::OwnName() const {
+  return "the model's own text, seed " + std::to_string(seed_);
+}
+
 Status CalibrationSource::Check(bool calibrates, bool holds_out) const {
   if (own_text_ && !texts_.empty()) {
     return Invalid("calibrate on --own-text or on --text " + texts_.front() + ", not on both");
@@ -141,7 +149,7 @@ Result<std::vector<compress::WeightedText>> CalibrationSource::Own(const std::st
                               .context = context,
                               .seed = seed_},
                              *runtime.kernels, *runtime.team, TerminalProgress("writing token")));
-  into.record.file = "the model's own text, seed " + std::to_string(seed_);
+  into.record.file = OwnName();
   into.record.sha256 = HexOf(text.ids);
   return std::vector{std::move(text)};
 }

@@ -30,6 +30,8 @@ class CalibrationSource {
   bool is_given() const { return own_text_ || !texts_.empty(); }
   /// The files, without their weights.
   std::vector<std::string> Files() const;
+  /// What an importance matrix calls the text: its files, or in words.
+  std::vector<std::string> Datasets() const;
   uint64_t seed() const { return seed_; }
   bool is_own_text() const { return texts_.empty(); }
 
@@ -47,6 +49,7 @@ class CalibrationSource {
     std::string name;
     double weight = 1;
   };
+  std::string OwnName() const;
   static Result<File> Split(const std::string& argument);
   Result<std::vector<compress::WeightedText>> Given(const std::string& model, Calibration& into,
                                                     Runtime& runtime) const;

@@ -11,8 +11,11 @@
 
 #include "base/human_units.h"
 #include "base/machine.h"
+#include "compress/column_importance.h"
+#include "compress/input_squares.h"
 #include "compress/type_plan.h"
 #include "compress/work_folder.h"
+#include "formats/imatrix.h"
 #include "tools/command.h"
 #include "tools/command_line.h"
 #include "tools/compress_options.h"
@@ -52,6 +55,7 @@ class CompressCommand : public Command {
     most_bytes_ = MostBytes();
     ALT_RETURN_IF_ERROR(OpenReport());
     if (options_.IsCalibrated()) ALT_RETURN_IF_ERROR(ReadCalibration());
+    if (!options_.imatrix.empty()) ALT_RETURN_IF_ERROR(ReadImportances(rules));
     ALT_RETURN_IF_ERROR(ReadJudgeTexts());
     ALT_RETURN_IF_ERROR(TakeNotes());
     ALT_RETURN_IF_ERROR(OpenWork());
@@ -70,6 +74,7 @@ class CompressCommand : public Command {
     ALT_ASSIGN_OR_RETURN(const compress::EncodedTensors calibrated, Encode(rules));
     original_.reset();
     ALT_RETURN_IF_ERROR(Write(rules, calibrated));
+    ALT_RETURN_IF_ERROR(WriteImatrix());
     if (report_) ALT_RETURN_IF_ERROR(report_->Write(record_));
     if (options_.json) {
       PrintJson(CompressionAsJson(record_));
@@ -87,6 +92,26 @@ class CompressCommand : public Command {
     calibration_contents_ = std::move(calibration.contents);
     record_.calibration = std::move(calibration.record);
     ALT_ASSIGN_OR_RETURN(original_, Load(options_.model, *runtime_, kernels::Precision::kF32));
+    return Status();
+  }
+
+  Status ReadImportances(const TypeRules& rules) {
+    ALT_ASSIGN_OR_RETURN(const formats::Imatrix imatrix, formats::ReadImatrix(options_.imatrix));
+    ALT_ASSIGN_OR_RETURN(compress::ImportanceMatch match,
+                         compress::MatchImportance(imatrix, options_.imatrix, *source_, rules));
+    importances_ = std::move(match.importances);
+    ALT_ASSIGN_OR_RETURN(FileDigest digest, DigestFile(options_.imatrix));
+    record_.imatrix = {.file = options_.imatrix,
+                       .sha256 = std::move(digest.sha256),
+                       .tensors = importances_.size(),
+                       .without = match.without.size()};
+    if (match.without.empty()) return Status();
+    const size_t n = match.without.size();
+    std::fprintf(stderr, "warning: %s: has no entry for %s, %s encoded plainly%s\n",
+                 options_.imatrix.c_str(),
+                 n == 1 ? match.without.front().c_str()
+                        : (FormatCount(n) + " tensors, the first " + match.without.front()).c_str(),
+                 n == 1 ? "which is" : "which are", importances_.empty() ? "; nor any other" : "");
     return Status();
   }
 
@@ -127,6 +152,7 @@ class CompressCommand : public Command {
     note("general.quantized_by", "Altteul " + record_.version);
     note("altteul.source.sha256", JoinDigests(record_.source_files));
     options_.AppendTo(notes_);
+    if (record_.imatrix) note("altteul.imatrix.sha256", record_.imatrix->sha256);
     if (!record_.calibration) return Status();
     note("altteul.calibration.sha256", record_.calibration->sha256);
     if (options_.text.is_own_text()) note("altteul.calibration.seed", options_.text.seed());
@@ -145,9 +171,24 @@ class CompressCommand : public Command {
     return MayReplace() || !std::filesystem::exists(name, ignored);
   }
   Status CheckOut() const {
-    if (options_.plan || MayWrite(options_.out)) return Status();
-    return Status(ErrorCode::kInvalidArgument,
-                  options_.out + ": is already there; give another name or --force");
+    for (const std::string& name : {options_.out, options_.write_imatrix}) {
+      if (name.empty() || MayWrite(name)) continue;
+      return Status(ErrorCode::kInvalidArgument,
+                    name + ": is already there; give another name or --force");
+    }
+    return CheckImatrixPlace();
+  }
+  /// Said now, because it is written when all else is done.
+  Status CheckImatrixPlace() const {
+    const std::string& name = options_.write_imatrix;
+    if (name.empty()) return Status();
+    std::error_code ignored;
+    if (name == options_.out || std::filesystem::equivalent(name, options_.model, ignored)) {
+      return Status(ErrorCode::kInvalidArgument,
+                    name + ": is the model itself; give the importance matrix another name");
+    }
+    // Made and thrown away.
+    return formats::AtomicFile::Create(name).status();
   }
   Status OpenReport() {
     if (options_.report.empty()) return Status();
@@ -190,6 +231,7 @@ class CompressCommand : public Command {
     if (!options_.resume) return Status();
     formats::RemoveAbandoned(options_.out);
     if (!options_.report.empty()) formats::RemoveAbandoned(options_.report);
+    if (!options_.write_imatrix.empty()) formats::RemoveAbandoned(options_.write_imatrix);
     return Status();
   }
 
@@ -276,7 +318,15 @@ class CompressCommand : public Command {
     };
     const WorkPhase phase("Encoding", "encoding group", runtime_->clock, folder());
     return compress::EncodeCalibrated(*original_, choose, text_.fitted, options_.calibration,
-                                      *runtime_->kernels, *runtime_->team, phase.place());
+                                      *runtime_->kernels, *runtime_->team, phase.place(),
+                                      options_.write_imatrix.empty() ? nullptr : &squares_);
+  }
+
+  Status WriteImatrix() const {
+    if (options_.write_imatrix.empty()) return Status();
+    const formats::Imatrix imatrix =
+        compress::ImatrixOf(squares_, options_.text.Datasets(), options_.calibration.context);
+    return formats::WriteImatrix(imatrix, formats::ImatrixForm::kGguf, options_.write_imatrix);
   }
 
   /// With --max-kld the result has its name only after it has passed.
@@ -287,9 +337,10 @@ class CompressCommand : public Command {
     }
     const std::string& name = pending ? pending->name() : options_.out;
     if (work_) ALT_RETURN_IF_ERROR(work_->KeepText(kWriting, ""));
-    ALT_ASSIGN_OR_RETURN(record_.recoded,
-                         compress::Recode(*source_, rules, calibrated, name, *runtime_->team,
-                                          TerminalProgress("writing tensor"), notes_));
+    ALT_ASSIGN_OR_RETURN(
+        record_.recoded,
+        compress::Recode(*source_, rules, calibrated, name, *runtime_->team,
+                         TerminalProgress("writing tensor"), notes_, importances_));
     for (const std::string& tensor : record_.recoded.left_out) {
       std::fprintf(stderr, "warning: %s: tensor %s is not used and was left out\n",
                    options_.model.c_str(), tensor.c_str());
@@ -333,6 +384,8 @@ class CompressCommand : public Command {
   std::unique_ptr<const model::Model> original_;
   compress::CalibrationText text_;
   std::vector<std::string> calibration_contents_;
+  compress::ColumnImportances importances_;  // with --imatrix
+  compress::InputSquares squares_;           // with --write-imatrix
   compress::FileNotes notes_;
   CompressionRecord record_;
   std::optional<uint64_t> most_bytes_;  // what --size and --bpw ask for

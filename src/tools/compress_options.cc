@@ -40,6 +40,12 @@ void CompressOptions::AddTo(CLI::App& app) {
   app.add_option("--keep", keep, "REGEX: matching tensors stay as they are; may be repeated")
       ->allow_extra_args(false);
   text.AddTo(app);
+  app.add_option("--imatrix", imatrix,
+                 "an importance matrix of llama.cpp, in place of calibration: says how much an "
+                 "error in each column costs");
+  app.add_option("--write-imatrix", write_imatrix,
+                 "also write what the calibration text gives the original's layers, as llama.cpp's "
+                 "importance matrix");
   for_calibration_ = {
       app.add_option("--damping", calibration.damping,
                      "calibration: how far what the text does not show is trusted to stay")
@@ -88,6 +94,7 @@ Status CompressOptions::Check() {
     return refuse(plan ? "--plan writes nothing, but a file to write was given: " + out
                        : "give the file to write");
   }
+  ALT_RETURN_IF_ERROR(CheckImatrix());
   ALT_RETURN_IF_ERROR(text.Check(IsCalibrated(), HoldsOut()));
   for (const CLI::Option* option : for_calibration_) {
     if (!IsCalibrated() && option->count() != 0) {
@@ -107,6 +114,28 @@ Status CompressOptions::Check() {
     return refuse(
         "without a calibration text nothing is held out to judge on; give a text "
         "(--judge NAME=FILE)");
+  }
+  return Status();
+}
+
+Status CompressOptions::CheckImatrix() const {
+  const auto refuse = [](const std::string& why) {
+    return Status(ErrorCode::kInvalidArgument, why);
+  };
+  if (!imatrix.empty() && text.is_given()) {
+    return refuse(
+        "--imatrix stands in place of calibration; give it, or --text or --own-text, not both");
+  }
+  if (!imatrix.empty() && IsMixed()) {
+    return refuse(
+        "--imatrix goes with --type; a mix is measured on a text, which the file does not hold");
+  }
+  if (!write_imatrix.empty() && !IsCalibrated()) {
+    return refuse(
+        "--write-imatrix is about what a calibration text shows; give --text or --own-text too");
+  }
+  if (!write_imatrix.empty() && plan) {
+    return refuse("--plan writes nothing, but --write-imatrix was given");
   }
   return Status();
 }

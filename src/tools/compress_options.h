@@ -26,6 +26,8 @@ struct CompressOptions {
   double bpw = 0, kld = 0;  ///< 0: not asked for
   bool plan = false;        ///< nothing is written
   std::vector<std::string> types, only, keep;
+  std::string imatrix;        ///< in place of a text; empty: none
+  std::string write_imatrix;  ///< where to write what the text shows; empty: nowhere
   CalibrationSource text;
   compress::CalibrationOptions calibration;
   std::vector<std::string> judge;
@@ -64,6 +66,7 @@ struct CompressOptions {
 
  private:
   std::string Target() const;
+  Status CheckImatrix() const;
 
   std::optional<uint64_t> size_bytes_;
   std::vector<const CLI::Option*> for_calibration_;

@@ -244,6 +244,11 @@ void AddProvenance(const CompressionRecord& record, HtmlPage* page) {
                                             FormatCount(c.held_out_tokens) +
                                             " others were held out");
   }
+  if (record.imatrix) {
+    facts.emplace_back("columns weighed by",
+                       record.imatrix->file + ", in " + FormatCount(record.imatrix->tensors) +
+                           " tensors; " + FormatCount(record.imatrix->without) + " had no entry");
+  }
   page->AddFacts(facts);
   Rows sums;
   for (const FileDigest& file : record.source_files) {
@@ -251,6 +256,9 @@ void AddProvenance(const CompressionRecord& record, HtmlPage* page) {
   }
   if (record.calibration) {
     sums.push_back({"calibration text", record.calibration->file, record.calibration->sha256});
+  }
+  if (record.imatrix) {
+    sums.push_back({"importance matrix", record.imatrix->file, record.imatrix->sha256});
   }
   for (const JudgeText& text : record.judge_texts) {
     if (!text.file.empty()) sums.push_back({"judge text " + text.name, text.file, text.sha256});

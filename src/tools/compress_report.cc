@@ -166,6 +166,12 @@ nlohmann::ordered_json ProvenanceAsJson(const CompressionRecord& record) {
     json["calibration"] = {{"file", record.calibration->file},
                            {"sha256", record.calibration->sha256}};
   }
+  if (record.imatrix) {
+    json["imatrix"] = {{"file", record.imatrix->file},
+                       {"sha256", record.imatrix->sha256},
+                       {"tensors", record.imatrix->tensors},
+                       {"without", record.imatrix->without}};
+  }
   for (const JudgeText& text : record.judge_texts) {
     if (text.file.empty()) continue;
     json["judge_texts"].push_back(
@@ -191,6 +197,10 @@ void PrintCompression(const CompressionRecord& record) {
     std::printf("Calibrated on %s of the text's %s tokens\n",
                 FormatCount(record.calibration->fitted_tokens).c_str(),
                 FormatCount(record.calibration->text_tokens).c_str());
+  }
+  if (record.imatrix) {
+    std::printf("Columns weighed by %s in %s tensors\n", record.imatrix->file.c_str(),
+                FormatCount(record.imatrix->tensors).c_str());
   }
   const JudgedText* held_out = FindJudged(record, kHeldOut);
   if (record.chosen && held_out != nullptr) {

@@ -24,6 +24,14 @@ struct CalibrationRecord {
   size_t held_out_tokens = 0;
 };
 
+/// What told the importance of columns in place of a text.
+struct ImatrixRecord {
+  std::string file;
+  std::string sha256;
+  size_t tensors = 0;  ///< that were weighed with it
+  size_t without = 0;  ///< that were encoded, but had no entry
+};
+
 /// Everything that is known of one compression.
 struct CompressionRecord {
   std::string model;  ///< as the user named it
@@ -35,6 +43,7 @@ struct CompressionRecord {
   int threads = 0;
   compress::RecodeReport recoded;
   std::optional<CalibrationRecord> calibration;
+  std::optional<ImatrixRecord> imatrix;
   std::optional<compress::TypePlan> plan;  ///< of a mix of types
   std::optional<compress::PlannedTypes> chosen;
   std::vector<FileDigest> source_files;
