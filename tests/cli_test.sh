@@ -326,6 +326,28 @@ one_json_line
 expect 0 '' "$altteul" show kept.gguf
 says '^F32 +7 '
 
+# --- compress keeps what lies on a grid already
+expect 0 '' "$altteul" compress random.gguf blocks.gguf --type Q4_0
+expect 0 '' "$altteul" compress blocks.gguf decoded.gguf --type F16
+expect 0 '' "$altteul" compress decoded.gguf back.gguf --type Q4_0
+says '^14 tensors lie on the grid of Q4_0 already and were kept exactly$'
+says '^2 tensors lie on the grid of Q8_0 already'
+expect 0 '' "$altteul" compress decoded.gguf moved.gguf --type Q4_0 --text text.txt --chunks 1 --json
+one_json_line
+says '"kept_exactly":\[\{"type":"Q4_0","source":"on its grid","tensors":14\}'
+# Tensors come last: no calibration, no importance moved a byte of them.
+expect 0 '' "$altteul" compress decoded.gguf weighed.gguf --type Q4_0 --imatrix inputs.gguf --force
+for file in moved.gguf weighed.gguf; do
+  cmp -s <(tail -c 80000 back.gguf) <(tail -c 80000 "$file") || fail "$file: exact tensors moved"
+done
+expect 0 '' "$altteul" compress decoded.gguf mixed.gguf --kld 1e-9 --text text.txt --chunks 1
+says 'tensors lie on the grid of Q4_0 already'
+expect 0 '' "$altteul" compress decoded.gguf others.gguf --type IQ4_NL
+grep -Eq 'grid of (Q4_0|IQ4_NL)' out && fail "kept exactly, but in another type"
+expect 0 '' "$altteul" compress blocks.gguf same.gguf --type Q4_0
+says '^14 tensors are Q4_0 already and were kept exactly$'
+rm mixed.gguf
+
 # --- compress proves
 seq 5000 5600 | tr '\n' ' ' | fold -s -w 120 >judge.txt
 prove=(--judge numbers=judge.txt --judge-chunks 1)

@@ -31,11 +31,13 @@ std::vector<float> ImportanceFrom(const std::vector<float>& mean_squares) {
 }  // namespace
 
 Result<ImportanceMatch> MatchImportance(const formats::Imatrix& imatrix, const std::string& file,
-                                        const model::Checkpoint& source, const TypeRules& rules) {
+                                        const model::Checkpoint& source, const TypeRules& rules,
+                                        const Grids& grids) {
   ImportanceMatch match;
   for (const auto& [name, view] : source.tensors()) {
     ALT_ASSIGN_OR_RETURN(const TypeRules::Choice choice, rules.For(name, view));
     if (choice.type == view.type || !CanEncode(choice.type) || !HasInputs(name, source)) continue;
+    if (IsOnGrid(grids, name, choice.type)) continue;
     const auto found = imatrix.entries.find(name);
     if (found == imatrix.entries.end()) {
       match.without.push_back(name);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "compress/grids.h"
 #include "compress/type_rules.h"
 #include "formats/imatrix.h"
 #include "model/checkpoint.h"
@@ -27,9 +28,11 @@ struct ImportanceMatch {
 /// Finds an entry for each matrix to which the rules give another type that can be encoded for it.
 /// A table that is only looked up in has no inputs and is passed over. Columns are drawn a little
 /// towards their mean, as damping does it: what a text did not show is not worthless.
+/// @param grids  tensors that lie on them need none
 /// @param file  names the importance matrix in messages
 /// @return kInvalidArgument for an entry of another width than its tensor, with both
 Result<ImportanceMatch> MatchImportance(const formats::Imatrix& imatrix, const std::string& file,
-                                        const model::Checkpoint& source, const TypeRules& rules);
+                                        const model::Checkpoint& source, const TypeRules& rules,
+                                        const Grids& grids = {});
 
 }  // namespace altteul::compress

@@ -116,7 +116,7 @@ TEST_F(ColumnImportanceTest, AFileWrittenWithItErrsLessWhereInputsAreLarge) {
   const TypeRules rules = Rules(DType::kIQ4_NL);
   ASSERT_TRUE(Recode(*source_, rules, {}, folder_.Path("plain.gguf"), team, {}).ok());
   ASSERT_TRUE(Recode(*source_, rules, {}, folder_.Path("weighed.gguf"), team, {}, {},
-                     match.value().importances)
+                     {.importances = match.value().importances})
                   .ok());
   const auto original = Decoded("source.gguf"), plain = Decoded("plain.gguf"),
              weighed = Decoded("weighed.gguf");

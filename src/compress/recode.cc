@@ -1,12 +1,15 @@
 #include "compress/recode.h"
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
 #include "base/check.h"
+#include "compress/grid_encoder.h"
 #include "compress/plain_encoder.h"
 #include "formats/gguf.h"
 #include "formats/gguf_writer.h"
@@ -68,30 +71,73 @@ Status WriteRows(const model::Checkpoint& source, const model::GgufForm::Tensor&
   return Status();
 }
 
-/// @param importance  [cols], or empty: all columns count alike
+/// Rows -> blocks, as they are known to lie in them or else each column for itself.
+class TensorRows {
+ public:
+  /// @param facts  outlive this
+  TensorRows(const model::GgufForm::Tensor& tensor, DType to, const TensorFacts& facts)
+      : tensor_(tensor),
+        to_(to),
+        is_on_grid_(IsOnGrid(facts.grids, tensor.name, to)),
+        decoder_(*kernels::FindCodec(tensor.view.type)),
+        cols_(tensor.view.shape.cols()),
+        from_row_(*RowBytes(tensor.view.type, cols_)) {
+    const auto known = facts.importances.find(tensor.name);
+    if (known != facts.importances.end()) importance_ = known->second;
+  }
+
+  /// Rows [first, first + n) of the file, on one thread.
+  /// @param values  [n, cols], for what is decoded
+  /// @return false for a row that does not lie on the grid
+  bool Encode(size_t first, size_t n, std::span<float> values, std::span<std::byte> out) const {
+    PlainEncoder plain(to_, importance_);
+    std::optional<GridEncoder> exact;
+    if (is_on_grid_) exact.emplace(to_, tensor_.view.type);
+    const size_t to_row = out.size() / std::max<size_t>(n, 1);
+    for (size_t r = 0; r < n; ++r) {
+      const std::span<float> row = values.subspan(r * cols_, cols_);
+      decoder_.decode(tensor_.view.bytes.data() + tensor_.SourceRow(first + r) * from_row_, cols_,
+                      row.data());
+      if (!exact) plain.Encode(row, &out[r * to_row]);
+      if (exact && !exact->Encode(row, &out[r * to_row])) return false;
+    }
+    return true;
+  }
+
+ private:
+  const model::GgufForm::Tensor& tensor_;
+  DType to_;
+  bool is_on_grid_;
+  const kernels::Codec& decoder_;
+  size_t cols_, from_row_;
+  std::span<const float> importance_;
+};
+
 Status EncodeRows(const model::Checkpoint& source, const model::GgufForm::Tensor& named, DType to,
-                  std::span<const float> importance, ThreadTeam& team, GgufWriter& writer) {
-  const TensorView& tensor = named.view;
-  const kernels::Codec& decoder = *kernels::FindCodec(tensor.type);
-  const size_t cols = tensor.shape.cols();
-  const size_t rows = tensor.shape.rows();
-  const size_t from_row = *RowBytes(tensor.type, cols);
+                  const TensorFacts& facts, ThreadTeam& team, GgufWriter& writer) {
+  const size_t cols = named.view.shape.cols();
+  const size_t rows = named.view.shape.rows();
   const size_t to_row = *RowBytes(to, cols);
   const size_t rows_a_slice = std::max<size_t>(1, kSliceElements / cols);
+  const TensorRows encoder(named, to, facts);
   std::vector<float> values(std::min(rows, rows_a_slice) * cols);
   std::vector<std::byte> encoded(std::min(rows, rows_a_slice) * to_row);
 
   for (size_t row = 0; row < rows; row += rows_a_slice) {
     const size_t n = std::min(rows_a_slice, rows - row);
+    std::atomic<bool> is_sound = true;
     team.Run([&](int thread) {
-      PlainEncoder encoder(to, importance);
       const Share share = ShareOf(n, 1, thread, team.size());
-      for (size_t r = share.begin; r < share.end; ++r) {
-        const std::byte* from = tensor.bytes.data() + named.SourceRow(row + r) * from_row;
-        decoder.decode(from, cols, &values[r * cols]);
-        encoder.Encode(std::span(values).subspan(r * cols, cols), &encoded[r * to_row]);
-      }
+      const size_t count = share.end - share.begin;
+      const bool sound = encoder.Encode(
+          row + share.begin, count, std::span(values).subspan(share.begin * cols, count * cols),
+          std::span(encoded).subspan(share.begin * to_row, count * to_row));
+      if (!sound) is_sound = false;
     });
+    if (!is_sound) {
+      return Status(ErrorCode::kIoError, source.path() + ": tensor " + named.name +
+                                             " has changed since its grid was looked for");
+    }
     ALT_RETURN_IF_ERROR(writer.WriteTensorData(std::span(encoded).first(n * to_row)));
     ReleaseRows(source, named, row, n);
   }
@@ -99,8 +145,8 @@ Status EncodeRows(const model::Checkpoint& source, const model::GgufForm::Tensor
 }
 
 Status WriteTensor(const model::Checkpoint& source, const model::GgufForm::Tensor& tensor, DType to,
-                   const EncodedTensors& calibrated, const ColumnImportances& importances,
-                   ThreadTeam& team, GgufWriter& writer) {
+                   const EncodedTensors& calibrated, const TensorFacts& facts, ThreadTeam& team,
+                   GgufWriter& writer) {
   const auto found = calibrated.find(tensor.name);
   if (found != calibrated.end()) {
     ALT_CHECK(found->second.type() == to);
@@ -111,13 +157,19 @@ Status WriteTensor(const model::Checkpoint& source, const model::GgufForm::Tenso
   if (tensor.view.type == to) {
     ALT_RETURN_IF_ERROR(WriteRows(source, tensor, tensor.view.bytes, nullptr, writer));
   } else {
-    const auto known = importances.find(tensor.name);
-    const std::span<const float> importance =
-        known == importances.end() ? std::span<const float>() : known->second;
-    ALT_RETURN_IF_ERROR(EncodeRows(source, tensor, to, importance, team, writer));
+    ALT_RETURN_IF_ERROR(EncodeRows(source, tensor, to, facts, team, writer));
   }
   if (tensor.in_source) source.ReleasePages(tensor.view.bytes);
   return Status();
+}
+
+void SayWhatIsExact(const Grids& grids, RecodeReport::Tensor& row) {
+  const auto say = [&row](const char* what) {
+    row.note += (row.note.empty() ? "" : "; ") + std::string(what);
+  };
+  row.on_grid = row.from != row.to && IsOnGrid(grids, row.name, row.to);
+  if (row.on_grid) say("lies on its grid already, kept exactly");
+  if (row.from == row.to && TraitsOf(row.to).block_elements > 1) say("kept exactly");
 }
 
 bool SameFile(const std::string& a, const std::string& b) {
@@ -219,7 +271,7 @@ Result<RecodePlan> PlanRecode(const model::Checkpoint& source, const TypeRules& 
 Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
                             const EncodedTensors& calibrated, const std::string& out,
                             ThreadTeam& team, const ProgressSink& progress, const FileNotes& notes,
-                            const ColumnImportances& importances) {
+                            const TensorFacts& facts) {
   ALT_RETURN_IF_ERROR(CheckPlace(source, out));
   ALT_ASSIGN_OR_RETURN(model::GgufForm form, model::GgufFormOf(source));
   GgufWriter& writer = form.metadata;
@@ -229,6 +281,7 @@ Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& ru
   report.source_bytes = source.file_bytes();
   report.left_out = form.left_out;
   ALT_RETURN_IF_ERROR(Plan(source, form, rules, writer, report));
+  for (RecodeReport::Tensor& row : report.tensors) SayWhatIsExact(facts.grids, row);
   ALT_RETURN_IF_ERROR(writer.Begin(out));
   report.file_bytes = writer.file_bytes();
 
@@ -237,7 +290,7 @@ Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& ru
       return Status(ErrorCode::kCancelled, "compressing was interrupted; nothing was written");
     }
     ALT_RETURN_IF_ERROR(WriteTensor(source, form.tensors[i], report.tensors[i].to, calibrated,
-                                    importances, team, writer));
+                                    facts, team, writer));
   }
   ALT_RETURN_IF_ERROR(writer.Finish());
   if (progress) progress(report.tensors.size(), report.tensors.size());

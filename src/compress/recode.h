@@ -18,6 +18,7 @@
 #include "base/thread_team.h"
 #include "compress/column_importance.h"
 #include "compress/encoded_tensor.h"
+#include "compress/grids.h"
 #include "compress/type_rules.h"
 #include "model/checkpoint.h"
 
@@ -29,7 +30,8 @@ struct RecodeReport {
     Shape shape;
     DType from, to;
     uint64_t from_bytes = 0, to_bytes = 0;
-    std::string note;  ///< TypeRules::Choice::note
+    std::string note;      ///< TypeRules::Choice::note, or that it was kept exactly
+    bool on_grid = false;  ///< every value is a level of the new type, and was kept
   };
   std::vector<Tensor> tensors;
   uint64_t file_bytes = 0;     ///< of the new file
@@ -45,6 +47,12 @@ struct RecodeReport {
 using FileNotes =
     std::vector<std::pair<std::string, std::variant<std::string, uint64_t, double, bool>>>;
 
+/// What is known of tensors that are encoded without calibration.
+struct TensorFacts {
+  ColumnImportances importances = {};
+  Grids grids = {};
+};
+
 /// What can be said before the work begins.
 /// @return kInvalidArgument when `out` is the source itself or lies in it; as model::GgufFormOf
 Status CheckRecode(const model::Checkpoint& source, const std::string& out);
@@ -59,11 +67,10 @@ Result<RecodePlan> PlanRecode(const model::Checkpoint& source, const TypeRules& 
 
 /// @param calibrated  tensors that are encoded already, in the types that the rules give them and
 ///                    with their rows in the source's order
-/// @param importances  of the columns of tensors that are encoded here
 /// @return as CheckRecode; kIoError with path and reason, kCancelled
 Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
                             const EncodedTensors& calibrated, const std::string& out,
                             ThreadTeam& team, const ProgressSink& progress,
-                            const FileNotes& notes = {}, const ColumnImportances& importances = {});
+                            const FileNotes& notes = {}, const TensorFacts& facts = {});
 
 }  // namespace altteul::compress

@@ -264,6 +264,11 @@ class Surveyor {
                           .measured = DType::kF32,
                           .costs = output_error_.Sample(tensor, trial.types, metric)};
       EndWork(KindOf("errors", tensor.shape.cols()), ErrorsOf(trial));
+      for (TypeCost& cost : survey.costs) {
+        const bool is_exact =
+            options_.grids != nullptr && IsOnGrid(*options_.grids, trial.name, cost.type);
+        if (is_exact) cost.error = 0;
+      }
       if (const TypeCost* measured = MeasuredType(survey.costs)) {
         ALT_RETURN_IF_ERROR(EncodeTrial(tensor, measured->type, metric));
         survey.measured = measured->type;

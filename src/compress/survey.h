@@ -10,17 +10,17 @@
 
 #pragma once
 
-#include <functional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/sinks.h"
 #include "base/status.h"
 #include "base/thread_team.h"
 #include "compress/calibrated_encoder.h"
+#include "compress/grids.h"
 #include "compress/output_error.h"
+#include "compress/type_rules.h"
 #include "kernels/kernel_table.h"
 #include "model/model.h"
 
@@ -32,6 +32,7 @@ struct SurveyOptions {
   double damping = 0.1;                         ///< see MakeMetric
   size_t weights_sampled = 16384;               ///< of each tensor, whole rows
   uint64_t logits_bytes = uint64_t{256} << 20;  ///< memory for the original's answers
+  const Grids* grids = nullptr;  ///< types in which tensors lose nothing; may be null
 };
 
 struct TensorSurvey {
@@ -41,10 +42,6 @@ struct TensorSurvey {
   DType measured = DType::kF32;  ///< the type whose KL divergence was measured
   std::vector<TypeCost> costs;   ///< in the order of the types asked for
 };
-
-/// The types that a tensor may get; its own among them where it may stay as it is.
-using TypeChoices =
-    std::function<Result<std::vector<DType>>(std::string_view name, const TensorView& tensor)>;
 
 /// One survey for each matrix that may get another type than its own, in the order of the layers,
 /// the embedding (and the head) first.

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -55,6 +56,10 @@ class TypeRules {
   std::shared_ptr<const std::vector<Exception>> exceptions_;  // so that rules can be copied
   std::map<std::string, DType, std::less<>> assigned_;
 };
+
+/// The types that a tensor may get; its own among them where it may stay as it is.
+using TypeChoices =
+    std::function<Result<std::vector<DType>>(std::string_view name, const TensorView& tensor)>;
 
 /// The types that can be written, as "F32, F16, ...".
 std::string WritableTypes();

@@ -12,6 +12,7 @@
 #include "base/human_units.h"
 #include "base/machine.h"
 #include "compress/column_importance.h"
+#include "compress/grids.h"
 #include "compress/input_squares.h"
 #include "compress/type_plan.h"
 #include "compress/work_folder.h"
@@ -55,6 +56,7 @@ class CompressCommand : public Command {
     most_bytes_ = MostBytes();
     ALT_RETURN_IF_ERROR(OpenReport());
     if (options_.IsCalibrated()) ALT_RETURN_IF_ERROR(ReadCalibration());
+    ALT_RETURN_IF_ERROR(FindGrids(rules));
     if (!options_.imatrix.empty()) ALT_RETURN_IF_ERROR(ReadImportances(rules));
     ALT_RETURN_IF_ERROR(ReadJudgeTexts());
     ALT_RETURN_IF_ERROR(TakeNotes());
@@ -95,15 +97,30 @@ class CompressCommand : public Command {
     return Status();
   }
 
+  /// Which tensors lose nothing in a type that they may get.
+  Status FindGrids(const TypeRules& rules) {
+    ALT_ASSIGN_OR_RETURN(const std::vector<DType> exact, options_.ExactTypes());
+    const auto asked = [&](std::string_view name,
+                           const TensorView& tensor) -> Result<std::vector<DType>> {
+      if (options_.IsMixed()) return rules.ChoicesFor(name, tensor, exact);
+      ALT_ASSIGN_OR_RETURN(const TypeRules::Choice choice, rules.For(name, tensor));
+      return std::vector<DType>{choice.type};
+    };
+    ALT_ASSIGN_OR_RETURN(facts_.grids, compress::FindGrids(*source_, asked, *runtime_->team,
+                                                           TerminalProgress("looking at tensor")));
+    return Status();
+  }
+
   Status ReadImportances(const TypeRules& rules) {
     ALT_ASSIGN_OR_RETURN(const formats::Imatrix imatrix, formats::ReadImatrix(options_.imatrix));
-    ALT_ASSIGN_OR_RETURN(compress::ImportanceMatch match,
-                         compress::MatchImportance(imatrix, options_.imatrix, *source_, rules));
-    importances_ = std::move(match.importances);
+    ALT_ASSIGN_OR_RETURN(
+        compress::ImportanceMatch match,
+        compress::MatchImportance(imatrix, options_.imatrix, *source_, rules, facts_.grids));
+    facts_.importances = std::move(match.importances);
     ALT_ASSIGN_OR_RETURN(FileDigest digest, DigestFile(options_.imatrix));
     record_.imatrix = {.file = options_.imatrix,
                        .sha256 = std::move(digest.sha256),
-                       .tensors = importances_.size(),
+                       .tensors = facts_.importances.size(),
                        .without = match.without.size()};
     if (match.without.empty()) return Status();
     const size_t n = match.without.size();
@@ -111,7 +128,8 @@ class CompressCommand : public Command {
                  options_.imatrix.c_str(),
                  n == 1 ? match.without.front().c_str()
                         : (FormatCount(n) + " tensors, the first " + match.without.front()).c_str(),
-                 n == 1 ? "which is" : "which are", importances_.empty() ? "; nor any other" : "");
+                 n == 1 ? "which is" : "which are",
+                 facts_.importances.empty() ? "; nor any other" : "");
     return Status();
   }
 
@@ -250,7 +268,13 @@ class CompressCommand : public Command {
   Result<TypePlan> MakePlan(TypeRules& rules) {
     ALT_ASSIGN_OR_RETURN(const std::vector<DType> candidates, options_.MixedTypes());
     const auto choices = [&](std::string_view name, const TensorView& tensor) {
-      return rules.ChoicesFor(name, tensor, candidates);
+      std::vector<DType> all = candidates;
+      if (const auto found = facts_.grids.find(name); found != facts_.grids.end()) {
+        for (const DType type : found->second) {
+          if (std::find(all.begin(), all.end(), type) == all.end()) all.push_back(type);
+        }
+      }
+      return rules.ChoicesFor(name, tensor, all);
     };
     for (const auto& tensor : source_->tensors()) {
       ALT_ASSIGN_OR_RETURN(const auto types, choices(tensor.name, tensor.view));
@@ -258,7 +282,8 @@ class CompressCommand : public Command {
     }
     ALT_RETURN_IF_ERROR(CheckSize(rules, choices));
     const compress::SurveyOptions options{.context = options_.calibration.context,
-                                          .damping = options_.calibration.damping};
+                                          .damping = options_.calibration.damping,
+                                          .grids = &facts_.grids};
     const std::span<const TokenId> fitted(text_.fitted), held_out(text_.held_out);
     const size_t n = std::min(fitted.size(), kSurveyChunks * options_.calibration.context);
     const size_t n_probe = std::min(held_out.size(), kProbeTokens);
@@ -314,7 +339,8 @@ class CompressCommand : public Command {
     if (!options_.IsCalibrated()) return compress::EncodedTensors();
     const auto choose = [&](std::string_view name, const TensorView& tensor) -> Result<DType> {
       ALT_ASSIGN_OR_RETURN(const auto choice, rules.For(name, tensor));
-      return choice.type;
+      // What would be exact is not to be moved; to the streams it is as it was.
+      return compress::IsOnGrid(facts_.grids, name, choice.type) ? tensor.type : choice.type;
     };
     const WorkPhase phase("Encoding", "encoding group", runtime_->clock, folder());
     return compress::EncodeCalibrated(*original_, choose, text_.fitted, options_.calibration,
@@ -337,10 +363,9 @@ class CompressCommand : public Command {
     }
     const std::string& name = pending ? pending->name() : options_.out;
     if (work_) ALT_RETURN_IF_ERROR(work_->KeepText(kWriting, ""));
-    ALT_ASSIGN_OR_RETURN(
-        record_.recoded,
-        compress::Recode(*source_, rules, calibrated, name, *runtime_->team,
-                         TerminalProgress("writing tensor"), notes_, importances_));
+    ALT_ASSIGN_OR_RETURN(record_.recoded,
+                         compress::Recode(*source_, rules, calibrated, name, *runtime_->team,
+                                          TerminalProgress("writing tensor"), notes_, facts_));
     for (const std::string& tensor : record_.recoded.left_out) {
       std::fprintf(stderr, "warning: %s: tensor %s is not used and was left out\n",
                    options_.model.c_str(), tensor.c_str());
@@ -384,8 +409,8 @@ class CompressCommand : public Command {
   std::unique_ptr<const model::Model> original_;
   compress::CalibrationText text_;
   std::vector<std::string> calibration_contents_;
-  compress::ColumnImportances importances_;  // with --imatrix
-  compress::InputSquares squares_;           // with --write-imatrix
+  compress::TensorFacts facts_;
+  compress::InputSquares squares_;  // with --write-imatrix
   compress::FileNotes notes_;
   CompressionRecord record_;
   std::optional<uint64_t> most_bytes_;  // what --size and --bpw ask for

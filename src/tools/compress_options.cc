@@ -3,14 +3,16 @@
 #include <filesystem>
 
 #include "base/human_units.h"
+#include "compress/grid_encoder.h"
 
 namespace altteul::tools {
 namespace {
 
 // What a mix is made of where nobody says otherwise: types that all readers of GGUF know and that
-// no other of the same size beats.
+// no other of the same size beats; and Q4_0, because there are models that were trained for it.
 constexpr const char* kMixedTypes =
-    "Q8_0,Q6_K,Q5_K,Q5_1,Q5_0,Q4_K,Q4_1,IQ4_XS,IQ4_NL,MXFP4,Q3_K,IQ3_S,IQ3_XXS,Q2_K,IQ2_S,IQ2_XS,"
+    "Q8_0,Q6_K,Q5_K,Q5_1,Q5_0,Q4_K,Q4_1,IQ4_XS,IQ4_NL,MXFP4,Q4_0,Q3_K,IQ3_S,IQ3_XXS,Q2_K,IQ2_S,IQ2_"
+    "XS,"
     "IQ2_XXS,Q2_0";
 
 }  // namespace
@@ -162,6 +164,11 @@ Result<std::vector<DType>> CompressOptions::MixedTypes() const {
     found.push_back(each);
   }
   return found;
+}
+
+Result<std::vector<DType>> CompressOptions::ExactTypes() const {
+  if (types.empty()) return compress::GridTypes();
+  return MixedTypes();
 }
 
 std::string CompressOptions::Target() const {

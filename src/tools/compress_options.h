@@ -58,6 +58,9 @@ struct CompressOptions {
 
   /// @return kInvalidArgument for what is no type or no expression
   Result<compress::TypeRules> MakeRules() const;
+  /// The types on whose grids tensors may lie already: what a mix may be made of, or all where
+  /// nobody says.
+  Result<std::vector<DType>> ExactTypes() const;
   /// The types that a mix may be made of.
   Result<std::vector<DType>> MixedTypes() const;
 

@@ -227,6 +227,9 @@ void AddChanges(const CompressionRecord& record, HtmlPage* page) {
   }
   page->AddHeading("Tensors");
   page->AddTable({"tensors", "from", "to", "before", "after", "why"}, rows);
+  for (const std::string& sentence : ExactSentences(record.recoded)) {
+    page->AddParagraph(sentence + ".");
+  }
 }
 
 void AddProvenance(const CompressionRecord& record, HtmlPage* page) {

@@ -53,6 +53,18 @@ void PrintRecoded(const std::string& out, const compress::RecodeReport& report) 
               FormatFixed(report.bits_per_weight, 2).c_str(),
               FormatBytes(report.source_bytes).c_str(),
               FormatFixed(report.source_bits_per_weight, 2).c_str());
+  for (const std::string& each : ExactSentences(report)) std::printf("%s\n", each.c_str());
+}
+
+/// Tensors of which nothing was lost in a type that has blocks: by the type, and whether they lay
+/// on its grid (or else were blocks of it).
+std::map<std::pair<DType, bool>, size_t> CountExact(const compress::RecodeReport& report) {
+  std::map<std::pair<DType, bool>, size_t> counts;
+  for (const auto& tensor : report.tensors) {
+    const bool were_blocks = tensor.from == tensor.to && TraitsOf(tensor.to).block_elements > 1;
+    if (tensor.on_grid || were_blocks) ++counts[{tensor.to, tensor.on_grid}];
+  }
+  return counts;
 }
 
 void PrintQuality(const CompressionRecord& record) {
@@ -94,6 +106,11 @@ nlohmann::ordered_json RecodedAsJson(const std::string& out, const compress::Rec
                                   {"bytes", tensor.to_bytes}};
     if (!tensor.note.empty()) row["note"] = tensor.note;
     json["tensors"].push_back(std::move(row));
+  }
+  for (const auto& each : CountExact(report)) {
+    json["kept_exactly"].push_back({{"type", NameOf(each.first.first)},
+                                    {"source", each.first.second ? "on its grid" : "its blocks"},
+                                    {"tensors", each.second}});
   }
   return json;
 }
@@ -182,6 +199,22 @@ nlohmann::ordered_json ProvenanceAsJson(const CompressionRecord& record) {
 }
 
 }  // namespace
+
+std::vector<std::string> ExactSentences(const compress::RecodeReport& report) {
+  std::vector<std::string> sentences;
+  for (const auto& each : CountExact(report)) {
+    const bool is_one = each.second == 1;
+    std::string sentence = FormatCount(each.second) + (is_one ? " tensor " : " tensors ");
+    if (each.first.second) {
+      sentence += std::string(is_one ? "lies" : "lie") + " on the grid of ";
+    } else {
+      sentence += is_one ? "is " : "are ";
+    }
+    sentences.push_back(sentence + NameOf(each.first.first) + " already and " +
+                        (is_one ? "was" : "were") + " kept exactly");
+  }
+  return sentences;
+}
 
 const JudgedText* FindJudged(const CompressionRecord& record, std::string_view name) {
   if (!record.judgement) return nullptr;

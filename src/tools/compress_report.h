@@ -58,6 +58,10 @@ inline constexpr const char* kHeldOut = "held-out tokens";
 /// The text of that name in the record's judgement; null without it.
 const JudgedText* FindJudged(const CompressionRecord& record, std::string_view name);
 
+/// Of which tensors nothing was lost though their type has blocks, and why; none where there are
+/// none.
+std::vector<std::string> ExactSentences(const compress::RecodeReport& report);
+
 /// Changes, a line for each kind of them; sizes; and what the judgement says.
 void PrintCompression(const CompressionRecord& record);
 nlohmann::ordered_json CompressionAsJson(const CompressionRecord& record);
