@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <vector>
 
 #include "compress/grid_encoder.h"
 #include "kernels/codecs/codec.h"
@@ -64,8 +65,7 @@ bool LiesOn(const TensorView& tensor, DType type, ThreadTeam& team) {
 
 bool IsOnGrid(const Grids& grids, std::string_view name, DType type) {
   const auto found = grids.find(name);
-  return found != grids.end() &&
-         std::find(found->second.begin(), found->second.end(), type) != found->second.end();
+  return found != grids.end() && found->second == type;
 }
 
 Result<Grids> FindGrids(const model::Checkpoint& source, const TypeChoices& asked, ThreadTeam& team,
@@ -77,10 +77,15 @@ Result<Grids> FindGrids(const model::Checkpoint& source, const TypeChoices& aske
       return Status(ErrorCode::kCancelled, "the search for grids was interrupted");
     }
     if (!IsPlainMatrix(name, view)) continue;
-    ALT_ASSIGN_OR_RETURN(const std::vector<DType> types, asked(name, view));
+    ALT_ASSIGN_OR_RETURN(std::vector<DType> types, asked(name, view));
+    std::stable_sort(types.begin(), types.end(), [](DType a, DType b) {
+      return TraitsOf(a).bits_per_element() < TraitsOf(b).bits_per_element();
+    });
     for (const DType type : types) {
       if (!HasGrid(type) || view.shape.cols() % TraitsOf(type).block_elements != 0) continue;
-      if (LiesOn(view, type, team)) grids[name].push_back(type);
+      if (!LiesOn(view, type, team)) continue;
+      grids[name] = type;
+      break;
     }
     source.ReleasePages(view.bytes);
   }

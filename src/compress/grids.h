@@ -6,7 +6,6 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/sinks.h"
 #include "base/status.h"
@@ -16,13 +15,14 @@
 
 namespace altteul::compress {
 
-/// By tensor: the types that hold every value of it.
-using Grids = std::map<std::string, std::vector<DType>, std::less<>>;
+/// By tensor: the smallest of the types asked for that holds every value of it. (Larger ones may
+/// hold them too, but who would want that.)
+using Grids = std::map<std::string, DType, std::less<>>;
 
 bool IsOnGrid(const Grids& grids, std::string_view name, DType type);
 
-/// Looks at each matrix of plain numbers whether it lies on the grids of the types asked for. Some
-/// rows are tried first: where one fails, which costs next to nothing, the rest is not read.
+/// Looks at each matrix of plain numbers whether it lies on the grid of a type asked for. Some rows
+/// are tried first: where one fails, which costs next to nothing, the rest is not read.
 /// @param asked     types that HasGrid() does not know are passed over
 /// @param progress  told of tensors
 /// @return as `asked`; kCancelled

@@ -270,8 +270,8 @@ class CompressCommand : public Command {
     const auto choices = [&](std::string_view name, const TensorView& tensor) {
       std::vector<DType> all = candidates;
       if (const auto found = facts_.grids.find(name); found != facts_.grids.end()) {
-        for (const DType type : found->second) {
-          if (std::find(all.begin(), all.end(), type) == all.end()) all.push_back(type);
+        if (std::find(all.begin(), all.end(), found->second) == all.end()) {
+          all.push_back(found->second);
         }
       }
       return rules.ChoicesFor(name, tensor, all);
