@@ -13,7 +13,7 @@ constexpr uint64_t kBytesAtOnce = uint64_t{64} << 20;
 }  // namespace
 
 Result<Answers> Answers::Create(size_t n_chunks, size_t context, size_t vocabulary,
-                                uint64_t most_bytes, HeadRead head_read) {
+                                uint64_t most_bytes, HeadRead head_read, const WorkFolder* work) {
   Answers answers;
   answers.head_read_ = std::move(head_read);
   const uint64_t row_bytes = vocabulary * sizeof(float);
@@ -23,8 +23,8 @@ Result<Answers> Answers::Create(size_t n_chunks, size_t context, size_t vocabula
                                        std::max<size_t>(1, context - context / 4));
   ALT_ASSIGN_OR_RETURN(
       answers.memory_,
-      Buffer::Allocate(n_chunks * answers.n_rows_ * row_bytes,
-                       "the answers to " + std::to_string(n_chunks * answers.n_rows_) + " tokens"));
+      RoomFor(n_chunks * answers.n_rows_ * row_bytes,
+              "the answers to " + std::to_string(n_chunks * answers.n_rows_) + " tokens", work));
   answers.summaries_.resize(n_chunks * answers.n_rows_);
   answers.rows_at_once_ =
       std::min<size_t>(answers.n_rows_, std::max<uint64_t>(16, kBytesAtOnce / row_bytes));
@@ -36,6 +36,12 @@ Result<Answers> Answers::Create(size_t n_chunks, size_t context, size_t vocabula
 std::span<float> Answers::Row(size_t chunk, size_t row) {
   float* logits = reinterpret_cast<float*>(memory_.mutable_bytes().data());
   return {logits + (chunk * n_rows_ + row) * vocabulary_, vocabulary_};
+}
+
+/// A chunk's logits are not needed for now: they go to the disk, if that is where they rest.
+void Answers::Release(size_t chunk) const {
+  const size_t chunk_bytes = n_rows_ * vocabulary_ * sizeof(float);
+  memory_.ReleasePages(chunk * chunk_bytes, chunk_bytes);
 }
 
 void Answers::Keep(engine::Forward& forward, size_t chunk, std::span<const float> x,
@@ -50,6 +56,7 @@ void Answers::Keep(engine::Forward& forward, size_t chunk, std::span<const float
       summaries_[chunk * n_rows_ + row] = eval::Summarize(Row(chunk, row));
     }
   });
+  Release(chunk);
 }
 
 double Answers::Divergence(engine::Forward& forward, size_t chunk, std::span<const float> x,
@@ -71,6 +78,7 @@ double Answers::Divergence(engine::Forward& forward, size_t chunk, std::span<con
     });
     for (size_t row = 0; row < count; ++row) sum += divergence_[row];
   }
+  Release(chunk);
   return sum;
 }
 

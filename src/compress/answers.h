@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/thread_team.h"
+#include "compress/work_folder.h"
 #include "engine/forward.h"
 #include "eval/distribution.h"
 #include "tensor/buffer.h"
@@ -20,9 +21,11 @@ class Answers {
 
   /// @param most_bytes  for logits; at least one row a chunk is kept
   /// @param head_read   told which rows of the head were read, see Forward::LogitsInSlices()
-  /// @return kOutOfMemory
+  /// @param work        where many logits rest; may be null
+  /// @return kOutOfMemory, kIoError
   static Result<Answers> Create(size_t n_chunks, size_t context, size_t vocabulary,
-                                uint64_t most_bytes, HeadRead head_read);
+                                uint64_t most_bytes, HeadRead head_read,
+                                const WorkFolder* work = nullptr);
 
   /// Keeps what `forward` says of a chunk.
   /// @param x  [context, hidden] behind the last layer
@@ -37,6 +40,7 @@ class Answers {
  private:
   Answers() = default;
   std::span<float> Row(size_t chunk, size_t row);
+  void Release(size_t chunk) const;
 
   HeadRead head_read_;
   Buffer memory_;

@@ -41,6 +41,16 @@ PlannedTypes TypePlan::Name(const Allocation& allocation) const {
   return planned;
 }
 
+PlannedTypes TypePlan::Planned(std::vector<size_t> picks) const {
+  Allocation allocation{.picks = std::move(picks)};
+  for (size_t i = 0; i < items_.size(); ++i) {
+    const Option& option = items_[i][allocation.picks[i]];
+    allocation.bytes += option.bytes;
+    allocation.cost += option.cost;
+  }
+  return Name(allocation);
+}
+
 Result<PlannedTypes> TypePlan::Within(uint64_t file_bytes) const {
   const uint64_t budget = file_bytes > other_bytes_ ? file_bytes - other_bytes_ : 0;
   const auto allocation = AllocateWithin(items_, budget);

@@ -37,6 +37,12 @@ class TypePlan {
   /// From the smallest file to the largest, each the best of its size.
   std::vector<PlannedTypes> Front() const;
 
+  /// The options of each surveyed tensor, in the order of its costs: bytes with what aligns the
+  /// next tensor, and the expected divergence.
+  Items items() const { return items_; }
+  /// @param picks  [surveyed tensors] the option of each
+  PlannedTypes Planned(std::vector<size_t> picks) const;
+
   TypeRules RulesFor(const PlannedTypes& planned) const;
   const std::vector<TensorSurvey>& surveys() const { return surveys_; }
 

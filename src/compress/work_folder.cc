@@ -306,18 +306,24 @@ Status WorkFolder::KeepPiece(const std::string& path, const Shape& shape,
   return Status();
 }
 
+std::string WorkFolder::PathOf(TensorUse use, const std::string& name, DType type) const {
+  if (use == TensorUse::kResult) return PathOf("tensor", name);
+  return PathOf("trial", name + "." + std::string(TraitsOf(type).name));
+}
+
 std::optional<EncodedTensor> WorkFolder::FindTensor(const std::string& name, DType type,
-                                                    const Shape& shape) {
-  return FindPiece(PathOf("tensor", name), type, shape);
+                                                    const Shape& shape, TensorUse use) {
+  return FindPiece(PathOf(use, name, type), type, shape);
 }
 
-Result<EncodedTensor> WorkFolder::NewTensor(const std::string& name, DType type,
-                                            const Shape& shape) {
-  return NewPiece(PathOf("tensor", name), type, *RowBytes(type, shape.cols()) * shape.rows());
+Result<EncodedTensor> WorkFolder::NewTensor(const std::string& name, DType type, const Shape& shape,
+                                            TensorUse use) {
+  return NewPiece(PathOf(use, name, type), type, *RowBytes(type, shape.cols()) * shape.rows());
 }
 
-Status WorkFolder::KeepTensor(const std::string& name, const Shape& shape, EncodedTensor& tensor) {
-  return KeepPiece(PathOf("tensor", name), shape, tensor);
+Status WorkFolder::KeepTensor(const std::string& name, const Shape& shape, EncodedTensor& tensor,
+                              TensorUse use) {
+  return KeepPiece(PathOf(use, name, tensor.type()), shape, tensor);
 }
 
 std::optional<std::string> WorkFolder::FindText(const std::string& name) {

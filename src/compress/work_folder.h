@@ -27,6 +27,12 @@ struct Job {
   Facts target;  ///< for encoded tensors only; what was measured serves any target
 };
 
+/// What a tensor was encoded for.
+enum class TensorUse {
+  kResult,  ///< for the file that is made: belongs to the job's target
+  kTrial,   ///< to be measured in this type: serves any target, and other types are kept beside it
+};
+
 class WorkFolder {
  public:
   /// Makes a new folder.
@@ -53,12 +59,15 @@ class WorkFolder {
   size_t n_pieces() const;  ///< whole or damaged
 
   /// The tensor, when it was kept in this type and shape and is still whole.
-  std::optional<EncodedTensor> FindTensor(const std::string& name, DType type, const Shape& shape);
+  std::optional<EncodedTensor> FindTensor(const std::string& name, DType type, const Shape& shape,
+                                          TensorUse use = TensorUse::kResult);
   /// Zeros to be filled; lost unless KeepTensor() follows.
-  Result<EncodedTensor> NewTensor(const std::string& name, DType type, const Shape& shape);
+  Result<EncodedTensor> NewTensor(const std::string& name, DType type, const Shape& shape,
+                                  TensorUse use = TensorUse::kResult);
   /// Waits until the disk has it.
-  /// @param tensor  of NewTensor(), with the same name and shape
-  Status KeepTensor(const std::string& name, const Shape& shape, EncodedTensor& tensor);
+  /// @param tensor  of NewTensor(), with the same name, shape and use
+  Status KeepTensor(const std::string& name, const Shape& shape, EncodedTensor& tensor,
+                    TensorUse use = TensorUse::kResult);
 
   std::optional<std::string> FindText(const std::string& name);
   /// Whether the folder `path` has this text, be it whole or not.
@@ -75,6 +84,7 @@ class WorkFolder {
   Status WriteJob(const Job& job) const;
   Status Clear();
   std::string PathOf(const std::string& kind, const std::string& name) const;
+  std::string PathOf(TensorUse use, const std::string& name, DType type) const;
   std::optional<EncodedTensor> FindPiece(const std::string& path, DType type, const Shape& shape);
   Result<EncodedTensor> NewPiece(const std::string& path, DType type, uint64_t size_bytes) const;
   Status KeepPiece(const std::string& path, const Shape& shape, EncodedTensor& piece) const;
