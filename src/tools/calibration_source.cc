@@ -35,10 +35,16 @@ void CalibrationSource::AddTo(CLI::App& app) {
                                   "chunks of 512 tokens to calibrate on, 0: all of the text")
                        ->check(CLI::NonNegativeNumber)
                        ->capture_default_str();
-  held_out_option_ = app.add_option("--held-out", held_out_chunks_,
-                                    "further chunks, on which a mix is chosen and judged")
-                         ->check(CLI::Range(1, 10000))
-                         ->capture_default_str();
+  held_out_option_ =
+      app.add_option("--held-out", held_out_chunks_,
+                     "further chunks, on which a mix is chosen and judged; with --swaps or "
+                     "--minutes 8, of which the first half is for those")
+          ->check(CLI::Range(1, 10000))
+          ->capture_default_str();
+}
+
+void CalibrationSource::HoldOut(size_t chunks) {
+  if (held_out_option_->count() == 0) held_out_chunks_ = chunks;
 }
 
 std::vector<std::string> CalibrationSource::Files() const {

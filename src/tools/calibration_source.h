@@ -35,6 +35,9 @@ class CalibrationSource {
   uint64_t seed() const { return seed_; }
   bool is_own_text() const { return texts_.empty(); }
 
+  /// Holds out so many chunks, unless the user said how many.
+  void HoldOut(size_t chunks);
+
   /// @param calibrates  whether there will be calibration at all
   /// @param holds_out   whether chunks are held out of it
   /// @return kInvalidArgument for options that contradict each other or would have no effect

@@ -22,6 +22,7 @@
 #include "tools/compress_options.h"
 #include "tools/compress_report.h"
 #include "tools/json_output.h"
+#include "tools/refine_mix.h"
 #include "tools/report_files.h"
 #include "tools/version.h"
 #include "tools/work_phase.h"
@@ -71,6 +72,7 @@ class CompressCommand : public Command {
       ALT_ASSIGN_OR_RETURN(record_.plan, MakePlan(rules));
       if (options_.plan) return ShowPlan(*record_.plan);
       ALT_ASSIGN_OR_RETURN(record_.chosen, Choose(*record_.plan));
+      if (options_.RefinesMix()) ALT_RETURN_IF_ERROR(Refine());
       rules = record_.plan->RulesFor(*record_.chosen);
     }
     ALT_ASSIGN_OR_RETURN(const compress::EncodedTensors calibrated, Encode(rules));
@@ -148,8 +150,10 @@ class CompressCommand : public Command {
     }
     if (options_.HoldsOut()) {
       JudgeText held_out{.name = kHeldOut, .file = {}, .sha256 = {}, .text = {}, .ids = {}};
-      held_out.ids = text_.held_out;
+      const auto judged = HeldOut().judged;
+      held_out.ids.assign(judged.begin(), judged.end());
       held_out.text = tokenizer->Decode(held_out.ids, false);
+      record_.calibration->judged_tokens = held_out.ids.size();
       record_.judge_texts.push_back(std::move(held_out));
     }
     return Status();
@@ -170,6 +174,10 @@ class CompressCommand : public Command {
     note("general.quantized_by", "Altteul " + record_.version);
     note("altteul.source.sha256", JoinDigests(record_.source_files));
     options_.AppendTo(notes_);
+    if (options_.RefinesMix()) {
+      // Known later; the file's size is known now.
+      for (const char* key : {kSwapsNote, kSwapsTakenNote}) note(key, uint64_t{0});
+    }
     if (record_.imatrix) note("altteul.imatrix.sha256", record_.imatrix->sha256);
     if (!record_.calibration) return Status();
     note("altteul.calibration.sha256", record_.calibration->sha256);
@@ -239,12 +247,14 @@ class CompressCommand : public Command {
     }
     compress::Job job;
     for (const auto& note : notes_) {
+      if (note.first == kSwapsNote || note.first == kSwapsTakenNote) continue;
       const std::string value =
           std::visit([](const auto& each) -> std::string { return CLI::detail::to_string(each); },
                      note.second);
       (note.first == "altteul.target" ? job.target : job.input).emplace_back(note.first, value);
     }
     job.input.emplace_back("instruction set", record_.isa);
+    job.target.emplace_back("number of swaps", SwapsAsked(options_));
     ALT_ASSIGN_OR_RETURN(work_, compress::WorkFolder::Resume(WorkPath(), job, StandardErrorLog()));
     if (!options_.resume) return Status();
     formats::RemoveAbandoned(options_.out);
@@ -284,15 +294,40 @@ class CompressCommand : public Command {
     const compress::SurveyOptions options{.context = options_.calibration.context,
                                           .damping = options_.calibration.damping,
                                           .grids = &facts_.grids};
-    const std::span<const TokenId> fitted(text_.fitted), held_out(text_.held_out);
-    const size_t n = std::min(fitted.size(), kSurveyChunks * options_.calibration.context);
+    const std::span<const TokenId> fitted = SurveyText(), held_out = HeldOut().choosing;
     const size_t n_probe = std::min(held_out.size(), kProbeTokens);
     const WorkPhase phase("Measuring", "measuring group", runtime_->clock, folder());
     ALT_ASSIGN_OR_RETURN(
         auto surveys,
-        compress::SurveyTensors(*original_, choices, fitted.first(n), held_out.first(n_probe),
-                                options, *runtime_->kernels, *runtime_->team, phase.place()));
+        compress::SurveyTensors(*original_, choices, fitted, held_out.first(n_probe), options,
+                                *runtime_->kernels, *runtime_->team, phase.place()));
     return TypePlan::Create(std::move(surveys), *source_, rules, notes_);
+  }
+
+  HeldOutParts HeldOut() const {
+    return PartsOf(text_.held_out, options_.calibration.context, options_.RefinesMix());
+  }
+  std::span<const TokenId> SurveyText() const {
+    const std::span<const TokenId> fitted(text_.fitted);
+    return fitted.first(std::min(fitted.size(), kSurveyChunks * options_.calibration.context));
+  }
+
+  /// Swaps make the mix another, within the same bytes.
+  Status Refine() {
+    const MixToRefine mix{.original = *original_,
+                          .plan = *record_.plan,
+                          .start = *record_.chosen,
+                          .most_bytes = *most_bytes_,
+                          .calibration = SurveyText(),
+                          .held_out = HeldOut(),
+                          .grids = facts_.grids};
+    ALT_ASSIGN_OR_RETURN(record_.swaps, RefineBySwaps(mix, options_, *runtime_, folder()));
+    record_.chosen = record_.swaps->mix.planned;
+    for (auto& note : notes_) {
+      if (note.first == kSwapsNote) note.second = uint64_t{record_.swaps->mix.tried.size()};
+      if (note.first == kSwapsTakenNote) note.second = uint64_t{record_.swaps->mix.n_taken()};
+    }
+    return Status();
   }
 
   std::optional<uint64_t> MostBytes() const {

@@ -15,6 +15,10 @@ constexpr const char* kMixedTypes =
     "XS,"
     "IQ2_XXS,Q2_0";
 
+// Chunks, where nobody says: half of them are for swaps, whose gains are small beside what differs
+// from chunk to chunk.
+constexpr size_t kHeldOutForSwaps = 8;
+
 }  // namespace
 
 void CompressOptions::AddTo(CLI::App& app) {
@@ -41,6 +45,12 @@ void CompressOptions::AddTo(CLI::App& app) {
       ->allow_extra_args(false);
   app.add_option("--keep", keep, "REGEX: matching tensors stay as they are; may be repeated")
       ->allow_extra_args(false);
+  app.add_option("--swaps", swaps,
+                 "with --size or --bpw: refine the mix by measuring so many swaps of types at most")
+      ->check(CLI::Range(1, 1'000'000));
+  app.add_option("--minutes", minutes,
+                 "the same for so long; the file then says what --swaps gives it again")
+      ->check(CLI::PositiveNumber);
   text.AddTo(app);
   app.add_option("--imatrix", imatrix,
                  "an importance matrix of llama.cpp, in place of calibration: says how much an "
@@ -97,6 +107,8 @@ Status CompressOptions::Check() {
                        : "give the file to write");
   }
   ALT_RETURN_IF_ERROR(CheckImatrix());
+  ALT_RETURN_IF_ERROR(CheckSwaps());
+  if (RefinesMix()) text.HoldOut(kHeldOutForSwaps);
   ALT_RETURN_IF_ERROR(text.Check(IsCalibrated(), HoldsOut()));
   for (const CLI::Option* option : for_calibration_) {
     if (!IsCalibrated() && option->count() != 0) {
@@ -138,6 +150,26 @@ Status CompressOptions::CheckImatrix() const {
   }
   if (!write_imatrix.empty() && plan) {
     return refuse("--plan writes nothing, but --write-imatrix was given");
+  }
+  return Status();
+}
+
+Status CompressOptions::CheckSwaps() const {
+  if (!RefinesMix()) return Status();
+  const auto refuse = [](const std::string& why) {
+    return Status(ErrorCode::kInvalidArgument, why);
+  };
+  const std::string option = swaps > 0 ? "--swaps" : "--minutes";
+  if (swaps > 0 && minutes > 0) {
+    return refuse("--swaps says how many swaps are tried and --minutes for how long; give one");
+  }
+  if (!type.empty()) {
+    return refuse(option + " refines a mix of types, but --type asks for a single one");
+  }
+  if (plan) return refuse(option + " refines the mix of one size, but --plan shows all of them");
+  if (kld > 0) {
+    return refuse(option +
+                  " refines a mix within its bytes, but --kld sets none; give --size or --bpw");
   }
   return Status();
 }

@@ -25,6 +25,8 @@ struct CompressOptions {
   std::string size;         ///< as written
   double bpw = 0, kld = 0;  ///< 0: not asked for
   bool plan = false;        ///< nothing is written
+  size_t swaps = 0;         ///< tried at most to refine a mix, 0: not asked for
+  double minutes = 0;       ///< the same by time
   std::vector<std::string> types, only, keep;
   std::string imatrix;        ///< in place of a text; empty: none
   std::string write_imatrix;  ///< where to write what the text shows; empty: nowhere
@@ -49,6 +51,8 @@ struct CompressOptions {
   bool HoldsOut() const {
     return IsMixed() || (IsCalibrated() && judge.empty() && (max_kld > 0 || !report.empty()));
   }
+  /// Whether swaps of types are tried.
+  bool RefinesMix() const { return swaps > 0 || minutes > 0; }
   /// Whether speed, memory and answers are shown beside the quality.
   bool ShowsUse() const { return !judge.empty() || !report.empty(); }
 
@@ -70,6 +74,7 @@ struct CompressOptions {
  private:
   std::string Target() const;
   Status CheckImatrix() const;
+  Status CheckSwaps() const;
 
   std::optional<uint64_t> size_bytes_;
   std::vector<const CLI::Option*> for_calibration_;

@@ -178,6 +178,18 @@ void AddHeat(const CompressionRecord& record, HtmlPage* page) {
       "together and share their loss by the size of their errors.");
 }
 
+void AddSwaps(const CompressionRecord& record, HtmlPage* page) {
+  if (!record.swaps) return;
+  page->AddHeading("Swaps that refined the mix");
+  page->AddParagraph(SwapsSentence(*record.swaps) + ".");
+  Rows rows;
+  for (const compress::TriedSwap& swap : record.swaps->mix.tried) {
+    if (!swap.is_taken) continue;
+    rows.push_back({NamesOf(swap), WithError(-swap.gain.mean, swap.gain.standard_error, 6)});
+  }
+  if (!rows.empty()) page->AddTable({"swapped", "KL divergence"}, rows);
+}
+
 void AddKv(const CompressionRecord& record, HtmlPage* page) {
   if (!record.judgement || record.judgement->kv.empty()) return;
   page->AddHeading("Smaller keys and values");
@@ -280,6 +292,7 @@ std::string CompressionHtml(const CompressionRecord& record) {
   AddQuality(record, &page);
   AddFront(record, &page);
   AddHeat(record, &page);
+  AddSwaps(record, &page);
   AddKv(record, &page);
   AddSamples(record, &page);
   AddChanges(record, &page);

@@ -101,6 +101,19 @@ CompressionRecord RecordOf(const std::string& word, bool mixed) {
   EXPECT_TRUE(plan.ok()) << plan.status().message();
   record.plan = std::move(plan).value();
   record.chosen = record.plan->Front().front();
+  compress::RefinedMix mix;
+  mix.before = {.mean = 0.0712, .standard_error = 0.0013};
+  mix.after = {.mean = 0.0633, .standard_error = 0.0011};
+  mix.gain = {.mean = 0.0079, .standard_error = 0.0004};
+  mix.n_chunks = 16;
+  mix.tried = {{.tensors = {{.name = "blk.7." + word, .from = DType::kQ4_K, .to = DType::kQ5_K},
+                            {.name = "blk.9.ffn_up", .from = DType::kQ4_0, .to = DType::kQ3_K}},
+                .gain = {.mean = 0.0079, .standard_error = 0.0004},
+                .is_taken = true},
+               {.tensors = {{.name = "blk.8.left", .from = DType::kQ4_K, .to = DType::kQ5_K}},
+                .gain = {.mean = 0.0001, .standard_error = 0.0004},
+                .is_taken = false}};
+  record.swaps = {.mix = std::move(mix), .text_tokens = 2048, .is_judged = false};
   return record;
 }
 
@@ -150,11 +163,20 @@ TEST(CompressPageTest, ShowsEveryFigure) {
                            "Altteul 1.2.3",  // provenance
                            "the mix that was chosen",
                            "measured on wiki",  // front
+                           "2 tried, 1 taken",
+                           "2,048 tokens",
+                           "0.07120 +/- 0.00130 before",
+                           "0.06330 +/- 0.00110 after",
+                           "0.00790 +/- 0.00040 less",
+                           "blk.7.wiki Q4_K to Q5_K, blk.9.ffn_up Q4_0 to Q3_K",
+                           "-0.007900 ± 0.000400",  // swaps
                            "attn_q",
                            "token_embd.weight",
                            "KL 0.02 (measured)"}) {  // heat map
     EXPECT_NE(html.find(part), std::string::npos) << part;
   }
+  EXPECT_EQ(html.find("blk.8.left"), std::string::npos) << "it was not taken";
+  EXPECT_EQ(html.find("too little text"), std::string::npos);
   EXPECT_EQ(Count(html, "<svg "), 2u);
   EXPECT_EQ(Count(html, ">attn_q</text>"), 1u) << "one row for both layers";
 }
@@ -231,6 +253,17 @@ TEST(CompressReportTest, TheJsonHasEveryFigure) {
   EXPECT_EQ(json["provenance"]["result_sha256"], "7e50");
   EXPECT_EQ(json["provenance"]["version"], "1.2.3");
   EXPECT_EQ(json["provenance"]["command"], "wiki");
+  EXPECT_EQ(json["swaps"]["tried"], 2);
+  EXPECT_EQ(json["swaps"]["taken"], 1);
+  EXPECT_EQ(json["swaps"]["tokens"], 2048);
+  EXPECT_EQ(json["swaps"]["chunks"], 16);
+  EXPECT_EQ(json["swaps"]["kld_before"], 0.0712);
+  EXPECT_EQ(json["swaps"]["kld_after"], 0.0633);
+  EXPECT_EQ(json["swaps"]["gain"], 0.0079);
+  EXPECT_EQ(json["swaps"]["gain_stderr"], 0.0004);
+  ASSERT_EQ(json["swaps"]["trials"].size(), 2u);
+  EXPECT_EQ(json["swaps"]["trials"][0]["tensors"][1]["to"], "Q3_K");
+  EXPECT_EQ(json["swaps"]["trials"][1]["taken"], false);
   EXPECT_GE(json["front"].size(), 2u);
   ASSERT_EQ(json["survey"].size(), 5u);
   EXPECT_EQ(json["survey"][0]["chosen"], "Q4_0");
@@ -240,7 +273,8 @@ TEST(CompressReportTest, WithoutAJudgementTheJsonIsShort) {
   CompressionRecord record = RecordOf("wiki", false);
   record.judgement.reset();
   const nlohmann::ordered_json json = CompressionAsJson(record);
-  for (const char* key : {"judged", "speed", "kv", "samples", "front", "survey", "held_out"}) {
+  for (const char* key :
+       {"judged", "speed", "kv", "samples", "front", "survey", "held_out", "swaps"}) {
     EXPECT_FALSE(json.contains(key)) << key;
   }
   EXPECT_TRUE(json.contains("provenance"));

@@ -168,6 +168,44 @@ void AddUse(const Judgement& judgement, nlohmann::ordered_json* json) {
   }
 }
 
+void PrintSwaps(const SwapsRecord& swaps) {
+  std::printf("%s\n", SwapsSentence(swaps).c_str());
+  report::Table table({"swapped", "KL divergence"});
+  for (const compress::TriedSwap& swap : swaps.mix.tried) {
+    if (!swap.is_taken) continue;
+    table.AddRow({NamesOf(swap), FormatFixed(-swap.gain.mean, 6) + " +/- " +
+                                     FormatFixed(swap.gain.standard_error, 6)});
+  }
+  if (swaps.mix.n_taken() > 0) std::printf("%s", table.ToString().c_str());
+}
+
+nlohmann::ordered_json SwapsAsJson(const SwapsRecord& swaps) {
+  const compress::RefinedMix& mix = swaps.mix;
+  nlohmann::ordered_json json = {{"tried", mix.tried.size()},
+                                 {"taken", mix.n_taken()},
+                                 {"tokens", swaps.text_tokens},
+                                 {"chunks", mix.n_chunks},
+                                 {"judged_on_them_too", swaps.is_judged},
+                                 {"kld_before", mix.before.mean},
+                                 {"kld_before_stderr", mix.before.standard_error},
+                                 {"kld_after", mix.after.mean},
+                                 {"kld_after_stderr", mix.after.standard_error},
+                                 {"gain", mix.gain.mean},
+                                 {"gain_stderr", mix.gain.standard_error}};
+  json["trials"] = nlohmann::ordered_json::array();
+  for (const compress::TriedSwap& swap : mix.tried) {
+    nlohmann::ordered_json row = {{"taken", swap.is_taken},
+                                  {"gain", swap.gain.mean},
+                                  {"gain_stderr", swap.gain.standard_error}};
+    for (const auto& tensor : swap.tensors) {
+      row["tensors"].push_back(
+          {{"name", tensor.name}, {"from", NameOf(tensor.from)}, {"to", NameOf(tensor.to)}});
+    }
+    json["trials"].push_back(std::move(row));
+  }
+  return json;
+}
+
 nlohmann::ordered_json ProvenanceAsJson(const CompressionRecord& record) {
   nlohmann::ordered_json json = {{"version", record.version},
                                  {"command", record.command},
@@ -216,6 +254,30 @@ std::vector<std::string> ExactSentences(const compress::RecodeReport& report) {
   return sentences;
 }
 
+std::string SwapsSentence(const SwapsRecord& swaps) {
+  const compress::RefinedMix& mix = swaps.mix;
+  const auto figure = [](double mean, double error) {
+    return FormatFixed(mean, 5) + " +/- " + FormatFixed(error, 5);
+  };
+  return "Swaps of types: " + FormatCount(mix.tried.size()) + " tried, " +
+         FormatCount(mix.n_taken()) + " taken. KL divergence on " + FormatCount(swaps.text_tokens) +
+         " tokens that were held out for them, in " + FormatCount(mix.n_chunks) +
+         " chunks, with tensors encoded quickly: " +
+         figure(mix.before.mean, mix.before.standard_error) + " before, " +
+         figure(mix.after.mean, mix.after.standard_error) + " after, " +
+         figure(mix.gain.mean, mix.gain.standard_error) + " less" +
+         (swaps.is_judged ? "; there was too little text to judge the result on another" : "");
+}
+
+std::string NamesOf(const compress::TriedSwap& swap) {
+  std::string names;
+  for (const auto& tensor : swap.tensors) {
+    names += (names.empty() ? "" : ", ") + tensor.name + " " + NameOf(tensor.from) + " to " +
+             NameOf(tensor.to);
+  }
+  return names;
+}
+
 const JudgedText* FindJudged(const CompressionRecord& record, std::string_view name) {
   if (!record.judgement) return nullptr;
   for (const JudgedText& text : record.judgement->texts) {
@@ -235,11 +297,12 @@ void PrintCompression(const CompressionRecord& record) {
     std::printf("Columns weighed by %s in %s tensors\n", record.imatrix->file.c_str(),
                 FormatCount(record.imatrix->tensors).c_str());
   }
+  if (record.swaps) PrintSwaps(*record.swaps);
   const JudgedText* held_out = FindJudged(record, kHeldOut);
   if (record.chosen && held_out != nullptr) {
     const eval::Divergence& divergence = *held_out->evaluation.divergence;
     std::printf("KL divergence on %s tokens held out: %s +/- %s nats a token (expected: %s)\n",
-                FormatCount(record.calibration->held_out_tokens).c_str(),
+                FormatCount(record.calibration->judged_tokens).c_str(),
                 FormatFixed(divergence.mean, 4).c_str(), FormatFixed(divergence.stderr_, 4).c_str(),
                 FormatFixed(record.chosen->kl, 4).c_str());
   }
@@ -260,6 +323,7 @@ nlohmann::ordered_json CompressionAsJson(const CompressionRecord& record) {
     json["text_tokens"] = record.calibration->text_tokens;
   }
   if (record.chosen) json["kld_expected"] = record.chosen->kl;
+  if (record.swaps) json["swaps"] = SwapsAsJson(*record.swaps);
   if (const JudgedText* held_out = FindJudged(record, kHeldOut)) {
     json["held_out"] = QualityAsJson(*held_out);
   }

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "compress/recode.h"
+#include "compress/refine.h"
 #include "compress/type_plan.h"
 #include "tools/compress_judge.h"
 #include "tools/file_digest.h"
@@ -22,6 +23,14 @@ struct CalibrationRecord {
   size_t text_tokens = 0;  ///< of the whole text
   size_t fitted_tokens = 0;
   size_t held_out_tokens = 0;
+  size_t judged_tokens = 0;  ///< of those held out: what the result is judged on
+};
+
+/// How swaps refined a mix.
+struct SwapsRecord {
+  compress::RefinedMix mix;
+  size_t text_tokens = 0;  ///< that they were measured on
+  bool is_judged = false;  ///< there was too little text to judge the result on another
 };
 
 /// What told the importance of columns in place of a text.
@@ -46,6 +55,7 @@ struct CompressionRecord {
   std::optional<ImatrixRecord> imatrix;
   std::optional<compress::TypePlan> plan;  ///< of a mix of types
   std::optional<compress::PlannedTypes> chosen;
+  std::optional<SwapsRecord> swaps;
   std::vector<FileDigest> source_files;
   std::string result_sha256;           ///< empty when nobody asked
   std::vector<JudgeText> judge_texts;  ///< what stood in judgement, without the words
@@ -61,6 +71,11 @@ const JudgedText* FindJudged(const CompressionRecord& record, std::string_view n
 /// Of which tensors nothing was lost though their type has blocks, and why; none where there are
 /// none.
 std::vector<std::string> ExactSentences(const compress::RecodeReport& report);
+
+/// What swaps did to the mix, and how that was measured. @pre swaps is not empty
+std::string SwapsSentence(const SwapsRecord& swaps);
+/// "blk.0.ffn_up.weight Q4_K to Q5_K, ..."
+std::string NamesOf(const compress::TriedSwap& swap);
 
 /// Changes, a line for each kind of them; sizes; and what the judgement says.
 void PrintCompression(const CompressionRecord& record);
