@@ -326,6 +326,41 @@ one_json_line
 expect 0 '' "$altteul" show kept.gguf
 says '^F32 +7 '
 
+# --- compress refines a mix by swaps
+swap=("$altteul" compress random.gguf swapped.gguf --text text.txt --chunks 2)
+expect 2 'type asks for a single one' "${swap[@]}" --swaps 3 --type Q4_0
+expect 2 'kld sets none; give --size' "${swap[@]}" --minutes 1 --kld 0.1
+expect 2 'plan shows all of them' "$altteul" compress random.gguf --plan --swaps 3 --text text.txt
+expect 2 'for how long; give one' "${swap[@]}" --swaps 3 --minutes 1 --bpw 7
+expect 2 'swaps' "${swap[@]}" --swaps 0 --bpw 7
+expect 2 'minutes' "${swap[@]}" --minutes 0 --bpw 7
+[ -e swapped.gguf ] && fail "refused swaps left a file"
+expect 0 '' "${swap[@]}" --size "$asked" --swaps 3 --json
+one_json_line
+says '"swaps":\{"tried":3,"taken":[0-3],"tokens":2048,"chunks":16,"judged_on_them_too":false,'
+says '"kld_before":0\.[0-9]+,.*"kld_after":0\.[0-9]+,.*"tensors":\[\{"name":"[a-z0-9._]+","from":"'
+says '"held_out":\{"name":"held-out tokens","chunks":4,'
+[ "$(stat -c %s swapped.gguf)" -le "$asked" ] || fail "the file with swaps is larger than asked"
+expect 0 '' "$altteul" show swapped.gguf
+says 'altteul.swaps +u64 +3$'
+says 'altteul.swaps_taken +u64 +[0-3]$'
+expect 0 '' "$altteul" compress random.gguf once.gguf --text text.txt --chunks 2 \
+  --size "$asked" --swaps 3 -t 1
+says 'Swaps of types: 3 tried, [0-3] taken. KL divergence on 2,048 tokens'
+says 'KL divergence on 2,048 tokens held out'
+cmp -s swapped.gguf once.gguf || fail "other bytes of the same swaps on one thread"
+expect 0 '' "$altteul" compress random.gguf timed.gguf --text text.txt --chunks 2 --held-out 1 \
+  --size "$asked" --minutes 0.01
+says 'tokens that were held out for them.*too little text to judge the result on another'
+tried=$(grep -oE 'Swaps of types: [0-9]+' out | grep -oE '[0-9]+')
+expect 0 '' "$altteul" show timed.gguf
+says "altteul.swaps +u64 +$tried\$"
+[ "$tried" -gt 0 ] && {
+  expect 0 '' "$altteul" compress random.gguf counted.gguf --text text.txt --chunks 2 --held-out 1 \
+    --size "$asked" --swaps "$tried"
+  cmp -s timed.gguf counted.gguf || fail "other bytes of as many swaps as time allowed"
+}
+
 # --- compress keeps what lies on a grid already
 expect 0 '' "$altteul" compress random.gguf blocks.gguf --type Q4_0
 expect 0 '' "$altteul" compress blocks.gguf decoded.gguf --type F16

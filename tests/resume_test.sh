@@ -57,6 +57,7 @@ kills() {
 
 kills type --type Q4_0
 kills mixed --bpw 6 --types Q8_0,Q4_0,Q5_1 --held-out 1
+kills swapped --bpw 6 --types Q8_0,Q4_0,Q5_1 --held-out 2 --chunks 4 --swaps 12
 
 # --- without --resume, with another job
 command=("$altteul" compress random.gguf kept.gguf --text text.txt --type Q4_0)
@@ -82,6 +83,34 @@ printf 'x' | dd of="$piece" bs=1 seek=4100 conv=notrunc 2>/dev/null
 grep -q 'checksum is wrong; it is made again' err || fail "a damaged piece is said"
 "$altteul" compress random.gguf plain.gguf --text text.txt --type Q4_0 --chunks 6 >out 2>err
 cmp -s kept.gguf plain.gguf || fail "other bytes after a damaged piece"
+
+# --- swaps: with another number, by time
+command=("$altteul" compress random.gguf swaps.gguf --text text.txt --bpw 6 --held-out 2 --chunks 4)
+"${command[@]}" --minutes 1 --resume >out 2>err &
+process=$!
+for _ in $(seq 2000); do
+  [ -e swaps.gguf.work/text-swaps.piece ] && break
+  sleep 0.005
+done
+kill -KILL "$process"
+wait "$process" 2>/dev/null
+[ -e swaps.gguf.work/text-swaps.piece ] || fail "no swap was kept of the killed work"
+# What was tried goes on as a number of swaps: nothing was encoded for the result yet.
+"${command[@]}" --swaps 5 --resume >out 2>err || fail "swaps by time, then by number"
+"$altteul" compress random.gguf five.gguf --text text.txt --bpw 6 --held-out 2 --chunks 4 \
+  --swaps 5 >out 2>err
+cmp -s swaps.gguf five.gguf || fail "other bytes of swaps that were begun by time"
+rm -f swaps.gguf
+"${command[@]}" --swaps 5 --descents 50 >out 2>err &
+process=$!
+for _ in $(seq 4000); do
+  [ -n "$(find swaps.gguf.work -name 'tensor-*.piece' 2>/dev/null)" ] && break
+  sleep 0.005
+done
+kill -KILL "$process"
+wait "$process" 2>/dev/null
+"${command[@]}" --swaps 6 --descents 50 --resume >out 2>err
+[ $? -eq 2 ] && grep -q 'number of swaps was 5 and is 6' err || fail "another number is refused"
 
 # --- a full disk
 if [ "$(id -u)" -eq 0 ] && mkdir full && mount -t tmpfs -o size=200k none full 2>/dev/null; then
