@@ -57,7 +57,7 @@ kills() {
 
 kills type --type Q4_0
 kills mixed --bpw 6 --types Q8_0,Q4_0,Q5_1 --held-out 1
-kills swapped --bpw 6 --types Q8_0,Q4_0,Q5_1 --held-out 2 --chunks 4 --swaps 12
+kills swapped --bpw 6 --types Q8_0,Q4_0,Q5_1 --held-out 1 --chunks 1 --swaps 6
 
 # --- without --resume, with another job
 command=("$altteul" compress random.gguf kept.gguf --text text.txt --type Q4_0)
@@ -85,7 +85,7 @@ grep -q 'checksum is wrong; it is made again' err || fail "a damaged piece is sa
 cmp -s kept.gguf plain.gguf || fail "other bytes after a damaged piece"
 
 # --- swaps: with another number, by time
-command=("$altteul" compress random.gguf swaps.gguf --text text.txt --bpw 6 --held-out 2 --chunks 4)
+command=("$altteul" compress random.gguf swaps.gguf --text text.txt --bpw 6 --held-out 1 --chunks 1)
 "${command[@]}" --minutes 1 --resume >out 2>err &
 process=$!
 for _ in $(seq 2000); do
@@ -97,7 +97,7 @@ wait "$process" 2>/dev/null
 [ -e swaps.gguf.work/text-swaps.piece ] || fail "no swap was kept of the killed work"
 # What was tried goes on as a number of swaps: nothing was encoded for the result yet.
 "${command[@]}" --swaps 5 --resume >out 2>err || fail "swaps by time, then by number"
-"$altteul" compress random.gguf five.gguf --text text.txt --bpw 6 --held-out 2 --chunks 4 \
+"$altteul" compress random.gguf five.gguf --text text.txt --bpw 6 --held-out 1 --chunks 1 \
   --swaps 5 >out 2>err
 cmp -s swaps.gguf five.gguf || fail "other bytes of swaps that were begun by time"
 rm -f swaps.gguf

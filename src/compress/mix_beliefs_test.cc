@@ -193,8 +193,8 @@ TEST(MixBeliefsTest, NoSwapIsTriedTwiceWithTheSameMix) {
   std::set<Swap> tried;
   while (const auto swap = beliefs.Propose(0)) {
     ASSERT_TRUE(tried.insert(*swap).second);
-    // Nothing is learned from so rough a measurement.
-    beliefs.Learn(*swap, {.mean = 0, .standard_error = 1e9});
+    // What was believed, so that little changes.
+    beliefs.Learn(*swap, {.mean = beliefs.ExpectedGain(*swap), .standard_error = 0.01});
   }
   EXPECT_GT(tried.size(), 6u);
 }

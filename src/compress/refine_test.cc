@@ -44,37 +44,49 @@ class SteppingClock : public Clock {
   mutable double now_ = 0;
 };
 
-class RefineTest : public ::testing::Test {
- protected:
-  /// A survey that takes the tensors of the first layer for far too cheap, so that swaps have
-  /// something to make good.
-  void SetUp() override {
-    ThreadTeam team(2);
+/// A model and a plan by a survey that takes the tensors of the first layer for far too cheap, so
+/// that swaps have something to make good.
+struct Planned {
+  TestModel model{ThreeLayers(), kernels::Precision::kF32};
+  std::vector<text::TokenId> calibration = Text(4 * kContext, 1), text = Text(12 * kContext, 3);
+  std::optional<TypePlan> plan;
+  uint64_t most_bytes = 0;
+  PlannedTypes start;
+
+  Planned() {
+    ThreadTeam team(1);
     const TypeChoices choices = [](std::string_view name, const TensorView& tensor) {
       const bool matrix = tensor.shape.n_dims == 2 && name.ends_with(".weight");
       return Result<std::vector<DType>>(matrix ? kTypes : std::vector{tensor.type});
     };
     auto surveys =
-        SurveyTensors(*model_.model, choices, calibration_, Text(4 * kContext, 2),
-                      {.context = kContext, .probe_context = kContext}, *model_.kernels, team, {});
-    ASSERT_TRUE(surveys.ok()) << surveys.status().message();
+        SurveyTensors(*model.model, choices, calibration, Text(4 * kContext, 2),
+                      {.context = kContext, .probe_context = kContext}, *model.kernels, team, {});
     for (TensorSurvey& survey : surveys.value()) {
       if (!survey.name.starts_with("blk.0.")) continue;
       for (TypeCost& cost : survey.costs) cost.kl /= 30;
     }
-    auto plan = TypePlan::Create(std::move(surveys).value(), *model_.model->file,
-                                 TypeRules::Create(DType::kQ8_0, {}).value());
-    ASSERT_TRUE(plan.ok()) << plan.status().message();
-    plan_ = std::move(plan).value();
-    const auto front = plan_->Front();
-    most_bytes_ = (front.front().file_bytes + 2 * front[front.size() / 2].file_bytes) / 3;
-    start_ = plan_->Within(most_bytes_).value();
+    plan = std::move(TypePlan::Create(std::move(surveys).value(), *model.model->file,
+                                      TypeRules::Create(DType::kQ8_0, {}).value()))
+               .value();
+    const auto front = plan->Front();
+    most_bytes = (front.front().file_bytes + 2 * front[front.size() / 2].file_bytes) / 3;
+    start = plan->Within(most_bytes).value();
+  }
+};
+
+class RefineTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { planned_ = new Planned; }
+  static void TearDownTestSuite() {
+    delete planned_;
+    planned_ = nullptr;
   }
 
   struct Wanted {
     std::optional<size_t> n_swaps = 6;
     double seconds = std::numeric_limits<double>::infinity();
-    int threads = 2;
+    int threads = 1;
     WorkFolder* folder = nullptr;
     ProgressSink told = {};
   };
@@ -82,12 +94,13 @@ class RefineTest : public ::testing::Test {
     ThreadTeam team(wanted.threads);
     const SteppingClock clock;
     return RefineMix(
-        *model_.model, *plan_, start_, most_bytes_, calibration_, text_,
+        *planned_->model.model, *planned_->plan, planned_->start, planned_->most_bytes,
+        planned_->calibration, planned_->text,
         {.encoding = {.context = kContext},
          .meter = {.context = kContext},
          .n_swaps = wanted.n_swaps,
          .seconds = wanted.seconds},
-        *model_.kernels, team,
+        *planned_->model.kernels, team,
         {.clock = clock, .folder = wanted.folder, .encoding = wanted.told, .trying = wanted.told});
   }
   WorkFolder Open() { return std::move(WorkFolder::Resume(path_, kJob, {})).value(); }
@@ -111,13 +124,9 @@ class RefineTest : public ::testing::Test {
 
   TestFolder folder_;
   const std::string path_ = folder_.Path("out.gguf.work");
-  TestModel model_{ThreeLayers(), kernels::Precision::kF32};
-  const std::vector<text::TokenId> calibration_ = Text(4 * kContext, 1),
-                                   text_ = Text(12 * kContext, 3);
-  std::optional<TypePlan> plan_;
-  uint64_t most_bytes_ = 0;
-  PlannedTypes start_;
+  static Planned* planned_;  // made once: a survey takes most of the time
 };
+Planned* RefineTest::planned_ = nullptr;
 
 TEST_F(RefineTest, AMixThatWasChosenWronglyBecomesBetterWithinItsBytes) {
   const auto refined = Refine({.n_swaps = 25});
@@ -129,12 +138,12 @@ TEST_F(RefineTest, AMixThatWasChosenWronglyBecomesBetterWithinItsBytes) {
   EXPECT_LE(mix.tried.size(), 25u);
   EXPECT_LT(mix.after.mean, mix.before.mean);
   EXPECT_NEAR(mix.gain.mean, mix.before.mean - mix.after.mean, 1e-12);
-  EXPECT_LE(mix.planned.file_bytes, most_bytes_);
-  EXPECT_NE(mix.planned.types, start_.types);
+  EXPECT_LE(mix.planned.file_bytes, planned_->most_bytes);
+  EXPECT_NE(mix.planned.types, planned_->start.types);
   // What was taken leads from the one mix to the other, each for a fall that is no chance.
   std::map<std::string, DType> types;
-  for (size_t i = 0; i < start_.types.size(); ++i) {
-    types[plan_->surveys()[i].name] = start_.types[i];
+  for (size_t i = 0; i < planned_->start.types.size(); ++i) {
+    types[planned_->plan->surveys()[i].name] = planned_->start.types[i];
   }
   double sum = 0;
   for (const TriedSwap& swap : mix.tried) {
@@ -146,8 +155,8 @@ TEST_F(RefineTest, AMixThatWasChosenWronglyBecomesBetterWithinItsBytes) {
     if (swap.is_taken) sum += swap.gain.mean;
   }
   EXPECT_NEAR(sum, mix.gain.mean, 1e-12);
-  for (size_t i = 0; i < start_.types.size(); ++i) {
-    EXPECT_EQ(types[plan_->surveys()[i].name], mix.planned.types[i]);
+  for (size_t i = 0; i < planned_->start.types.size(); ++i) {
+    EXPECT_EQ(types[planned_->plan->surveys()[i].name], mix.planned.types[i]);
   }
 }
 
@@ -235,9 +244,10 @@ TEST_F(RefineTest, TextsThatAreTooShortAreRefusedWithTheirLength) {
   ThreadTeam team(1);
   const SteadyClock clock;
   const auto refine = [&](size_t calibration, size_t text) {
-    return RefineMix(*model_.model, *plan_, start_, most_bytes_,
-                     std::span(calibration_).first(calibration), std::span(text_).first(text),
-                     {.encoding = {.context = kContext}}, *model_.kernels, team, {.clock = clock});
+    return RefineMix(*planned_->model.model, *planned_->plan, planned_->start, planned_->most_bytes,
+                     std::span(planned_->calibration).first(calibration),
+                     std::span(planned_->text).first(text), {.encoding = {.context = kContext}},
+                     *planned_->model.kernels, team, {.clock = clock});
   };
   EXPECT_EQ(refine(kContext - 1, 64).status().message(),
             "the calibration text has 31 tokens, fewer than 32");
