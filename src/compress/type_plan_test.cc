@@ -75,6 +75,20 @@ TEST_F(TypePlanTest, TheFileHasThePlannedSizeAndIsNoLargerThanAsked) {
   }
 }
 
+TEST_F(TypePlanTest, AnyMixIsCountedAsTheFileThatItGives) {
+  const TypePlan plan = Plan();
+  std::vector<size_t> picks;
+  double kl = 0;
+  for (size_t i = 0; i < plan.surveys().size(); ++i) {
+    picks.push_back(i % std::size(kTypes));
+    kl += plan.surveys()[i].costs[picks.back()].kl;
+  }
+  const PlannedTypes planned = plan.Planned(picks);
+  for (size_t i = 0; i < picks.size(); ++i) EXPECT_EQ(planned.types[i], kTypes[picks[i]]);
+  EXPECT_DOUBLE_EQ(planned.kl, kl);
+  EXPECT_EQ(planned.file_bytes, WrittenBytes(plan, planned));
+}
+
 TEST_F(TypePlanTest, WhatMattersMoreKeepsMoreBits) {
   const TypePlan plan = Plan();
   const auto front = plan.Front();

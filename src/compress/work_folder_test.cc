@@ -166,6 +166,32 @@ TEST_F(WorkFolderTest, WhatWasMeasuredServesAnotherTarget) {
   EXPECT_TRUE(Resume(MakeJob("a text", "Q4_0")).ok());
 }
 
+TEST_F(WorkFolderTest, TensorsOfTrialsLieBesideEachOtherAndServeAnotherTarget) {
+  const auto keep = [](WorkFolder& work, DType type, std::byte with) {
+    auto tensor = work.NewTensor(kName, type, kShape, TensorUse::kTrial);
+    ASSERT_TRUE(tensor.ok()) << tensor.status().message();
+    std::fill(tensor.value().mutable_bytes().begin(), tensor.value().mutable_bytes().end(), with);
+    ASSERT_TRUE(work.KeepTensor(kName, kShape, tensor.value(), TensorUse::kTrial).ok());
+  };
+  {
+    auto work = WorkFolder::Create(path(), MakeJob(), Log());
+    ASSERT_TRUE(work.ok());
+    keep(work.value(), DType::kQ8_0, std::byte(8));
+    keep(work.value(), DType::kQ4_0, std::byte(4));
+  }
+  auto work = Resume(MakeJob("a text", "Q4_0"));
+  ASSERT_TRUE(work.ok()) << work.status().message();
+  for (const DType type : {DType::kQ8_0, DType::kQ4_0}) {
+    const auto tensor = work.value().FindTensor(kName, type, kShape, TensorUse::kTrial);
+    ASSERT_TRUE(tensor.has_value());
+    EXPECT_EQ(tensor->bytes()[0], std::byte(type == DType::kQ8_0 ? 8 : 4));
+    EXPECT_FALSE(work.value().FindTensor(kName, type, kShape).has_value()) << "it is no result";
+  }
+  EXPECT_EQ(said_, "");
+  ASSERT_TRUE(work.value().Finish().ok());
+  EXPECT_EQ(folder_.CountFiles(), 0u);
+}
+
 TEST_F(WorkFolderTest, AJobThatCannotBeReadIsRefusedUnlessNothingIsThere) {
   MakeWithOne();
   std::ofstream(path() + "/job.json") << "{";

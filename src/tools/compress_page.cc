@@ -187,7 +187,7 @@ void AddSwaps(const CompressionRecord& record, HtmlPage* page) {
     if (!swap.is_taken) continue;
     rows.push_back({NamesOf(swap), WithError(-swap.gain.mean, swap.gain.standard_error, 6)});
   }
-  if (!rows.empty()) page->AddTable({"swapped", "KL divergence"}, rows);
+  if (!rows.empty()) page->AddTable({"swapped", "change of KL divergence"}, rows);
 }
 
 void AddKv(const CompressionRecord& record, HtmlPage* page) {

@@ -170,7 +170,7 @@ void AddUse(const Judgement& judgement, nlohmann::ordered_json* json) {
 
 void PrintSwaps(const SwapsRecord& swaps) {
   std::printf("%s\n", SwapsSentence(swaps).c_str());
-  report::Table table({"swapped", "KL divergence"});
+  report::Table table({"swapped", "change of KL divergence"});
   for (const compress::TriedSwap& swap : swaps.mix.tried) {
     if (!swap.is_taken) continue;
     table.AddRow({NamesOf(swap), FormatFixed(-swap.gain.mean, 6) + " +/- " +
