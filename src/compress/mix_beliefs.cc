@@ -14,14 +14,18 @@ namespace {
 constexpr double kDoubt = 0.3;
 // And at least this part of the mean saving of all steps, so that no step is thought to be known.
 constexpr double kLeastDoubt = 0.03;
+// How much steps change what others save, as a part of their own savings.
+constexpr double kMutual = 0.1;
 // Of one swap. Many small ones together can be told from noise where each alone cannot, but the
 // more there are, the less is learned of each.
-constexpr size_t kMostMoves = 8;
+constexpr size_t kMostMoves = 12;
 
-/// The mean of max(0, g) for a normal g.
-double MeanOfGains(double mean, double variance) {
-  if (!(variance > 0)) return std::max(0.0, mean);
-  const double deviation = std::sqrt(variance), z = mean / deviation;
+/// The mean of a normal gain, counted as nothing up to two standard errors of its measurement: then
+/// it is not taken.
+double MeanOfTaken(double mean, double variance, double error_variance) {
+  const double over = mean - 2 * std::sqrt(error_variance);
+  if (!(variance > 0)) return over > 0 ? mean : 0;
+  const double deviation = std::sqrt(variance), z = over / deviation;
   const double density = std::exp(-z * z / 2) / std::sqrt(2 * 3.14159265358979323846);
   return mean * std::erfc(-z / std::sqrt(2.0)) / 2 + deviation * density;
 }
@@ -93,6 +97,8 @@ MixBeliefs::MixBeliefs(std::vector<Ladder> ladders, uint64_t room)
     for (Belief& step : steps) {
       const double doubt = std::max(kDoubt * step.saving, least);
       step.variance = doubt * doubt;
+      const double size = std::max(step.saving, least);
+      step.square = size * size;
     }
   }
 }
@@ -117,7 +123,9 @@ std::vector<MixBeliefs::Candidate> MixBeliefs::Candidates(bool up) const {
     const Belief& step = StepOf(move);
     all.push_back({.move = move,
                    .bytes = ladder.rungs[lower + 1].bytes - ladder.rungs[lower].bytes,
-                   .gain = {.saving = up ? step.saving : -step.saving, .variance = step.variance}});
+                   .gain = {.saving = up ? step.saving : -step.saving,
+                            .variance = step.variance,
+                            .square = step.square}});
   }
   const auto value = [up](const Candidate& c) {
     const auto bytes = static_cast<double>(c.bytes);
@@ -130,7 +138,7 @@ std::vector<MixBeliefs::Candidate> MixBeliefs::Candidates(bool up) const {
 }
 
 bool MixBeliefs::Complete(const std::vector<Candidate>& ups, const std::vector<Candidate>& downs,
-                          std::vector<const Candidate*>& moves) const {
+                          Moves& moves) const {
   auto left = static_cast<int64_t>(room_);
   const auto bytes = [](const Candidate& c) { return static_cast<int64_t>(c.bytes); };
   for (const Candidate* c : moves) left += c->move.up ? -bytes(*c) : bytes(*c);
@@ -155,19 +163,25 @@ bool MixBeliefs::Complete(const std::vector<Candidate>& ups, const std::vector<C
   return left >= 0;
 }
 
+double MixBeliefs::TakenGain(const Moves& moves) const {
+  Belief sum;
+  for (const Candidate* c : moves) {
+    sum.saving += c->gain.saving;
+    sum.variance += c->gain.variance;
+    sum.square += c->gain.square;
+  }
+  const double error_per_square = squares_ > 0 ? error_variance_ / squares_ : 0;
+  return MeanOfTaken(sum.saving, sum.variance, error_per_square * sum.square);
+}
+
 std::optional<Swap> MixBeliefs::Propose(double worth) const {
   const std::vector<Candidate> ups = Candidates(true), downs = Candidates(false);
-  std::optional<Swap> best;
+  Swap best;
+  Moves best_moves;
   double best_gain = worth;
-  std::vector<const Candidate*> moves;
-  const auto consider = [&] {
+  const auto consider = [&](Moves moves) {
     if (!Complete(ups, downs, moves)) return;
-    double mean = 0, variance = 0;
-    for (const Candidate* c : moves) {
-      mean += c->gain.saving;
-      variance += c->gain.variance;
-    }
-    const double gain = MeanOfGains(mean, variance);
+    const double gain = TakenGain(moves);
     if (!(gain > best_gain)) return;
     Swap swap;
     for (const Candidate* c : moves) swap.push_back(c->move);
@@ -175,17 +189,35 @@ std::optional<Swap> MixBeliefs::Propose(double worth) const {
     if (tried_.count(swap) != 0) return;
     best_gain = gain;
     best = std::move(swap);
+    best_moves = std::move(moves);
   };
   for (const Candidate& up : ups) {
-    moves = {&up};
-    consider();
+    consider({&up});
     for (const Candidate& down : downs) {
-      if (down.move.ladder == up.move.ladder) continue;
-      moves = {&up, &down};
-      consider();
+      if (down.move.ladder != up.move.ladder) consider({&up, &down});
     }
   }
-  return best;
+  // Gains that are believed in, but each too small to be told from chance, are shown together.
+  for (size_t n = 0; n != best_moves.size() && best_moves.size() + 2 <= kMostMoves;) {
+    const Moves base = best_moves;
+    n = base.size();
+    const auto is_free = [&base](const Candidate& c) {
+      return std::none_of(base.begin(), base.end(), [&c](const Candidate* other) {
+        return other->move.ladder == c.move.ladder;
+      });
+    };
+    for (const Candidate& up : ups) {
+      if (!is_free(up)) continue;
+      for (const Candidate& down : downs) {
+        if (up.gain.saving + down.gain.saving <= 0) continue;
+        if (down.move.ladder == up.move.ladder || !is_free(down)) continue;
+        Moves moves = base;
+        moves.insert(moves.end(), {&up, &down});
+        consider(std::move(moves));
+      }
+    }
+  }
+  return best.empty() ? std::nullopt : std::optional(std::move(best));
 }
 
 MixBeliefs::Believed MixBeliefs::Sum(const Swap& swap) const {
@@ -199,6 +231,7 @@ MixBeliefs::Believed MixBeliefs::Sum(const Swap& swap) const {
     const Belief& step = StepOf(move);
     sum.gain += move.up ? step.saving : -step.saving;
     sum.variance += step.variance;
+    sum.square += step.square;
     sum.bytes += move.up ? bytes : -bytes;
   }
   return sum;
@@ -206,11 +239,15 @@ MixBeliefs::Believed MixBeliefs::Sum(const Swap& swap) const {
 
 double MixBeliefs::ExpectedGain(const Swap& swap) const { return Sum(swap).gain; }
 
-// A Kalman filter's update, without the correlations that it would give the steps.
+// A Kalman filter's update, without the correlations that it would give the steps. The text is the
+// same in every trial: what it has by chance belongs to the step, and only what steps do to each
+// other is noise. The measurement's error is for taking alone.
 void MixBeliefs::Learn(const Swap& swap, const MeasuredGain& gain) {
   tried_.insert(swap);
   const Believed believed = Sum(swap);
-  const double total = believed.variance + gain.standard_error * gain.standard_error;
+  error_variance_ += gain.standard_error * gain.standard_error;
+  squares_ += believed.square;
+  const double total = believed.variance + kMutual * kMutual * believed.square;
   if (!(total > 0)) return;
   const double surprise = gain.mean - believed.gain;
   for (const Move& move : swap) {

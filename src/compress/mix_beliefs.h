@@ -4,8 +4,11 @@
 // bytes and saves divergence; how much it saves is a belief, a normal number with a mean and a
 // variance, which begins as what a survey expects and is corrected by every swap that was measured.
 // A swap moves some tensors up and others down by a rung each, within the bytes. What it gains is
-// believed to be the sum of its steps; the swap that is proposed is the one whose gain, counted as
-// nothing where it is a loss (a swap that loses is not taken), is largest on average.
+// believed to be the sum of its steps, on the text at hand. Proposed is the swap that gains most on
+// average, counting only what would be taken: a gain beyond two standard errors of what other text
+// would show. How large these errors are is learned too, as a variance in proportion to the squares
+// of the savings that are moved about. So what was measured and not taken is not measured again
+// with little beside it, but small gains that were seen are put together.
 //
 // Nothing here knows a model: all of it is arithmetic on numbers that are given, and the same
 // numbers give the same proposals.
@@ -72,7 +75,7 @@ class MixBeliefs {
   double ExpectedGain(const Swap& swap) const;
 
   /// Corrects the steps of a swap: what was not expected is shared among them as their variances
-  /// are.
+  /// are. @param gain  on the same text every time
   void Learn(const Swap& swap, const MeasuredGain& gain);
   /// The swap becomes the mix. @pre it fits
   void Take(const Swap& swap);
@@ -84,6 +87,7 @@ class MixBeliefs {
   /// Between two rungs.
   struct Belief {
     double saving = 0, variance = 0;
+    double square = 0;  // of the saving that a survey expected: how far answers move
   };
   struct Candidate {
     Move move;
@@ -91,9 +95,10 @@ class MixBeliefs {
     Belief gain;         // of the move: negative where it is expected to lose
   };
   struct Believed {
-    double gain = 0, variance = 0;
+    double gain = 0, variance = 0, square = 0;
     int64_t bytes = 0;
   };
+  using Moves = std::vector<const Candidate*>;
 
   std::vector<Candidate> Candidates(bool up) const;
   const Belief& StepOf(const Move& move) const;
@@ -101,12 +106,14 @@ class MixBeliefs {
   Believed Sum(const Swap& swap) const;
   /// Downs until it fits, then ups while they fit. False where too many were needed.
   bool Complete(const std::vector<Candidate>& ups, const std::vector<Candidate>& downs,
-                std::vector<const Candidate*>& moves) const;
+                Moves& moves) const;
+  double TakenGain(const Moves& moves) const;
 
   std::vector<Ladder> ladders_;
   std::vector<std::vector<Belief>> steps_;  // [ladders][rungs - 1]
   uint64_t room_;
-  std::set<Swap> tried_;  // with the mix as it is
+  double error_variance_ = 0, squares_ = 0;  // sums over what was measured
+  std::set<Swap> tried_;                     // with the mix as it is
 };
 
 }  // namespace altteul::compress
