@@ -50,6 +50,12 @@ const KernelTable kReferenceKernels = {
     .merge_segments = MergeSegmentsReference,
 };
 
+PanelKind HalfPanel(const KernelTable& kernels) {
+  PanelKind panel = PanelKind::kP32;
+  kernels.fast_panel(DType::kBF16, &panel);
+  return panel;
+}
+
 std::span<const KernelTable* const> BuiltKernels() {
   static const auto tables = [] {
     std::array<const KernelTable*, kBuilt.size()> list{};

@@ -65,6 +65,9 @@ struct KernelTable {
   void (*merge_segments)(const AttentionArgs& args, int thread, int n_threads);
 };
 
+/// What 16-bit floats are multiplied in: P16 where that is faster than P32.
+PanelKind HalfPanel(const KernelTable& kernels);
+
 /// The tables that this build has, slowest first. The reference is always there.
 std::span<const KernelTable* const> BuiltKernels();
 

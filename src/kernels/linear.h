@@ -41,9 +41,9 @@ enum class PanelKind : uint8_t { kP8, kP16, kP32 };
 struct WeightMatrix {
   DType type = DType::kF32;
   RestForm form = RestForm::kFileRows;
-  PanelKind panel = PanelKind::kP32;
-  size_t rows = 0;  ///< output features
-  size_t cols = 0;  ///< input features
+  PanelKind panel = PanelKind::kP32;  ///< of file rows: P32, or HalfPanel() for even cols
+  size_t rows = 0;                    ///< output features
+  size_t cols = 0;                    ///< input features
   const std::byte* data = nullptr;
 };
 

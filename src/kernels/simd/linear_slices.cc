@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "base/check.h"
 #include "base/thread_team.h"
@@ -100,8 +101,27 @@ void LinearGroups(const LinearIsa& isa, PanelKind half, const LinearArgs& args, 
 // Columns that are decoded at a time: every type's blocks fit in a whole number of times.
 constexpr size_t kChunkCols = 256;
 
-/// Rows [row, row + 16) of a matrix in file order -> panel [cols][16]; rows past the end are zero.
-void DecodePanel(const LinearIsa& isa, const WeightMatrix& w, size_t row, float* panel) {
+/// chunk [16][kChunkCols] -> panel [n_cols][16]
+void TurnChunk(const float (*chunk)[kChunkCols], size_t n_cols, float* panel) {
+  for (size_t c = 0; c < n_cols; ++c) {
+    for (size_t r = 0; r < kGroupRows; ++r) panel[c * kGroupRows + r] = chunk[r][c];
+  }
+}
+
+/// The same in bf16, two columns together: panel [n_cols / 2][16][2].
+void TurnChunk(const LinearIsa& isa, const float (*chunk)[kChunkCols], size_t n_cols,
+               uint16_t* panel) {
+  uint16_t half[kGroupRows][kChunkCols];
+  for (size_t r = 0; r < kGroupRows; ++r) isa.round_to_bf16(chunk[r], n_cols, half[r]);
+  for (size_t c = 0; c < n_cols; c += 2) {
+    for (size_t r = 0; r < kGroupRows; ++r) {
+      std::memcpy(panel + c * kGroupRows + r * 2, &half[r][c], 2 * sizeof(uint16_t));
+    }
+  }
+}
+
+/// Rows [row, row + 16) of a matrix in file order -> its panel; rows past the end are zero.
+void DecodePanel(const LinearIsa& isa, const WeightMatrix& w, size_t row, uint8_t* panel) {
   const auto decode = w.type == DType::kF16 ? isa.widen_f16 : FindCodec(w.type)->decode;
   const DTypeTraits& traits = TraitsOf(w.type);
   const size_t row_bytes = w.cols / traits.block_elements * traits.block_bytes;
@@ -112,22 +132,25 @@ void DecodePanel(const LinearIsa& isa, const WeightMatrix& w, size_t row, float*
     const std::byte* blocks =
         w.data + row * row_bytes + col / traits.block_elements * traits.block_bytes;
     for (size_t r = 0; r < n_rows; ++r) decode(blocks + r * row_bytes, n_cols, chunk[r]);
-    for (size_t c = 0; c < n_cols; ++c) {
-      for (size_t r = 0; r < kGroupRows; ++r) panel[(col + c) * kGroupRows + r] = chunk[r][c];
+    if (w.panel == PanelKind::kP32) {
+      TurnChunk(chunk, n_cols, reinterpret_cast<float*>(panel) + col * kGroupRows);
+    } else {
+      TurnChunk(isa, chunk, n_cols, reinterpret_cast<uint16_t*>(panel) + col * kGroupRows);
     }
   }
 }
 
-/// The truth: each group is decoded to f32 once and multiplied with all tokens.
-void LinearFileRows(const LinearIsa& isa, const LinearArgs& args, Share share, uint8_t* scratch) {
+/// Each group is decoded once and multiplied with all tokens: in f32, the truth, or in bf16.
+void LinearFileRows(const LinearIsa& isa, PanelKind half, const LinearArgs& args, Share share,
+                    uint8_t* scratch) {
   const WeightMatrix& w = *args.w;
-  ALT_CHECK(w.panel == PanelKind::kP32);
+  ALT_CHECK(w.panel == PanelKind::kP32 || (w.panel == half && w.cols % 2 == 0));
   ALT_CHECK(FindCodec(w.type) != nullptr);
   for (size_t row = share.begin; row < share.end; row += kGroupRows) {
-    DecodePanel(isa, w, row, reinterpret_cast<float*>(scratch));
+    DecodePanel(isa, w, row, scratch);
     LinearSlice slice = SliceAt(args, row, std::min(kGroupRows, share.end - row), nullptr);
     slice.weights = scratch;
-    isa.f32(slice);
+    (w.panel == PanelKind::kP32 ? isa.f32 : isa.bf16)(slice);
   }
 }
 
@@ -177,7 +200,7 @@ void Linear(const LinearIsa& isa, PanelKind half, const LinearArgs& args,
   if (share.begin >= share.end || args.x->n_rows == 0) return;
   uint8_t* aligned = AlignedTo64(scratch.data());
   if (w.form == RestForm::kFileRows) {
-    LinearFileRows(isa, args, share, aligned);
+    LinearFileRows(isa, half, args, share, aligned);
   } else {
     LinearGroups(isa, half, args, share, aligned);
   }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -67,9 +68,10 @@ bool SameBits(float a, float b) {
 
 // ---- random weights ----
 
-/// Rows of normal values in a plain type.
-std::vector<std::byte> RandomPlainRows(DType type, size_t rows, size_t cols) {
-  const RandomStream random(8, TraitsOf(type).name);
+/// Rows of normal values in a plain type, or of those that another type has.
+std::vector<std::byte> RandomPlainRows(DType type, size_t rows, size_t cols,
+                                       std::optional<DType> of = {}) {
+  const RandomStream random(8, TraitsOf(of.value_or(type)).name);
   std::vector<float> values(rows * cols);
   for (size_t i = 0; i < values.size(); ++i) values[i] = random.Normal(i);
   std::vector<std::byte> bytes(values.size() * TraitsOf(type).block_bytes);
@@ -213,14 +215,20 @@ void ExpectProducts(const Isa& isa, const WeightMatrix& w, Activations* x, size_
 
 // ---- tests ----
 
+/// In the order of BuiltKernels(), without the reference.
+std::vector<const LinearIsa*> BuiltLinearIsas() {
+#if defined(__x86_64__)
+  return {&kLinearAvx2, &kLinearAvxVnni, &kLinearAvx512};
+#elif defined(__aarch64__)
+  return {&kLinearNeon};
+#else
+  return {};
+#endif
+}
+
 // Of tables that this machine cannot run, too. First, because other tests would call a null.
 TEST(LinearSimdTest, EveryTypeWithAPanelHasAKernelInEveryBuiltTable) {
-  std::vector<const LinearIsa*> isas;
-#if defined(__x86_64__)
-  isas = {&kLinearAvx2, &kLinearAvxVnni, &kLinearAvx512};
-#elif defined(__aarch64__)
-  isas = {&kLinearNeon};
-#endif
+  const std::vector<const LinearIsa*> isas = BuiltLinearIsas();
   ASSERT_EQ(isas.size() + 1, BuiltKernels().size());
   for (size_t i = 0; i < isas.size(); ++i) {
     const std::string_view name = BuiltKernels()[i + 1]->name;
@@ -320,6 +328,35 @@ TEST(LinearSimdTest, EveryTypeInFileRowsMatchesItsDecodedValues) {
   }
 }
 
+/// Of the slices that a kernel was given.
+std::vector<std::byte> weights_seen;
+
+// On machines without such products too: rows in file order reach a bf16 kernel as groups of BF16
+// do.
+TEST(LinearSimdTest, FileRowsInBf16ReachTheKernelAsGroups) {
+  constexpr size_t kCols = 704, kRows = 35;  // a tail of a chunk, a tail of a group
+  for (size_t i = 0; i < BuiltLinearIsas().size(); ++i) {
+    if (!CanRun(*BuiltKernels()[i + 1], DetectCpuFeatures())) continue;
+    LinearIsa isa = *BuiltLinearIsas()[i];
+    isa.bf16 = [](const LinearSlice& slice) {
+      const auto* weights = reinterpret_cast<const std::byte*>(slice.weights);
+      weights_seen.insert(weights_seen.end(), weights, weights + kGroupRows * slice.cols * 2);
+    };
+    const auto file = RandomPlainRows(DType::kF32, kRows, kCols);
+    const WeightMatrix w{DType::kF32, RestForm::kFileRows, PanelKind::kP16, kRows,
+                         kCols,       file.data()};
+    Activations x(1, kCols);
+    const PreparedRows prepared = x.Rows(1);
+    std::vector<float> out(kRows);
+    std::vector<std::byte> scratch(LinearScratchBytes(kCols));
+    weights_seen.clear();
+    Linear(isa, PanelKind::kP16, {.w = &w, .x = &prepared, .out = out.data(), .out_stride = kRows},
+           scratch, 0, 1);
+    const auto rounded = RandomPlainRows(DType::kBF16, kRows, kCols, DType::kF32);
+    EXPECT_EQ(weights_seen, Grouped(DType::kBF16, rounded, kRows, kCols));
+  }
+}
+
 TEST(LinearSimdTest, FileRowsMayHaveAnyNumberOfColumns) {
   for (const Isa& isa : LinearIsasHere()) {
     for (const size_t cols : {size_t{1}, size_t{20}, size_t{255}, size_t{257}, size_t{700}}) {
@@ -372,6 +409,10 @@ TEST(LinearSimdTest, HalvesInBf16PairsAreWithinTheirRounding) {
         }
         // Fewer tokens, more threads: the same bits (and ExpectProducts checks the edges).
         ExpectProducts(isa, w, &x, shape.max_tokens, y);
+        WeightMatrix in_file_order = w;
+        in_file_order.form = RestForm::kFileRows;
+        in_file_order.data = file.data();
+        ExpectProducts(isa, in_file_order, &x, shape.max_tokens, y);
         if (HasFatalFailure()) return;
       }
     }
