@@ -208,6 +208,24 @@ expect 0 '' "$altteul" tokenize random.gguf --ids 104,105
 expect 0 '' "$altteul" eval random.gguf --reference random.gguf --text text.txt -c 64 --chunks 2 --json
 one_json_line
 says '"chunks":2,"scored_tokens":62'
+says '"kld_weights"'
+cp out one_model.json
+expect 0 '' "$altteul" eval random.gguf random.gguf --reference random.gguf --text text.txt -c 64 \
+  --chunks 2 --json --as-run
+one_json_line
+python3 - <<'EOT' || fail "several models differ from one"
+import json
+one, several = json.load(open("one_model.json")), json.load(open("out"))["models"]
+assert [m.pop("model") for m in several] == ["random.gguf"] * 2
+del one["kld_weights"]
+assert several == [one, one], (one, several)
+EOT
+expect 0 '' "$altteul" eval random.gguf random.gguf --reference random.gguf --text text.txt -c 64 \
+  --chunks 2 --as-run
+says '^random.gguf '
+says '62 tokens scored in 2 chunks of 64'
+expect 0 '' "$altteul" eval random.gguf nobos.gguf --text text.txt -c 64 --chunks 2
+expect 2 'put to one model, not to 2' "$altteul" eval random.gguf random.gguf --tasks tasks.jsonl
 expect 0 '' "$altteul" bench random.gguf -p 8 -n 4 -r 1 -t 1,2 --json
 one_json_line
 expect 0 '' "$altteul" bench random.gguf -p 8 -n 4 -r 1 -t 1 --batch 1,3 --depth 0,20 --html roof.html

@@ -77,130 +77,160 @@ Divergence Reduce(std::vector<double> kl, size_t same) {
   return out;
 }
 
+/// What a model says of the scored tokens, beside the reference.
+struct Score {
+  std::vector<double> nll, kl;  ///< one a scored token
+  size_t same_top = 0;
+};
+
+/// One model's walk and what came of it.
+struct Entrant {
+  Walker walker;
+  Score score;
+  bool exists() const { return walker.forward != nullptr; }
+};
+
 class Judge {
  public:
-  Judge(const Contestants& contestants, const EvaluateOptions& options, ThreadTeam& team)
-      : contestants_(contestants), options_(options), team_(team) {}
+  Judge(std::span<const Candidate> candidates, Forward* reference, const EvaluateOptions& options,
+        ThreadTeam& team)
+      : candidates_(candidates), options_(options), team_(team) {
+    reference_.walker.forward = reference;
+  }
 
   Status Prepare() {
-    ALT_ASSIGN_OR_RETURN(candidate_,
-                         MakeWalker(contestants_.candidate, options_, options_.kv_type));
-    if (contestants_.reference == nullptr) return Status();
-    // The truth side keeps f32 keys and values too.
-    ALT_ASSIGN_OR_RETURN(reference_,
-                         MakeWalker(contestants_.reference, options_, kernels::KvType::kF32));
-    if (contestants_.candidate_weights != nullptr) {
-      ALT_ASSIGN_OR_RETURN(
-          weights_, MakeWalker(contestants_.candidate_weights, options_, kernels::KvType::kF32));
+    as_run_.resize(candidates_.size());
+    weights_.resize(candidates_.size());
+    for (size_t i = 0; i < candidates_.size(); ++i) {
+      ALT_ASSIGN_OR_RETURN(as_run_[i].walker,
+                           MakeWalker(candidates_[i].as_run, options_, options_.kv_type));
+      if (candidates_[i].weights == nullptr) continue;
+      ALT_ASSIGN_OR_RETURN(weights_[i].walker,
+                           MakeWalker(candidates_[i].weights, options_, kernels::KvType::kF32));
     }
+    if (!reference_.exists()) return Status();
+    // The truth side keeps f32 keys and values too.
+    ALT_ASSIGN_OR_RETURN(reference_.walker,
+                         MakeWalker(reference_.walker.forward, options_, kernels::KvType::kF32));
     return Status();
   }
 
-  Status Score(std::span<const TokenId> chunk) {
-    for (Walker* walker : Walkers()) ALT_RETURN_IF_ERROR(RunChunk(*walker, chunk));
+  Status Add(std::span<const TokenId> chunk) {
+    const std::vector<Entrant*> all = Everyone();
+    for (Entrant* each : all) ALT_RETURN_IF_ERROR(RunChunk(each->walker, chunk));
     const size_t first = chunk.size() / 2;
     for (size_t row = first; row + 1 < chunk.size(); row += kLogitRows) {
       const size_t n = std::min(kLogitRows, chunk.size() - 1 - row);
-      for (Walker* walker : Walkers()) walker->forward->Logits(row, n, walker->logits);
-      ScoreRows(chunk.subspan(row + 1, n));
+      for (Entrant* each : all) each->walker.forward->Logits(row, n, each->walker.logits);
+      ScoreRows(all, chunk.subspan(row + 1, n));
     }
     return Status();
   }
 
-  Evaluation Finish(size_t chunks) {
-    Evaluation out;
-    out.chunks = chunks;
-    out.scored_tokens = nll_.size();
-    const auto n = static_cast<double>(nll_.size());
-    double sum = 0, squares = 0;
-    for (const double value : nll_) {
-      sum += value;
-      squares += value * value;
+  std::vector<Evaluation> Finish(size_t chunks) {
+    std::vector<Evaluation> all;
+    for (size_t i = 0; i < candidates_.size(); ++i) {
+      Evaluation out;
+      out.chunks = chunks;
+      const std::vector<double>& nll = as_run_[i].score.nll;
+      out.scored_tokens = nll.size();
+      const auto n = static_cast<double>(nll.size());
+      double sum = 0, squares = 0;
+      for (const double value : nll) {
+        sum += value;
+        squares += value * value;
+      }
+      const double mean = sum / n;
+      const double bits = scored_bytes_ == 0 ? 0 : 1 / (std::log(2.0) * scored_bytes_);  // per nat
+      out.perplexity = std::exp(mean);
+      out.bits_per_byte = sum * bits;
+      out.perplexity_stderr =
+          out.perplexity * std::sqrt(std::max(0.0, squares / n - mean * mean) / n);
+      if (reference_.exists()) {
+        double reference_sum = 0;
+        for (const double value : reference_.score.nll) reference_sum += value;
+        out.perplexity_reference = std::exp(reference_sum / n);
+        out.bits_per_byte_reference = reference_sum * bits;
+        out.divergence = Reduce(std::move(as_run_[i].score.kl), as_run_[i].score.same_top);
+      }
+      if (weights_[i].exists()) {
+        out.divergence_weights =
+            Reduce(std::move(weights_[i].score.kl), weights_[i].score.same_top);
+      }
+      all.push_back(std::move(out));
     }
-    const double mean = sum / n;
-    const double bits = scored_bytes_ == 0 ? 0 : 1 / (std::log(2.0) * scored_bytes_);  // per nat
-    out.perplexity = std::exp(mean);
-    out.bits_per_byte = sum * bits;
-    out.perplexity_stderr =
-        out.perplexity * std::sqrt(std::max(0.0, squares / n - mean * mean) / n);
-    if (reference_.forward != nullptr) {
-      double reference_sum = 0;
-      for (const double value : nll_reference_) reference_sum += value;
-      out.perplexity_reference = std::exp(reference_sum / n);
-      out.bits_per_byte_reference = reference_sum * bits;
-      out.divergence = Reduce(std::move(kl_), same_);
-    }
-    if (weights_.forward != nullptr)
-      out.divergence_weights = Reduce(std::move(kl_weights_), same_weights_);
-    return out;
+    return all;
   }
 
  private:
-  std::vector<Walker*> Walkers() {
-    std::vector<Walker*> list;
-    for (Walker* walker : {&candidate_, &reference_, &weights_}) {
-      if (walker->forward != nullptr) list.push_back(walker);
+  /// The reference first.
+  std::vector<Entrant*> Everyone() {
+    std::vector<Entrant*> all;
+    if (reference_.exists()) all.push_back(&reference_);
+    for (Entrant& each : as_run_) all.push_back(&each);
+    for (Entrant& each : weights_) {
+      if (each.exists()) all.push_back(&each);
     }
-    return list;
+    return all;
   }
 
   // Rows are shared among the threads; each writes its own places.
-  void ScoreRows(std::span<const TokenId> targets) {
-    const size_t start = nll_.size();
-    const size_t n = targets.size();
-    const text::Tokenizer& tokenizer = *contestants_.candidate->model().tokenizer;
+  void ScoreRows(const std::vector<Entrant*>& all, std::span<const TokenId> targets) {
+    const size_t n = targets.size(), start = all.front()->score.nll.size();
+    const text::Tokenizer& tokenizer = *candidates_.front().as_run->model().tokenizer;
     for (size_t row = 0; row < n && tokenizer.vocabulary() != 0; ++row) {
       scored_bytes_ += static_cast<double>(tokenizer.TokenBytes(targets[row], false).size());
     }
-    nll_.resize(start + n);
-    if (reference_.forward != nullptr) {
-      nll_reference_.resize(start + n);
-      kl_.resize(start + n);
+    for (Entrant* each : all) {
+      each->score.nll.resize(start + n);
+      each->score.kl.resize(start + n);
     }
-    if (weights_.forward != nullptr) kl_weights_.resize(start + n);
     team_.Run([&](int thread) {
       const Share share = ShareOf(n, 1, thread, team_.size());
       for (size_t row = share.begin; row < share.end; ++row) {
-        ScoreRow(row, static_cast<size_t>(targets[row]), start + row);
+        for (Entrant* each : all) {
+          ScoreRow(*each, row, static_cast<size_t>(targets[row]), start + row);
+        }
       }
     });
-    for (size_t row = 0; row < n && reference_.forward != nullptr; ++row) {
-      same_ += candidate_.summaries[row].top == reference_.summaries[row].top;
-      if (weights_.forward != nullptr) {
-        same_weights_ += weights_.summaries[row].top == reference_.summaries[row].top;
+    for (size_t row = 0; row < n && reference_.exists(); ++row) {
+      for (Entrant* each : all) {
+        each->score.same_top +=
+            each->walker.summaries[row].top == reference_.walker.summaries[row].top;
       }
     }
   }
 
-  void ScoreRow(size_t row, size_t target, size_t place) {
-    for (Walker* walker : {&candidate_, &reference_, &weights_}) {
-      if (walker->forward != nullptr) walker->summaries[row] = Summarize(walker->Row(row));
-    }
-    const auto nll = [&](const Walker& walker) {
-      return walker.summaries[row].log_sum_exp - static_cast<double>(walker.Row(row)[target]);
-    };
-    nll_[place] = nll(candidate_);
-    if (reference_.forward == nullptr) return;
-    nll_reference_[place] = nll(reference_);
-    const auto kl = [&](const Walker& walker) {
-      return KlDivergence(reference_.Row(row), reference_.summaries[row], walker.Row(row),
-                          walker.summaries[row]);
-    };
-    kl_[place] = kl(candidate_);
-    if (weights_.forward != nullptr) kl_weights_[place] = kl(weights_);
+  /// @pre where there is a reference, it has scored the row
+  void ScoreRow(Entrant& each, size_t row, size_t target, size_t place) const {
+    Walker& walker = each.walker;
+    walker.summaries[row] = Summarize(walker.Row(row));
+    each.score.nll[place] =
+        walker.summaries[row].log_sum_exp - static_cast<double>(walker.Row(row)[target]);
+    if (!reference_.exists() || &each == &reference_) return;
+    const Walker& reference = reference_.walker;
+    each.score.kl[place] = KlDivergence(reference.Row(row), reference.summaries[row],
+                                        walker.Row(row), walker.summaries[row]);
   }
 
-  const Contestants& contestants_;
+  std::span<const Candidate> candidates_;
   const EvaluateOptions& options_;
   ThreadTeam& team_;
-  Walker candidate_, reference_, weights_;
-  std::vector<double> nll_, nll_reference_, kl_, kl_weights_;  // one a scored token
-  size_t same_ = 0, same_weights_ = 0;
-  double scored_bytes_ = 0;  // that the scored tokens stand for
+  Entrant reference_;
+  std::vector<Entrant> as_run_, weights_;  // one a candidate
+  double scored_bytes_ = 0;                // that the scored tokens stand for
 };
 
-Status CheckArguments(const Contestants& c, std::span<const TokenId> ids,
-                      const EvaluateOptions& options) {
+Status CheckVocabulary(const Forward& model, size_t vocabulary, const char* what) {
+  const size_t its = model.model().config.vocabulary;
+  if (its == vocabulary) return Status();
+  return Status(ErrorCode::kInvalidArgument, "the model has " + std::to_string(vocabulary) +
+                                                 " tokens in its vocabulary, " + what + " " +
+                                                 std::to_string(its));
+}
+
+Status CheckArguments(std::span<const Candidate> candidates, const Forward* reference,
+                      std::span<const TokenId> ids, const EvaluateOptions& options) {
   if (options.context < 4) {
     return Status(ErrorCode::kInvalidArgument, "chunks of " + std::to_string(options.context) +
                                                    " tokens; at least 4 are needed");
@@ -210,27 +240,25 @@ Status CheckArguments(const Contestants& c, std::span<const TokenId> ids,
                                                    " tokens, less than one chunk of " +
                                                    std::to_string(options.context));
   }
-  const size_t vocabulary = c.candidate->model().config.vocabulary;
-  if (c.reference != nullptr && c.reference->model().config.vocabulary != vocabulary) {
-    return Status(ErrorCode::kInvalidArgument,
-                  "the model has " + std::to_string(vocabulary) +
-                      " tokens in its vocabulary, the reference " +
-                      std::to_string(c.reference->model().config.vocabulary));
+  const size_t vocabulary = candidates.front().as_run->model().config.vocabulary;
+  for (const Candidate& each : candidates) {
+    ALT_RETURN_IF_ERROR(CheckVocabulary(*each.as_run, vocabulary, "another"));
   }
-  return Status();
+  return reference == nullptr ? Status() : CheckVocabulary(*reference, vocabulary, "the reference");
 }
 
 }  // namespace
 
-Result<Evaluation> Evaluate(const Contestants& contestants, std::span<const TokenId> ids,
-                            const EvaluateOptions& options, ThreadTeam& team,
-                            const ProgressSink& progress) {
-  ALT_RETURN_IF_ERROR(CheckArguments(contestants, ids, options));
-  const text::TokenizerSpec& spec = contestants.candidate->model().tokenizer->spec();
+Result<std::vector<Evaluation>> EvaluateAll(std::span<const Candidate> candidates,
+                                            Forward* reference, std::span<const TokenId> ids,
+                                            const EvaluateOptions& options, ThreadTeam& team,
+                                            const ProgressSink& progress) {
+  ALT_RETURN_IF_ERROR(CheckArguments(candidates, reference, ids, options));
+  const text::TokenizerSpec& spec = candidates.front().as_run->model().tokenizer->spec();
   size_t n_chunks = ids.size() / options.context;
   if (options.max_chunks != 0) n_chunks = std::min(n_chunks, options.max_chunks);
 
-  Judge judge(contestants, options, team);
+  Judge judge(candidates, reference, options, team);
   ALT_RETURN_IF_ERROR(judge.Prepare());
   std::vector<TokenId> chunk;
   for (size_t i = 0; i < n_chunks; ++i) {
@@ -240,10 +268,20 @@ Result<Evaluation> Evaluate(const Contestants& contestants, std::span<const Toke
     const auto tokens = ids.subspan(i * options.context, options.context);
     chunk.assign(tokens.begin(), tokens.end());
     if (spec.add_bos && spec.bos) chunk.front() = *spec.bos;
-    ALT_RETURN_IF_ERROR(judge.Score(chunk));
+    ALT_RETURN_IF_ERROR(judge.Add(chunk));
   }
   if (progress) progress(n_chunks, n_chunks);
   return judge.Finish(n_chunks);
+}
+
+Result<Evaluation> Evaluate(const Contestants& contestants, std::span<const TokenId> ids,
+                            const EvaluateOptions& options, ThreadTeam& team,
+                            const ProgressSink& progress) {
+  const Candidate candidate{.as_run = contestants.candidate,
+                            .weights = contestants.candidate_weights};
+  ALT_ASSIGN_OR_RETURN(
+      auto all, EvaluateAll({&candidate, 1}, contestants.reference, ids, options, team, progress));
+  return std::move(all.front());
 }
 
 }  // namespace altteul::eval

@@ -52,17 +52,32 @@ struct Evaluation {
   std::optional<Divergence> divergence_weights;  ///< candidate's weights in f32 arithmetic
 };
 
-/// The models of one evaluation. Each Forward takes at least `context` rows; all vocabularies
-/// agree.
+/// A model that is judged.
+struct Candidate {
+  engine::Forward* as_run = nullptr;
+  engine::Forward* weights = nullptr;  ///< its weights in f32; may be null
+};
+
+/// Several models beside one reference, which runs once for all of them. Each Forward takes at
+/// least `context` rows; all vocabularies agree, and the first candidate's tokenizer made the ids.
+/// @param candidates  at least one
+/// @param reference   in f32; may be null, then no candidate has weights
+/// @param ids         the whole text, BOS first where the models add one
+/// @return one for each candidate; kInvalidArgument when the text is shorter than one chunk (both
+///         numbers) or vocabularies differ, kCancelled when `progress` says so
+Result<std::vector<Evaluation>> EvaluateAll(std::span<const Candidate> candidates,
+                                            engine::Forward* reference,
+                                            std::span<const text::TokenId> ids,
+                                            const EvaluateOptions& options, ThreadTeam& team,
+                                            const ProgressSink& progress);
+
 struct Contestants {
   engine::Forward* candidate = nullptr;
   engine::Forward* reference = nullptr;          ///< in f32; may be null
   engine::Forward* candidate_weights = nullptr;  ///< candidate's weights in f32; may be null
 };
 
-/// @param ids  the whole text, BOS first where the model adds one
-/// @return kInvalidArgument when the text is shorter than one chunk (both numbers) or vocabularies
-///         differ, kCancelled when `progress` says so
+/// EvaluateAll() of one.
 Result<Evaluation> Evaluate(const Contestants& contestants, std::span<const text::TokenId> ids,
                             const EvaluateOptions& options, ThreadTeam& team,
                             const ProgressSink& progress);

@@ -33,7 +33,10 @@ class EvalCommand : public Command {
   }
 
   void AddOptions(CLI::App& app) override {
-    app.add_option("model", model_, "GGUF file or Hugging Face folder")->required();
+    app.add_option("model", models_,
+                   "GGUF files or Hugging Face folders; several are judged side by side, on one "
+                   "run of the reference")
+        ->required();
     auto* tasks = tasks_.AddTo(app);
     app.add_option("--text,-f", text_, "a file with the text to judge on, - for standard input")
         ->excludes(tasks);
@@ -50,6 +53,9 @@ class EvalCommand : public Command {
                           ->capture_default_str();
     app.add_option("--ctk,--cache-type", kv_type_, "type of the candidate's KV cache (-ctk)")
         ->capture_default_str();
+    app.add_flag("--as-run", as_run_,
+                 "leave out the KL divergence of weights alone, which takes as long as the "
+                 "reference");
     app.add_flag("--f32", f32_,
                  "the model itself in f32 arithmetic too, not as users run it; with "
                  "--tasks both models");
@@ -59,7 +65,12 @@ class EvalCommand : public Command {
 
   Status Run() override {
     ALT_ASSIGN_OR_RETURN(options_.kv_type, ParseKvType(kv_type_));
-    if (tasks_.wanted()) return RunTasks();
+    if (tasks_.wanted()) {
+      if (models_.size() == 1) return RunTasks();
+      return Status(ErrorCode::kInvalidArgument, "questions are put to one model, not to " +
+                                                     std::to_string(models_.size()) +
+                                                     "; the original is --reference");
+    }
     if (text_.empty()) {
       return Status(ErrorCode::kInvalidArgument,
                     "give a text to judge on (--text) or questions (--tasks)");
@@ -70,7 +81,7 @@ class EvalCommand : public Command {
  private:
   Status RunTasks() {
     const TaskEvaluation::Setup setup{
-        .model = model_,
+        .model = models_.front(),
         .reference = reference_,
         .context = context_option_->count() > 0 ? options_.context : 0,
         .kv_type = options_.kv_type,
@@ -87,28 +98,36 @@ class EvalCommand : public Command {
   Status RunText() {
     ALT_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(text_));
     ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime(compute_));
-    ALT_ASSIGN_OR_RETURN(const Side candidate,
-                         Open(model_, *runtime, f32_ ? Precision::kF32 : Precision::kFast));
-    Side reference, weights;
+    std::vector<Side> as_run, weights;
+    std::vector<eval::Candidate> candidates;
+    Side reference;
     if (!reference_.empty()) {
       ALT_ASSIGN_OR_RETURN(reference, Open(reference_, *runtime, Precision::kF32));
-      ALT_ASSIGN_OR_RETURN(weights, Open(model_, *runtime, Precision::kF32));
     }
-    const eval::Contestants contestants{.candidate = candidate.forward.get(),
-                                        .reference = reference.forward.get(),
-                                        .candidate_weights = weights.forward.get()};
+    for (const std::string& model : models_) {
+      ALT_ASSIGN_OR_RETURN(auto side,
+                           Open(model, *runtime, f32_ ? Precision::kF32 : Precision::kFast));
+      candidates.push_back({.as_run = side.forward.get()});
+      as_run.push_back(std::move(side));
+      if (reference_.empty() || as_run_) continue;
+      ALT_ASSIGN_OR_RETURN(auto in_f32, Open(model, *runtime, Precision::kF32));
+      candidates.back().weights = in_f32.forward.get();
+      weights.push_back(std::move(in_f32));
+    }
     size_t dropped = 0;
     ALT_ASSIGN_OR_RETURN(const auto ids,
-                         candidate.model->tokenizer->Encode(
+                         as_run.front().model->tokenizer->Encode(
                              text, {.add_bos_eos = true, .n_dropped_bytes = &dropped}));
     WarnOfDroppedBytes(dropped);
-    ALT_ASSIGN_OR_RETURN(const eval::Evaluation result,
-                         eval::Evaluate(contestants, ids, options_, *runtime->team,
-                                        TerminalProgress("judging chunk")));
+    ALT_ASSIGN_OR_RETURN(const auto results,
+                         eval::EvaluateAll(candidates, reference.forward.get(), ids, options_,
+                                           *runtime->team, TerminalProgress("judging chunk")));
     if (json_) {
-      PrintAsJson(result);
+      PrintAsJson(results);
+    } else if (results.size() == 1) {
+      PrintAsText(results.front());
     } else {
-      PrintAsText(result);
+      PrintSideBySide(results);
     }
     return Status();
   }
@@ -124,7 +143,19 @@ class EvalCommand : public Command {
     return side;
   }
 
-  static void PrintAsJson(const eval::Evaluation& r) {
+  /// One object for one model, for several a list of them with their names.
+  void PrintAsJson(const std::vector<eval::Evaluation>& results) const {
+    if (results.size() == 1) return PrintJson(AsJson(results.front()));
+    nlohmann::ordered_json all = nlohmann::ordered_json::array();
+    for (size_t i = 0; i < results.size(); ++i) {
+      nlohmann::ordered_json each = {{"model", models_[i]}};
+      each.update(AsJson(results[i]));
+      all.push_back(std::move(each));
+    }
+    PrintJson({{"models", std::move(all)}});
+  }
+
+  static nlohmann::ordered_json AsJson(const eval::Evaluation& r) {
     nlohmann::ordered_json out = {{"perplexity", r.perplexity},
                                   {"perplexity_stderr", r.perplexity_stderr},
                                   {"bits_per_byte", r.bits_per_byte}};
@@ -134,12 +165,44 @@ class EvalCommand : public Command {
       out["kld_mean"] = r.divergence->mean;
       out["kld_stderr"] = r.divergence->stderr_;
       out["kld_p99"] = r.divergence->p99;
-      out["kld_weights"] = r.divergence_weights->mean;
+      if (r.divergence_weights) out["kld_weights"] = r.divergence_weights->mean;
       out["same_top"] = r.divergence->same_top;
     }
     out["chunks"] = r.chunks;
     out["scored_tokens"] = r.scored_tokens;
-    PrintJson(out);
+    return out;
+  }
+
+  void PrintSideBySide(const std::vector<eval::Evaluation>& results) const {
+    const bool has_reference = results.front().divergence.has_value();
+    std::vector<std::string> columns = {"model", "perplexity", "bits a byte"};
+    if (has_reference) {
+      for (const char* column : {"KL divergence", "+/-", "99 %", "same top"}) {
+        columns.emplace_back(column);
+      }
+    }
+    report::Table table(columns);
+    for (size_t i = 0; i < results.size(); ++i) {
+      const eval::Evaluation& r = results[i];
+      std::vector<std::string> row = {models_[i], FormatFixed(r.perplexity, 4),
+                                      FormatFixed(r.bits_per_byte, 4)};
+      if (has_reference) {
+        for (const double value : {r.divergence->mean, r.divergence->stderr_, r.divergence->p99}) {
+          row.push_back(FormatFixed(value, 5));
+        }
+        row.push_back(FormatFixed(100 * r.divergence->same_top, 2) + " %");
+      }
+      table.AddRow(row);
+    }
+    std::printf("%s", table.ToString().c_str());
+    if (has_reference) {
+      std::printf("perplexity of the reference %s, %s bits a byte\n",
+                  FormatFixed(*results.front().perplexity_reference, 4).c_str(),
+                  FormatFixed(*results.front().bits_per_byte_reference, 4).c_str());
+    }
+    std::printf("%s tokens scored in %s chunks of %s\n",
+                FormatCount(results.front().scored_tokens).c_str(),
+                FormatCount(results.front().chunks).c_str(), FormatCount(options_.context).c_str());
   }
 
   void PrintAsText(const eval::Evaluation& r) const {
@@ -153,8 +216,10 @@ class EvalCommand : public Command {
           {"bits a byte of the reference", FormatFixed(*r.bits_per_byte_reference, 4), ""});
       table.AddRow({"KL divergence", FormatFixed(r.divergence->mean, 5),
                     "nats a token, +/- " + FormatFixed(r.divergence->stderr_, 5)});
-      table.AddRow({"  of the weights alone", FormatFixed(r.divergence_weights->mean, 5),
-                    "the same in f32 arithmetic"});
+      if (r.divergence_weights) {
+        table.AddRow({"  of the weights alone", FormatFixed(r.divergence_weights->mean, 5),
+                      "the same in f32 arithmetic"});
+      }
       table.AddRow({"  99th percentile", FormatFixed(r.divergence->p99, 5), ""});
       table.AddRow({"same top token", FormatFixed(100 * r.divergence->same_top, 2), "percent"});
     }
@@ -163,12 +228,13 @@ class EvalCommand : public Command {
     std::printf("%s", table.ToString().c_str());
   }
 
-  std::string model_, text_, reference_;
+  std::vector<std::string> models_;
+  std::string text_, reference_;
   std::string kv_type_ = "f16";
   eval::EvaluateOptions options_;
   CLI::Option* context_option_ = nullptr;
   TaskEvaluation tasks_;
-  bool f32_ = false, json_ = false;
+  bool as_run_ = false, f32_ = false, json_ = false;
   ComputeOptions compute_;
 };
 
