@@ -246,7 +246,8 @@ void MixBeliefs::Learn(const Swap& swap, const MeasuredGain& gain) {
   tried_.insert(swap);
   const Believed believed = Sum(swap);
   error_variance_ += gain.standard_error * gain.standard_error;
-  squares_ += believed.square;
+  // Where a survey was far off, what was measured says how far answers move.
+  squares_ += std::max(believed.square, gain.mean * gain.mean);
   const double total = believed.variance + kMutual * kMutual * believed.square;
   if (!(total > 0)) return;
   const double surprise = gain.mean - believed.gain;

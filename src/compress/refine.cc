@@ -15,8 +15,9 @@ namespace {
 using text::TokenId;
 
 constexpr const char* kLogName = "swaps";  // in the work folder
-// A swap that gains less than this part of the divergence on average is not worth a measurement.
-constexpr double kWorth = 1e-4;
+// A swap that gains less than this part of the divergence on average, counting only what would be
+// taken, is not worth a measurement.
+constexpr double kWorth = 1e-6;
 // Paired by so many chunks at least, so that their spread is known; shorter ones where need be.
 constexpr size_t kFewestChunks = 8;
 constexpr size_t kShortestChunk = 16;
