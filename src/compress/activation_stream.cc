@@ -43,7 +43,7 @@ std::span<float> ActivationStream::Rows(size_t chunk, size_t width) const {
 }
 
 void ActivationStream::Embed(std::span<const text::TokenId> ids) {
-  for (size_t i = 0; i < n_chunks_; ++i) {
+  for (size_t i = 0; i < ids.size() / context_; ++i) {
     forward_->Embed(ids.subspan(i * context_, context_), X(i));
     Release(i);
   }
@@ -54,8 +54,8 @@ void ActivationStream::Step(size_t layer, BlockStep step, size_t chunk) {
   forward_->RunStep(layer, step, *cache_, context_, X(chunk), Rows(chunk, width));
 }
 
-void ActivationStream::StepLayer(size_t layer) {
-  for (size_t i = 0; i < n_chunks_; ++i) {
+void ActivationStream::StepLayer(size_t layer, size_t n) {
+  for (size_t i = 0; i < n; ++i) {
     for (const BlockStep step : {BlockStep::kMix, BlockStep::kAttentionOutput, BlockStep::kGate,
                                  BlockStep::kFeedForwardOutput}) {
       Step(layer, step, i);

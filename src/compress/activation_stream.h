@@ -36,12 +36,13 @@ class ActivationStream {
   /// All chunks of the residual stream.
   std::span<float> All() const { return {x_, n_chunks_ * context_ * hidden_}; }
 
-  /// @param ids  [n_chunks * context]
+  /// @param ids  [n * context], the first n chunks
   void Embed(std::span<const text::TokenId> ids);
   /// Rows(chunk, WidthOf(step)) are read or written, see engine::BlockStep.
   void Step(size_t layer, engine::BlockStep step, size_t chunk);
-  /// All chunks through one layer.
-  void StepLayer(size_t layer);
+  /// All chunks, or the first n, through one layer.
+  void StepLayer(size_t layer) { StepLayer(layer, n_chunks_); }
+  void StepLayer(size_t layer, size_t n);
   /// A chunk is not needed for now: its pages go to the disk, if its memory rests there.
   void Release(size_t chunk) const;
 

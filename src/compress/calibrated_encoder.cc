@@ -21,7 +21,8 @@ using model::ModelConfig;
 
 constexpr const char* kEmbedding = "token_embd.weight";
 constexpr const char* kHead = "output.weight";
-constexpr size_t kSampleRows = 32;  // of a thread, to measure what rows cost
+constexpr size_t kSampleRows = 32;      // of a thread, to measure what rows cost
+constexpr size_t kTokensPerColumn = 8;  // of a tied head's inputs
 
 class CalibratedEncoder {
  public:
@@ -39,7 +40,8 @@ class CalibratedEncoder {
         n_ids_(ids.size()),
         n_chunks_(ids.size() / options.context),
         ids_(ids.first(n_chunks_ * options.context)),
-        encoded_model_(original) {}
+        original_model_(original, kernels::HalfPanel(kernels)),
+        encoded_model_(original, kernels::HalfPanel(kernels)) {}
 
   Result<EncodedTensors> Run() {
     ALT_RETURN_IF_ERROR(Start());
@@ -97,8 +99,9 @@ class CalibratedEncoder {
   }
 
   Status EncodeAll() {
-    ALT_ASSIGN_OR_RETURN(before_, ActivationStream::Create(original_, n_chunks_, options_.context,
-                                                           kernels_, team_, place_.folder));
+    ALT_ASSIGN_OR_RETURN(
+        before_, ActivationStream::Create(original_model_.model(), n_chunks_, options_.context,
+                                          kernels_, team_, place_.folder));
     ALT_ASSIGN_OR_RETURN(
         after_, ActivationStream::Create(encoded_model_.model(), n_chunks_, options_.context,
                                          kernels_, team_, place_.folder));
@@ -128,15 +131,16 @@ class CalibratedEncoder {
   /// inputs are gathered from the original alone.
   Status EncodeTiedEmbedding() {
     if (missing_.count(kEmbedding) != 0) {
-      before_->Embed(ids_);
+      const size_t n = ChunksOfTiedHead();
+      before_->Embed(ids_.first(n * options_.context));
       for (size_t layer = 0; layer < config().n_layers; ++layer) {
         BeginWork();
-        before_->StepLayer(layer);
-        EndWork("passes", WeightsOf(original_.weights, layer) * Tokens());
+        before_->StepLayer(layer, n);
+        EndWork("passes", WeightsOf(original_.weights, layer) * Tokens(n));
         ReleaseLayer(file(), layer);
         ALT_RETURN_IF_ERROR(Tell(0));
       }
-      ALT_ASSIGN_OR_RETURN(Moments moments, GatherHead(*before_, false));
+      ALT_ASSIGN_OR_RETURN(Moments moments, GatherHead(*before_, n, false));
       ALT_RETURN_IF_ERROR(EncodeMissing({kEmbedding}, std::move(moments)));
     }
     const auto found = encoded_.find(kEmbedding);
@@ -146,16 +150,22 @@ class CalibratedEncoder {
   }
 
   Status EncodeHead() {
-    ALT_ASSIGN_OR_RETURN(Moments moments, GatherHead(*after_, options_.asymmetric));
+    ALT_ASSIGN_OR_RETURN(Moments moments, GatherHead(*after_, n_chunks_, options_.asymmetric));
     return EncodeMissing({kHead}, std::move(moments));
   }
 
+  /// A walk of its own, so no longer than its inputs' moments need.
+  size_t ChunksOfTiedHead() const {
+    const size_t tokens = kTokensPerColumn * config().hidden;
+    return std::min(n_chunks_, (tokens + options_.context - 1) / options_.context);
+  }
+
   /// @param seen  the stream whose inputs the head will see
-  Result<Moments> GatherHead(ActivationStream& seen, bool cross) {
+  Result<Moments> GatherHead(ActivationStream& seen, size_t n_chunks, bool cross) {
     const size_t width = config().hidden;
     ALT_ASSIGN_OR_RETURN(MomentSums sums,
                          MomentSums::Create(width, options_.context, cross, kernels_, team_));
-    for (size_t i = 0; i < n_chunks_; ++i) {
+    for (size_t i = 0; i < n_chunks; ++i) {
       const std::span<float> rows = seen.Rows(i, width), original = before_->Rows(i, width);
       seen.forward().Finish(seen.X(i), rows);
       if (cross) before_->forward().Finish(before_->X(i), original);
@@ -368,7 +378,7 @@ class CalibratedEncoder {
   double SumsAmount(bool cross) const {
     return (cross ? 2 : 1) * static_cast<double>(options_.context);
   }
-  double Tokens() const { return static_cast<double>(ids_.size()); }
+  double Tokens(size_t n_chunks) const { return static_cast<double>(n_chunks * options_.context); }
   void BeginWork() const {
     if (place_.estimate != nullptr) place_.estimate->Begin();
   }
@@ -440,7 +450,8 @@ class CalibratedEncoder {
 
   void PlanWork() {
     WorkEstimate& estimate = *place_.estimate;
-    const auto plan_group = [&](size_t width, bool cross, const std::vector<std::string>& names) {
+    const auto plan_group = [&](size_t width, size_t n_chunks, bool cross,
+                                const std::vector<std::string>& names) {
       bool any = false;
       for (const std::string& name : names) {
         const auto found = missing_.find(name);
@@ -451,27 +462,29 @@ class CalibratedEncoder {
         any = true;
       }
       if (!any) return;
-      estimate.Plan(SumsOf(width), SumsAmount(cross) * static_cast<double>(n_chunks_));
+      estimate.Plan(SumsOf(width), SumsAmount(cross) * static_cast<double>(n_chunks));
       estimate.Plan(MetricOf(width), 1);
     };
-    plan_group(config().hidden, options_.asymmetric && !original_.weights.tied, {head()});
+    const bool tied = original_.weights.tied;
+    const size_t head_chunks = tied ? ChunksOfTiedHead() : n_chunks_;
+    plan_group(config().hidden, head_chunks, options_.asymmetric && !tied, {head()});
     const bool head_is_missing = missing_.count(head()) != 0;
     size_t last = 0;  // layers that the streams go through
     for (size_t layer = 0; layer < config().n_layers; ++layer) {
       for (const LayerGroup& group : GroupsOf(config())) {
         const std::vector<std::string> names = NamesOf(layer, group);
-        plan_group(engine::WidthOf(group.gather, config()), options_.asymmetric, names);
+        plan_group(engine::WidthOf(group.gather, config()), n_chunks_, options_.asymmetric, names);
         for (const std::string& name : names) {
           if (missing_.count(name) != 0 || unseen_.count(name) != 0) last = layer + 1;
         }
       }
     }
-    if (head_is_missing && !original_.weights.tied) last = config().n_layers;
+    if (head_is_missing && !tied) last = config().n_layers;
     if (unseen_.count(head()) != 0) last = config().n_layers;
     for (size_t layer = 0; layer < config().n_layers; ++layer) {
-      const double once = WeightsOf(original_.weights, layer) * Tokens();
-      if (head_is_missing && original_.weights.tied) estimate.Plan("passes", once);
-      if (layer < last) estimate.Plan("passes", 2 * once);
+      const double weights = WeightsOf(original_.weights, layer);
+      if (head_is_missing && tied) estimate.Plan("passes", weights * Tokens(head_chunks));
+      if (layer < last) estimate.Plan("passes", weights * 2 * Tokens(n_chunks_));
     }
   }
 
@@ -486,6 +499,8 @@ class CalibratedEncoder {
   const size_t n_chunks_;
   const std::span<const text::TokenId> ids_;
 
+  // Both streams round to bf16 where that is faster: it is far below what encoding changes.
+  ChangedModel original_model_;
   ChangedModel encoded_model_;
   std::optional<ActivationStream> before_, after_;
   EncodedTensors encoded_;

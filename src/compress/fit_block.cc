@@ -10,7 +10,7 @@
 namespace altteul::compress {
 namespace {
 
-constexpr int kStarts = 24;       // scales tried from each end of the levels
+constexpr int kStarts = 24;       // scales tried from each end of the levels; four at once
 constexpr int kRefinements = 3;   // of the best start: codes, then least squares, and again
 constexpr int kSuperStarts = 12;  // values of d tried
 
@@ -28,42 +28,17 @@ struct Fit {
   float level_weight = 0;  ///< sum of h * level^2: how much an error of the scale costs
 };
 
-/// The best scale alone for levels given by level(w).
-template <typename Level>
-Fit FitScaleTo(const SubBlock& sub, const Level& level) {
-  float hll = 0, hwl = 0, hww = 0;
-  for (size_t j = 0; j < sub.w.size(); ++j) {
-    const float l = level(sub.w[j]);
-    const float weighted = sub.h[j] * sub.w[j];
-    hll += sub.h[j] * l * l;
-    hwl += weighted * l;
-    hww += weighted * sub.w[j];
-  }
-  Fit fit;
-  fit.level_weight = hll;
-  fit.error = hww;
-  if (hll > 0) {
-    fit.scale = hwl / hll;
-    fit.error = hww - hwl * fit.scale;
-  }
-  return fit;
-}
-
-/// The sums of a least-squares fit of scale and offset.
+/// The sums of a least-squares fit of scale and offset. Those without levels do not change.
 struct Sums {
-  double h = 0, hl = 0, hll = 0, hw = 0, hwl = 0, hww = 0;
+  double h = 0, hw = 0, hww = 0;
+  double hl = 0, hll = 0, hwl = 0;
 
-  template <typename Level>
-  Sums(const SubBlock& sub, const Level& level) {
+  explicit Sums(const SubBlock& sub) {
     for (size_t j = 0; j < sub.w.size(); ++j) {
-      const float l = level(sub.w[j]);
-      const float weighted = sub.h[j] * l;
-      h += static_cast<double>(sub.h[j]);
-      hl += static_cast<double>(weighted);
-      hll += static_cast<double>(weighted * l);
-      hw += static_cast<double>(sub.h[j] * sub.w[j]);
-      hwl += static_cast<double>(weighted * sub.w[j]);
-      hww += static_cast<double>(sub.h[j] * sub.w[j] * sub.w[j]);
+      const auto weight = static_cast<double>(sub.h[j]), w = static_cast<double>(sub.w[j]);
+      h += weight;
+      hw += weight * w;
+      hww += weight * w * w;
     }
   }
 
@@ -88,6 +63,34 @@ struct Sums {
     fit.error = static_cast<float>(hww - scale * hwl - offset * hw);
     return fit;
   }
+};
+
+/// Fits to the levels nearest to (w - offset) * inverse, for four values of `inverse`.
+class FourFits {
+ public:
+  FourFits(const SubBlock& sub, const Levels& levels, const Sums& sums, Float4 inverse,
+           float offset)
+      : sums_(sums) {
+    for (size_t j = 0; j < sub.w.size(); ++j) {
+      const Float4 level = levels.NearestValues(Same4(sub.w[j] - offset) * inverse);
+      const Float4 weighted = level * sub.h[j];
+      hl_ += weighted;
+      hll_ += weighted * level;
+      hwl_ += weighted * sub.w[j];
+    }
+  }
+
+  /// The sums of one of them.
+  const Sums& Of(size_t lane) {
+    sums_.hl = static_cast<double>(hl_[lane]);
+    sums_.hll = static_cast<double>(hll_[lane]);
+    sums_.hwl = static_cast<double>(hwl_[lane]);
+    return sums_;
+  }
+
+ private:
+  Sums sums_;
+  Float4 hl_{}, hll_{}, hwl_{};
 };
 
 class BlockFitter {
@@ -133,24 +136,24 @@ class BlockFitter {
     const float steps = static_cast<float>(levels_.size()) / 2;
     const float least = std::max(0.4f, 1.0f - 2.5f / steps);
     const float most = 1.0f + 1.0f / steps;
-    const auto nearest = [this](float scale) {
-      const float inverse = 1.0f / scale;
-      return [this, inverse](float w) { return levels_.value(levels_.Nearest(w * inverse)); };
-    };
+    const Sums sums(sub);
     const bool may_turn = type_.has_d;  // other scales are never negative
     for (const float end : {levels_.value(0), levels_.value(levels_.size() - 1)}) {
-      float start = largest / end;
+      const float start = largest / end;
       if (end == 0 || (!may_turn && start < 0)) continue;
-      for (int i = 0; i < kStarts; ++i) {
-        const float part = static_cast<float>(i) / (kStarts - 1);
-        const float scale = start * (least + (most - least) * part);
-        if (scale == 0 || !std::isfinite(1.0f / scale)) continue;
-        const Fit fit = FitScaleTo(sub, nearest(scale));
-        if (fit.error < best.error) best = fit;
+      for (int i = 0; i < kStarts; i += 4) {
+        const Float4 number = Float4{0, 1, 2, 3} + static_cast<float>(i);
+        const Float4 scale = start * (least + (most - least) / (kStarts - 1) * number);
+        FourFits four(sub, levels_, sums, 1.0f / scale, 0);
+        for (size_t lane = 0; lane < 4; ++lane) {
+          if (!std::isfinite(1.0f / scale[lane])) continue;
+          const Fit fit = four.Of(lane).ScaleOnly();
+          if (fit.error < best.error) best = fit;
+        }
       }
     }
     for (int i = 0; i < kRefinements && std::isfinite(1.0f / best.scale); ++i) {
-      const Fit fit = FitScaleTo(sub, nearest(best.scale));
+      const Fit fit = FourFits(sub, levels_, sums, Same4(1.0f / best.scale), 0).Of(0).ScaleOnly();
       if (fit.error >= best.error) break;
       best = fit;
     }
@@ -172,19 +175,20 @@ class BlockFitter {
       return best;
     }
     const float last = static_cast<float>(levels_.size() - 1);
-    const auto nearest = [this](float inverse, float offset) {
-      return [this, inverse, offset](float w) {
-        return levels_.value(levels_.Nearest((w - offset) * inverse));
-      };
-    };
-    for (int i = 0; i < 2 * kStarts; ++i) {
-      const float steps = last - 1.2f + 2.2f * static_cast<float>(i) / (2 * kStarts - 1);
-      const Fit fit = Sums(sub, nearest(steps / range, low)).ScaleAndOffset(highest_offset);
-      if (fit.error < best.error) best = fit;
+    const Sums sums(sub);
+    for (int i = 0; i < 2 * kStarts; i += 4) {
+      const Float4 number = Float4{0, 1, 2, 3} + static_cast<float>(i);
+      const Float4 steps = last - 1.2f + 2.2f / (2 * kStarts - 1) * number;
+      FourFits four(sub, levels_, sums, steps / range, low);
+      for (size_t lane = 0; lane < 4; ++lane) {
+        const Fit fit = four.Of(lane).ScaleAndOffset(highest_offset);
+        if (fit.error < best.error) best = fit;
+      }
     }
     for (int i = 0; i < kRefinements && best.scale > 0; ++i) {
-      const Fit fit =
-          Sums(sub, nearest(1.0f / best.scale, best.offset)).ScaleAndOffset(highest_offset);
+      const Fit fit = FourFits(sub, levels_, sums, Same4(1.0f / best.scale), best.offset)
+                          .Of(0)
+                          .ScaleAndOffset(highest_offset);
       if (fit.error >= best.error) break;
       best = fit;
     }
@@ -275,22 +279,23 @@ class BlockFitter {
     return static_cast<int16_t>(low - (lower_is_nearer ? 1 : 0));
   }
 
-  /// Chooses codes for sub-block s under the block's scales; returns the weighted error.
-  double Round(size_t s) {
+  /// The weighted error of sub-block s under the block's scales, with the best codes.
+  double ErrorOf(size_t s) const {
     const SubBlock sub = Sub(s);
-    double error = 0;
-    for (size_t j = 0; j < sub.w.size(); ++j) {
-      const size_t col = s * type_.sub_cols + j;
-      block_.code[col] = NearestCode(type_, levels_, block_, s, sub.w[j]);
-      const float miss = sub.w[j] - Value(type_, block_, col);
-      error += static_cast<double>(sub.h[j] * miss * miss);
+    const float scale = EffectiveScale(type_, block_, s), min = EffectiveMin(type_, block_, s);
+    Float4 sum{};
+    for (size_t j = 0; j < sub.w.size(); j += 4) {
+      const Float4 w = Load4(&sub.w[j]);
+      const Float4 steps = scale == 0 ? Float4{} : (w + min) / scale;
+      const Float4 miss = w - (scale * levels_.NearestValues(steps) - min);
+      sum += Load4(&sub.h[j]) * miss * miss;
     }
-    return error;
+    return static_cast<double>(sum[0] + sum[1] + sum[2] + sum[3]);
   }
 
-  /// Steps of scale and minimum around what rounding gave, codes chosen anew for each.
+  /// Steps of scale and minimum around what was rounded, then codes.
   void TryNeighbours(size_t s) {
-    double best = Round(s);
+    double best = ErrorOf(s);
     const int scale = block_.scale[s], min = block_.min[s];
     int best_scale = scale, best_min = min;
     const int reach = type_.has_d ? 1 : 2;
@@ -302,7 +307,7 @@ class BlockFitter {
         if (min + dm < 0 || min + dm > type_.min_highest) continue;
         block_.scale[s] = static_cast<int16_t>(scale + ds);
         block_.min[s] = static_cast<uint8_t>(min + dm);
-        const double error = Round(s);
+        const double error = ErrorOf(s);
         if (error < best) {
           best = error;
           best_scale = scale + ds;
@@ -312,7 +317,10 @@ class BlockFitter {
     }
     block_.scale[s] = static_cast<int16_t>(best_scale);
     block_.min[s] = static_cast<uint8_t>(best_min);
-    Round(s);
+    for (size_t j = 0; j < type_.sub_cols; ++j) {
+      const size_t col = s * type_.sub_cols + j;
+      block_.code[col] = NearestCode(type_, levels_, block_, s, wanted_[col]);
+    }
   }
 
   const ScalarType& type_;
@@ -335,27 +343,19 @@ Levels::Levels(const ScalarType& type) {
     value_.push_back(static_cast<float>(type.levels[code]));
     code_.push_back(code);
   }
-  for (size_t i = 0; i + 1 < value_.size(); ++i) {
-    middle_.push_back(0.5f * (value_[i] + value_[i + 1]));
-    is_consecutive_ = is_consecutive_ && value_[i + 1] - value_[i] == 1.0f;
+  const float first = value_.front();
+  const auto n_cells = static_cast<size_t>(2 * (value_.back() - first));
+  size_t index = 0;
+  for (size_t cell = 0; cell <= n_cells; ++cell) {
+    const float middle = first + (static_cast<float>(cell) + 0.5f) / 2;
+    while (index + 1 < value_.size() && value_[index + 1] - middle < middle - value_[index]) {
+      ++index;
+    }
+    index_.push_back(static_cast<uint8_t>(index));
+    nearest_.push_back(value_[index]);
   }
-  middle_.push_back(std::numeric_limits<float>::infinity());
-  for (float x = value_.front(); x <= value_.back(); x += 1.0f) {
-    size_t index = 0;
-    while (middle_[index] < x) ++index;
-    cells_.push_back(index);
-  }
-}
-
-size_t Levels::Nearest(float x) const {
-  const float last = is_consecutive_ ? static_cast<float>(value_.size() - 1)
-                                     : static_cast<float>(cells_.size() - 1);
-  const float steps = x - value_.front();
-  const float held = steps > 0.0f ? (steps < last ? steps : last) : 0.0f;
-  if (is_consecutive_) return static_cast<size_t>(std::lrint(held));
-  // Levels are whole numbers, so that no more than one boundary lies between two of them.
-  const size_t index = cells_[static_cast<size_t>(held)];
-  return index + (x > middle_[index] ? 1 : 0);
+  first_ = Same4(first);
+  last_cell_ = Same4(static_cast<float>(n_cells));
 }
 
 uint8_t NearestCode(const ScalarType& type, const Levels& levels, const BlockFields& block,

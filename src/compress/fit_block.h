@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "compress/float4.h"
 #include "compress/scalar_block.h"
 
 namespace altteul::compress {
@@ -23,14 +24,28 @@ class Levels {
   float value(size_t index) const { return value_[index]; }
   uint8_t code(size_t index) const { return code_[index]; }
   /// The index of the level nearest to x; NaN gives one of them.
-  size_t Nearest(float x) const;
+  size_t Nearest(float x) const { return index_[static_cast<size_t>(Cells(Same4(x))[0])]; }
+  /// The values nearest to four numbers.
+  Float4 NearestValues(Float4 x) const {
+    const Bits4 cells = __builtin_convertvector(Cells(x), Bits4);
+    const auto at = [&](size_t lane) { return nearest_[static_cast<size_t>(cells[lane])]; };
+    return Float4{at(0), at(1), at(2), at(3)};
+  }
 
  private:
+  // Levels are whole numbers, so between two multiples of a half the nearest is always the same.
+  Float4 Cells(Float4 x) const {
+    const Float4 steps = (x - first_) * 2.0f;
+    const Float4 none{};
+    const Float4 held = steps < last_cell_ ? steps : last_cell_;
+    return held > none ? held : none;  // none for NaN
+  }
+
   std::vector<float> value_;
   std::vector<uint8_t> code_;
-  std::vector<float> middle_;  // between value_[i] and value_[i + 1]; last infinity
-  std::vector<size_t> cells_;  // from the first level on in steps of 1: the level nearest there
-  bool is_consecutive_ = true;
+  std::vector<uint8_t> index_;  // of each cell, the level nearest there
+  std::vector<float> nearest_;  // and its value
+  Float4 first_{}, last_cell_{};
 };
 
 /// The f16 number nearest to x that is not infinite.

@@ -9,11 +9,14 @@ using engine::BlockStep;
 using kernels::WeightMatrix;
 using model::BlockWeights;
 
+constexpr model::Linear BlockWeights::*kLinears[] = {
+    &BlockWeights::q,    &BlockWeights::k,  &BlockWeights::v,   &BlockWeights::o,
+    &BlockWeights::gate, &BlockWeights::up, &BlockWeights::down};
+
 /// The matrix at `data`, in the form of a file. Returns the byte behind it.
 const std::byte* PointTo(DType type, const std::byte* data, WeightMatrix& matrix) {
   matrix.type = type;
   matrix.form = kernels::RestForm::kFileRows;
-  matrix.panel = kernels::PanelKind::kP32;
   matrix.data = data;
   return data + matrix.rows * *RowBytes(type, matrix.cols);
 }
@@ -75,7 +78,8 @@ void ReleaseLayer(const model::Checkpoint& file, size_t layer) {
   }
 }
 
-ChangedModel::ChangedModel(const model::Model& original) : original_(&original) {
+ChangedModel::ChangedModel(const model::Model& original, kernels::PanelKind panel)
+    : original_(&original) {
   const model::Weights& from = original.weights;
   model::Weights& weights = model_.weights;
   model_.config = original.config;
@@ -84,6 +88,12 @@ ChangedModel::ChangedModel(const model::Model& original) : original_(&original) 
   weights.tied = from.tied;
   weights.output_norm = from.output_norm;
   weights.blocks = from.blocks;
+  for (BlockWeights& block : weights.blocks) {
+    for (const auto linear : kLinears) {
+      WeightMatrix& w = (block.*linear).w;
+      if (w.cols % 2 == 0) w.panel = panel;
+    }
+  }
   weights.resting_bytes = from.resting_bytes;
 }
 
@@ -96,7 +106,8 @@ void ChangedModel::Replace(size_t layer, const LayerTensor& tensor, DType type,
 
 void ChangedModel::Restore(size_t layer, const LayerTensor& tensor) {
   for (const auto linear : tensor.linears) {
-    (model_.weights.blocks[layer].*linear).w = (original_->weights.blocks[layer].*linear).w;
+    const WeightMatrix& from = (original_->weights.blocks[layer].*linear).w;
+    PointTo(from.type, from.data, (model_.weights.blocks[layer].*linear).w);
   }
 }
 

@@ -41,7 +41,9 @@ void ReleaseLayer(const model::Checkpoint& file, size_t layer);
 class ChangedModel {
  public:
   /// @param original  loaded with Precision::kF32; outlives the result
-  explicit ChangedModel(const model::Model& original);
+  /// @param panel     what the matrices of layers are multiplied in: P32, or kernels::HalfPanel()
+  explicit ChangedModel(const model::Model& original,
+                        kernels::PanelKind panel = kernels::PanelKind::kP32);
 
   const model::Model& model() const { return model_; }
 

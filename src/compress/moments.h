@@ -1,9 +1,9 @@
-// Sums of products of activations, gathered pass by pass on the kernels' f32 products.
+// Sums of products of activations, gathered pass by pass on the kernels' products. Where these are
+// faster in bf16, activations are rounded to it: far below what damping blurs.
 
 #pragma once
 
 #include <span>
-#include <utility>
 
 #include "base/status.h"
 #include "base/thread_team.h"
@@ -27,12 +27,20 @@ class MomentSums {
   void Add(size_t n_rows, std::span<const float> rows, std::span<const float> original);
 
   /// What was summed; the rest of the memory is given back.
-  Moments Take() && { return std::move(moments_); }
+  Moments Take() &&;
 
  private:
   MomentSums(const kernels::KernelTable& kernels, ThreadTeam& team)
       : kernels_(&kernels), team_(&team) {}
-  void Product(size_t n_rows, const float* left, const float* right, float* sums);
+
+  /// Rows [first_row, last_row) of the sums, from column first_col on.
+  struct Panel {
+    size_t first_row, last_row, first_col;
+  };
+  kernels::PanelKind PanelFor(size_t n_rows) const;
+  /// @param turned  [n, n_rows]
+  kernels::PreparedRows Prepare(size_t n_rows, const float* turned);
+  void AddProduct(const Panel& panel, const kernels::PreparedRows& left, SquareMatrix& sums);
 
   const kernels::KernelTable* kernels_;
   ThreadTeam* team_;
@@ -40,6 +48,7 @@ class MomentSums {
   Buffer memory_;
   float* turned_ = nullptr;           // [n, n_rows]
   float* turned_original_ = nullptr;  // [n, n_rows]
+  uint16_t* half_ = nullptr;          // [n, n_rows], one of them in bf16
   size_t scratch_bytes_ = 0;          // of one thread
   std::byte* scratch_ = nullptr;
 };

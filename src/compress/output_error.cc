@@ -10,7 +10,7 @@
 namespace altteul::compress {
 namespace {
 
-constexpr size_t kFewestRows = 16;  // sampled
+constexpr size_t kFewestRows = 8;  // sampled
 // Types are compared, so one sweep does for all of them.
 constexpr EncodeSteps kSampledSteps = {.feedback = true, .descents = 1};
 

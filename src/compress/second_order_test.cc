@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/thread_team.h"
 #include "compress/moments.h"
+#include "kernels/codecs/half.h"
 
 namespace altteul::compress {
 namespace {
@@ -16,11 +17,14 @@ namespace {
 constexpr size_t kCols = 48;
 constexpr size_t kRows = 200;
 
+/// Sums of products of such numbers are as exact in bf16 as in f32.
+float ToBf16(float x) { return kernels::Bf16ToF32(kernels::F32ToBf16(x)); }
+
 std::vector<float> Inputs(const char* purpose, float scale = 1.0f) {
   const RandomStream random(5, purpose);
   std::vector<float> x(kRows * kCols);
   for (size_t i = 0; i < x.size(); ++i) {
-    x[i] = scale * (random.Normal(i) + 0.5f * random.Normal(i / kCols));
+    x[i] = ToBf16(scale * (random.Normal(i) + 0.5f * random.Normal(i / kCols)));
   }
   return x;
 }
@@ -56,6 +60,35 @@ TEST(MomentSumsTest, AreTheProductsOfTheRows) {
       const double limit = size * kRows * std::numeric_limits<float>::epsilon() / 2;
       ASSERT_NEAR(moments.own[i * kCols + j], own, limit) << i << ", " << j;
       ASSERT_NEAR(moments.cross[i * kCols + j], cross, limit) << i << ", " << j;
+    }
+  }
+}
+
+// What is symmetric is computed panel by panel; these columns are no whole number of panels.
+TEST(MomentSumsTest, OfManyColumnsAreTheProductsOfTheRows) {
+  constexpr size_t kManyCols = 592, kFewRows = 6;
+  std::vector<float> rows(kFewRows * kManyCols);
+  const RandomStream random(6, "wide rows");
+  for (size_t i = 0; i < rows.size(); ++i) rows[i] = ToBf16(random.Normal(i));
+  for (const kernels::KernelTable* kernels : kernels::BuiltKernels()) {
+    if (!kernels::CanRun(*kernels, DetectCpuFeatures())) continue;
+    ThreadTeam team(2);
+    auto sums = MomentSums::Create(kManyCols, kFewRows, false, *kernels, team);
+    ASSERT_TRUE(sums.ok());
+    sums.value().Add(kFewRows, rows, {});
+    const Moments moments = std::move(sums).value().Take();
+    for (size_t i = 0; i < kManyCols; ++i) {
+      for (size_t j = 0; j < kManyCols; ++j) {
+        double own = 0, size = 0;
+        for (size_t t = 0; t < kFewRows; ++t) {
+          const double product = double{rows[t * kManyCols + i]} * double{rows[t * kManyCols + j]};
+          own += product;
+          size += std::fabs(product);
+        }
+        const double limit = size * kFewRows * std::numeric_limits<float>::epsilon();
+        ASSERT_NEAR(moments.own[i * kManyCols + j], own, limit)
+            << kernels->name << " " << i << ", " << j;
+      }
     }
   }
 }

@@ -42,6 +42,7 @@ class Surveyor {
         calibration_(calibration),
         held_out_(held_out),
         output_error_(options.weights_sampled, kernels, team),
+        calibrated_model_(original, kernels::HalfPanel(kernels)),
         changed_(original),
         groups_(GroupsOf(original.config)) {}
 
@@ -86,7 +87,6 @@ class Surveyor {
       PlanWork();
       place_.estimate->Announce();
     }
-    ALT_RETURN_IF_ERROR(SurveyEnds());
     calibrated_->Embed(calibration_);
     probe_->Embed(held_out_);
     for (size_t layer = 0; layer < config().n_layers && plan_->n_open() > 0; ++layer) {
@@ -98,7 +98,7 @@ class Surveyor {
       RestoreProbe();
       StepLayer(*probe_, layer, ProbeTokens());
     }
-    return Status();
+    return SurveyEnds();
   }
 
   void StepLayer(ActivationStream& stream, size_t layer, double tokens) {
@@ -110,9 +110,9 @@ class Surveyor {
 
   Status Start() {
     const size_t context = options_.context, probe_context = options_.probe_context;
-    ALT_ASSIGN_OR_RETURN(calibrated_,
-                         ActivationStream::Create(original_, calibration_.size() / context, context,
-                                                  kernels_, team_, place_.folder));
+    ALT_ASSIGN_OR_RETURN(calibrated_, ActivationStream::Create(
+                                          calibrated_model_.model(), calibration_.size() / context,
+                                          context, kernels_, team_, place_.folder));
     ALT_ASSIGN_OR_RETURN(
         probe_, ActivationStream::Create(changed_.model(), held_out_.size() / probe_context,
                                          probe_context, kernels_, team_, place_.folder));
@@ -156,6 +156,7 @@ class Surveyor {
 
   // --- the embedding and the head ---
 
+  /// The calibrated stream is behind the last layer, if the head is open.
   Status SurveyEnds() {
     const auto measure = [&] {
       probe_->Embed(held_out_);
@@ -167,11 +168,6 @@ class Surveyor {
       }
     }
     for (Measurement* open : plan_->OpenOf({original_.weights.tied ? kEmbedding : kHead})) {
-      calibrated_->Embed(calibration_);
-      for (size_t layer = 0; layer < config().n_layers; ++layer) {
-        StepLayer(*calibrated_, layer, CalibrationTokens());
-        ALT_RETURN_IF_ERROR(Tell(0));
-      }
       ALT_ASSIGN_OR_RETURN(const Metric metric, MetricOfHead());
       ALT_RETURN_IF_ERROR(Survey(*open, &metric, measure));
     }
@@ -397,8 +393,6 @@ class Surveyor {
     };
     const char* head = original_.weights.tied ? kEmbedding : kHead;
     plan({head}, 0, true);
-    if (!plan_->OpenOf({head}).empty())
-      estimate.Plan("passes", weights_from(0) * CalibrationTokens());
     if (!original_.weights.tied) plan({kEmbedding}, 0, false);
     for (size_t layer = 0; layer < config().n_layers; ++layer) {
       for (const LayerGroup& group : groups_) {
@@ -431,6 +425,7 @@ class Surveyor {
   std::span<const TokenId> calibration_, held_out_;
 
   OutputError output_error_;
+  ChangedModel calibrated_model_;  // the original, in bf16 where that is faster
   ChangedModel changed_;
   std::vector<LayerGroup> groups_;  // of every layer
   std::optional<SurveyPlan> plan_;

@@ -30,7 +30,7 @@ struct SurveyOptions {
   size_t context = 512;                         ///< tokens of a chunk of the calibration text
   size_t probe_context = 256;                   ///< of the held-out text: many short runs
   double damping = 0.1;                         ///< see MakeMetric
-  size_t weights_sampled = 16384;               ///< of each tensor, whole rows
+  size_t weights_sampled = 8192;                ///< of each tensor, whole rows
   uint64_t logits_bytes = uint64_t{256} << 20;  ///< memory for the original's answers
   const Grids* grids = nullptr;  ///< types in which tensors lose nothing; may be null
 };
