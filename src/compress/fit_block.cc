@@ -14,7 +14,7 @@ constexpr int kStarts = 24;       // scales tried from each end of the levels; f
 constexpr int kRefinements = 3;   // of the best start: codes, then least squares, and again
 constexpr int kSuperStarts = 12;  // values of d tried
 
-/// One sub-block: values, their weights, and the indices of levels last chosen for them.
+/// One sub-block: values and their weights.
 struct SubBlock {
   std::span<const float> w;
   std::span<const float> h;

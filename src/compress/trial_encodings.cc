@@ -24,6 +24,7 @@ class TrialEncoder {
                std::span<const text::TokenId> calibration, const TrialOptions& options,
                const kernels::KernelTable& kernels, ThreadTeam& team, const WorkPlace& place)
       : original_(original),
+        stream_model_(original, kernels::HalfPanel(kernels)),
         wanted_(wanted),
         calibration_(calibration.first(calibration.size() / options.context * options.context)),
         options_(options),
@@ -77,9 +78,9 @@ class TrialEncoder {
 
   Status Walk() {
     const size_t context = options_.context;
-    ALT_ASSIGN_OR_RETURN(stream_,
-                         ActivationStream::Create(original_, calibration_.size() / context, context,
-                                                  kernels_, team_, place_.folder));
+    ALT_ASSIGN_OR_RETURN(
+        stream_, ActivationStream::Create(stream_model_.model(), calibration_.size() / context,
+                                          context, kernels_, team_, place_.folder));
     if (!original_.weights.tied) {
       for (const size_t i : OpenOf({kEmbedding})) ALT_RETURN_IF_ERROR(Encode(i, nullptr));
     }
@@ -183,6 +184,7 @@ class TrialEncoder {
   }
 
   const model::Model& original_;
+  ChangedModel stream_model_;  // the original, in bf16 where that is faster
   const std::vector<WantedTypes>& wanted_;
   std::span<const text::TokenId> calibration_;
   const TrialOptions options_;
