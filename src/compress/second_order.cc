@@ -17,7 +17,7 @@ using Matrix = MatrixOf<float>;
 using View = Eigen::Map<Matrix>;
 using ConstView = Eigen::Map<const Matrix>;
 
-// Found on text that was not calibrated on; twice and half as much lose less than 3 percent.
+// Found on text that was not calibrated on (docs/decisions/damping.md).
 constexpr double kOfColumn = 3;
 
 std::vector<float> DampingOf(const Moments& moments, double damping) {
