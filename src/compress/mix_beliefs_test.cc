@@ -244,6 +244,21 @@ TEST(MixBeliefsTest, GainsAreFoundThroughChance) {
   EXPECT_LT(left, 0.5 * lost);
 }
 
+TEST(MixBeliefsTest, TwoSwapsThatWereSeenAndNotTakenAreProposedAsOne) {
+  const Ladder low = {.rungs = {{0, 10, 1.0}, {1, 20, 0.5}}, .at = 0};
+  const Ladder high = {.rungs = {{0, 10, 1.0}, {1, 20, 0.5}}, .at = 1};
+  MixBeliefs beliefs({low, high, low, high}, 0);
+  const Swap one = {{.ladder = 0, .up = true}, {.ladder = 1, .up = false}};
+  const Swap other = {{.ladder = 2, .up = true}, {.ladder = 3, .up = false}};
+  const MeasuredGain unsure{.mean = 0.2, .standard_error = 0.15};
+  ASSERT_FALSE(unsure.IsSure());
+  beliefs.Learn(one, unsure);
+  beliefs.Learn(other, unsure);
+  const auto swap = beliefs.Propose(0);
+  ASSERT_TRUE(swap.has_value());
+  EXPECT_EQ(*swap, (Swap{one[0], one[1], other[0], other[1]}));
+}
+
 // As it is on real text: two standard errors of a single swap are more than it gains.
 TEST(MixBeliefsTest, SmallGainsThatWereSeenAreTakenTogether) {
   size_t together = 0;
