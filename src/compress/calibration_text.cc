@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "base/human_units.h"
 
@@ -43,6 +44,24 @@ size_t MostChunks(size_t n, std::span<const WeightedText> texts, size_t context)
   return n;
 }
 
+using Chunk = std::span<const text::TokenId>;
+
+/// The chunks of several texts one behind the other, each text's evenly spread over the whole.
+std::vector<text::TokenId> InTurn(const std::vector<std::vector<Chunk>>& texts) {
+  std::vector<std::pair<double, Chunk>> placed;
+  for (const std::vector<Chunk>& chunks : texts) {
+    for (size_t k = 0; k < chunks.size(); ++k) {
+      const double place = (static_cast<double>(k) + 0.5) / static_cast<double>(chunks.size());
+      placed.emplace_back(place, chunks[k]);
+    }
+  }
+  std::stable_sort(placed.begin(), placed.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<text::TokenId> ids;
+  for (const auto& each : placed) ids.insert(ids.end(), each.second.begin(), each.second.end());
+  return ids;
+}
+
 }  // namespace
 
 Result<CalibrationText> CutCalibrationText(std::span<const WeightedText> texts,
@@ -74,6 +93,7 @@ Result<CalibrationText> CutCalibrationText(std::span<const WeightedText> texts,
   }
   cut.chunks = SharesOf(n_chunks, texts);
   // Held out are as many of each text as its chunks allow, in turn with those that are fitted to.
+  std::vector<std::vector<Chunk>> fitted(texts.size()), held_out(texts.size());
   size_t before = 0;
   for (size_t i = 0; i < texts.size(); ++i) {
     const size_t in_text = texts[i].ids.size() / context;
@@ -82,11 +102,11 @@ Result<CalibrationText> CutCalibrationText(std::span<const WeightedText> texts,
       // The numbers of chunks times held_out / n cross a whole number held_out times.
       const bool is_held_out = (before + 1) * size.held_out_chunks / n_chunks !=
                                before * size.held_out_chunks / n_chunks;
-      const auto first = texts[i].ids.begin() + static_cast<std::ptrdiff_t>(at);
-      auto& to = is_held_out ? cut.held_out : cut.fitted;
-      to.insert(to.end(), first, first + static_cast<std::ptrdiff_t>(context));
+      (is_held_out ? held_out : fitted)[i].push_back(std::span(texts[i].ids).subspan(at, context));
     }
   }
+  cut.fitted = InTurn(fitted);
+  cut.held_out = InTurn(held_out);
   return cut;
 }
 

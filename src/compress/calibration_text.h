@@ -32,7 +32,8 @@ struct CalibrationText {
   std::vector<size_t> chunks;           ///< [texts] taken from each, fitted and held out
 };
 
-/// Takes chunks evenly spread over each text. A text that is too short for its share limits all.
+/// Takes chunks evenly spread over each text, and puts the texts' chunks in turn: where only the
+/// first are used, they too are of all texts. A text that is too short for its share limits all.
 /// @return kInvalidArgument when there is not a chunk to fit to and all that are to be held out
 ///         (with the numbers), or a weight is not positive
 Result<CalibrationText> CutCalibrationText(std::span<const WeightedText> texts,

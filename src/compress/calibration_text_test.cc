@@ -70,6 +70,23 @@ TEST(CalibrationTextTest, EveryTextGivesItsShare) {
   EXPECT_EQ(of_the_second, 4 * kContext);
 }
 
+TEST(CalibrationTextTest, TextsTakeTurnsSoThatAnyBeginningHasAllOfThem) {
+  const CalibrationText cut = Cut({Text(1, 400), Text(2, 400)}, 12, 4);
+  for (const auto* ids : {&cut.fitted, &cut.held_out}) {
+    ExpectWholeChunks(*ids);
+    for (size_t chunk = 0; chunk < ids->size() / kContext; ++chunk) {
+      EXPECT_EQ((*ids)[chunk * kContext] / 1000, chunk % 2 == 0 ? 1 : 2) << chunk;
+    }
+  }
+  // Of three to one, the one stands in the middle of its four.
+  const CalibrationText uneven = Cut({Text(1, 400, 3), Text(2, 400, 1)}, 16, 0);
+  size_t of_the_second = 0;
+  for (size_t chunk = 0; chunk < 16; ++chunk) {
+    of_the_second += uneven.fitted[chunk * kContext] >= 2000 ? 1 : 0;
+    EXPECT_EQ(of_the_second, (chunk + 2) / 4) << chunk;
+  }
+}
+
 TEST(CalibrationTextTest, AShortTextLimitsAllOfThem) {
   const CalibrationText cut = Cut({Text(1, 400), Text(2, 3 * kContext + 1)}, 0, 0);
   EXPECT_EQ(cut.chunks[1], 3u);
