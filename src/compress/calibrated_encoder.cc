@@ -210,12 +210,6 @@ class CalibratedEncoder {
 
   // --- a group ---
 
-  static std::vector<std::string> NamesOf(size_t layer, const LayerGroup& group) {
-    std::vector<std::string> names;
-    for (const LayerTensor& tensor : group.tensors) names.push_back(NameOf(layer, tensor));
-    return names;
-  }
-
   Status EncodeGroup(size_t layer, const LayerGroup& group) {
     const std::vector<std::string> names = NamesOf(layer, group);
     const bool is_missing = std::any_of(

@@ -14,14 +14,12 @@
 #include <span>
 #include <string_view>
 
-#include "base/sinks.h"
 #include "base/status.h"
 #include "base/thread_team.h"
 #include "compress/encoded_tensor.h"
 #include "compress/input_squares.h"
 #include "compress/row_encoder.h"
-#include "compress/work_estimate.h"
-#include "compress/work_folder.h"
+#include "compress/work_place.h"
 #include "kernels/kernel_table.h"
 #include "model/model.h"
 
@@ -36,13 +34,6 @@ struct CalibrationOptions {
 
 /// The type that a tensor gets; its own where it stays as it is.
 using TypeChoice = std::function<Result<DType>(std::string_view name, const TensorView& tensor)>;
-
-/// Where long work rests and what it says of itself. All may be null or empty.
-struct WorkPlace {
-  WorkFolder* folder = nullptr;      ///< outlives what is encoded
-  WorkEstimate* estimate = nullptr;  ///< of the time
-  ProgressSink progress = {};        ///< groups of matrices
-};
 
 /// Encodes every matrix whose chosen type is another than its own and has a RowEncoder; all others
 /// are left to the caller, and so is an embedding that is only looked up in. The same input gives

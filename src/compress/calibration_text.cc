@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "base/check.h"
 #include "base/human_units.h"
 
 namespace altteul::compress {
@@ -47,7 +48,8 @@ size_t MostChunks(size_t n, std::span<const WeightedText> texts, size_t context)
 using Chunk = std::span<const text::TokenId>;
 
 /// The chunks of several texts one behind the other, each text's evenly spread over the whole.
-std::vector<text::TokenId> InTurn(const std::vector<std::vector<Chunk>>& texts) {
+std::vector<text::TokenId> InTurn(const std::vector<std::vector<Chunk>>& texts,
+                                  std::optional<text::TokenId> bos) {
   std::vector<std::pair<double, Chunk>> placed;
   for (const std::vector<Chunk>& chunks : texts) {
     for (size_t k = 0; k < chunks.size(); ++k) {
@@ -58,7 +60,11 @@ std::vector<text::TokenId> InTurn(const std::vector<std::vector<Chunk>>& texts) 
   std::stable_sort(placed.begin(), placed.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<text::TokenId> ids;
-  for (const auto& each : placed) ids.insert(ids.end(), each.second.begin(), each.second.end());
+  for (const auto& [place, chunk] : placed) {
+    const size_t begin = ids.size();
+    ids.insert(ids.end(), chunk.begin(), chunk.end());
+    if (bos) ids[begin] = *bos;
+  }
   return ids;
 }
 
@@ -105,9 +111,21 @@ Result<CalibrationText> CutCalibrationText(std::span<const WeightedText> texts,
       (is_held_out ? held_out : fitted)[i].push_back(std::span(texts[i].ids).subspan(at, context));
     }
   }
-  cut.fitted = InTurn(fitted);
-  cut.held_out = InTurn(held_out);
+  cut.fitted = InTurn(fitted, size.bos);
+  cut.held_out = InTurn(held_out, size.bos);
   return cut;
+}
+
+Probe ProbeOf(std::span<const text::TokenId> text, size_t context, size_t n_tokens) {
+  const size_t n_chunks = text.size() / context;
+  ALT_CHECK(n_chunks > 0 && n_tokens <= context);
+  const size_t n_runs = std::clamp<size_t>(n_tokens / kLeastRun, 1, n_chunks);
+  Probe probe{.ids = {}, .context = n_tokens / n_runs};
+  for (size_t i = 0; i < n_runs; ++i) {
+    const Chunk run = text.subspan(i * context, probe.context);
+    probe.ids.insert(probe.ids.end(), run.begin(), run.end());
+  }
+  return probe;
 }
 
 }  // namespace altteul::compress

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,6 +24,9 @@ struct CalibrationSize {
   size_t context = 512;      ///< tokens of a chunk
   size_t fitted_chunks = 0;  ///< 0: as many as the texts and their shares give
   size_t held_out_chunks = 0;
+  /// Takes the place of each chunk's first token, where the model begins with one. Without it such
+  /// models read like no text that they know, and activations are not those of use.
+  std::optional<text::TokenId> bos = std::nullopt;
 };
 
 struct CalibrationText {
@@ -38,5 +42,19 @@ struct CalibrationText {
 ///         (with the numbers), or a weight is not positive
 Result<CalibrationText> CutCalibrationText(std::span<const WeightedText> texts,
                                            const CalibrationSize& size);
+
+/// Runs over short pieces of text, for what is measured once for every tensor.
+struct Probe {
+  std::vector<text::TokenId> ids;  ///< whole runs
+  size_t context = 0;              ///< tokens of a run
+};
+
+/// The beginnings of the first chunks of `text`, as many of them and as long as `n_tokens` and
+/// kLeastRun allow: chunks of several texts are in turn, so that the probe is of all of them.
+/// @param context  tokens of a chunk of the text, at least n_tokens; there is at least one chunk
+Probe ProbeOf(std::span<const text::TokenId> text, size_t context, size_t n_tokens);
+
+inline constexpr size_t kLeastRun =
+    128;  ///< [tokens] shorter ones decode weights more often, and say little of context
 
 }  // namespace altteul::compress

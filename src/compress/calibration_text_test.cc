@@ -87,6 +87,56 @@ TEST(CalibrationTextTest, TextsTakeTurnsSoThatAnyBeginningHasAllOfThem) {
   }
 }
 
+TEST(ProbeTest, IsOfAllTextsThatTakeTurns) {
+  const CalibrationText cut =
+      CutCalibrationText(std::vector{Text(1, 8000), Text(20, 8000)},
+                         {.context = 512, .fitted_chunks = 4, .held_out_chunks = 4})
+          .value();
+  const Probe probe = ProbeOf(cut.held_out, 512, 256);
+  EXPECT_EQ(probe.context, kLeastRun);
+  ASSERT_EQ(probe.ids.size(), 2 * kLeastRun);
+  for (size_t i = 0; i < probe.ids.size(); ++i) {
+    const size_t run = i / kLeastRun;
+    EXPECT_EQ(probe.ids[i], cut.held_out[run * 512 + i % kLeastRun]);
+    EXPECT_EQ(probe.ids[i] >= 20000, run % 2 == 1) << i;
+  }
+}
+
+TEST(ProbeTest, RunsAreLongerWhereChunksAreFew) {
+  std::vector<text::TokenId> ids(3 * 512);
+  std::iota(ids.begin(), ids.end(), 0);
+  const std::span<const text::TokenId> text(ids);
+  const Probe one = ProbeOf(text.first(512), 512, 256);
+  EXPECT_EQ(one.context, 256u);
+  EXPECT_EQ(one.ids, std::vector(ids.begin(), ids.begin() + 256));
+  const Probe three = ProbeOf(text, 512, 500);
+  EXPECT_EQ(three.context, 166u);
+  EXPECT_EQ(three.ids.size(), 3 * 166u);
+  EXPECT_EQ(three.ids[2 * 166], 1024);
+  // Too few tokens for two runs.
+  const Probe few = ProbeOf(text, 512, 200);
+  EXPECT_EQ(few.context, 200u);
+  EXPECT_EQ(few.ids.size(), 200u);
+}
+
+TEST(CalibrationTextTest, ChunksBeginWithBosWhereTheModelDoes) {
+  constexpr text::TokenId kBos = 7;
+  const std::vector<WeightedText> texts = {Text(1, 400), Text(2, 400)};
+  const CalibrationText plain = Cut(texts, 12, 4);
+  const auto cut = CutCalibrationText(
+      texts, {.context = kContext, .fitted_chunks = 12, .held_out_chunks = 4, .bos = kBos});
+  ASSERT_TRUE(cut.ok());
+  const auto expect_begun = [&](const std::vector<text::TokenId>& ids,
+                                const std::vector<text::TokenId>& others) {
+    ASSERT_EQ(ids.size(), others.size());
+    for (size_t i = 0; i < ids.size(); ++i) {
+      EXPECT_EQ(ids[i], i % kContext == 0 ? kBos : others[i]) << i;
+    }
+  };
+  expect_begun(cut.value().fitted, plain.fitted);
+  expect_begun(cut.value().held_out, plain.held_out);
+}
+
 TEST(CalibrationTextTest, AShortTextLimitsAllOfThem) {
   const CalibrationText cut = Cut({Text(1, 400), Text(2, 3 * kContext + 1)}, 0, 0);
   EXPECT_EQ(cut.chunks[1], 3u);

@@ -41,6 +41,12 @@ std::string NameOf(size_t layer, const LayerTensor& tensor) {
   return "blk." + std::to_string(layer) + "." + tensor.name;
 }
 
+std::vector<std::string> NamesOf(size_t layer, const LayerGroup& group) {
+  std::vector<std::string> names;
+  for (const LayerTensor& tensor : group.tensors) names.push_back(NameOf(layer, tensor));
+  return names;
+}
+
 double WeightsOf(const model::Weights& weights, size_t layer, BlockStep step) {
   const BlockWeights& w = weights.blocks[layer];
   const auto size = [](const model::Linear& l) {

@@ -29,6 +29,7 @@ struct LayerGroup {
 std::vector<LayerGroup> GroupsOf(const model::ModelConfig& config);
 
 std::string NameOf(size_t layer, const LayerTensor& tensor);
+std::vector<std::string> NamesOf(size_t layer, const LayerGroup& group);
 
 /// Elements of the matrices that a step, or a whole layer, multiplies with.
 double WeightsOf(const model::Weights& weights, size_t layer, engine::BlockStep step);

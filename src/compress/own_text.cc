@@ -19,11 +19,16 @@ constexpr size_t kTogether = 8;
 // Behind these the tail of the probabilities is mostly noise.
 constexpr int32_t kTopK = 1000;
 
-TokenId FirstToken(const model::Model& model, uint64_t seed, size_t chunk) {
+constexpr size_t kLongestBeginning = 2;
+
+/// BOS, any token, or, where the model knows no text without BOS, both.
+std::vector<TokenId> BeginningOf(const model::Model& model, uint64_t seed, size_t chunk) {
   const text::TokenizerSpec& spec = model.tokenizer->spec();
-  if (chunk % 2 == 0 && spec.bos) return *spec.bos;
+  if (chunk % 2 == 0 && spec.bos) return {*spec.bos};
   const size_t known = std::min<size_t>(spec.tokens.size(), model.config.vocabulary);
-  return static_cast<TokenId>(RandomStream(seed, "first token").Bits(chunk) % known);
+  const auto any = static_cast<TokenId>(RandomStream(seed, "first token").Bits(chunk) % known);
+  if (spec.add_bos && spec.bos) return {*spec.bos, any};
+  return {any};
 }
 
 /// Up to kTogether chunks, token by token.
@@ -45,7 +50,7 @@ class Wave {
       ALT_ASSIGN_OR_RETURN(auto sampler,
                            engine::Sampler::Create(sampling, model.config.vocabulary));
       wave.samplers_.push_back(std::move(sampler));
-      wave.texts_.push_back({FirstToken(model, options.seed, first + i)});
+      wave.texts_.push_back(BeginningOf(model, options.seed, first + i));
     }
     wave.logits_.resize(count * model.config.vocabulary);
     return wave;
@@ -54,9 +59,11 @@ class Wave {
   Status AddToken(engine::Forward& forward, size_t vocabulary, ThreadTeam& team) {
     std::vector<engine::SequenceInput> inputs;
     for (size_t i = 0; i < texts_.size(); ++i) {
-      inputs.push_back({&caches_[i], std::span(texts_[i]).last(1)});
+      const std::span<const TokenId> text(texts_[i]);
+      inputs.push_back({&caches_[i], has_begun_ ? text.last(1) : text});
     }
     ALT_RETURN_IF_ERROR(forward.Run(inputs));
+    has_begun_ = true;
     forward.Logits(0, texts_.size(), logits_);
     if (!std::all_of(logits_.begin(), logits_.end(), [](float x) { return std::isfinite(x); })) {
       return Status(ErrorCode::kCorruptFile,
@@ -79,6 +86,7 @@ class Wave {
   std::vector<engine::Sampler> samplers_;
   std::vector<std::vector<TokenId>> texts_;
   std::vector<float> logits_;  // [texts, vocabulary]
+  bool has_begun_ = false;
 };
 
 }  // namespace
@@ -91,7 +99,8 @@ Result<std::vector<TokenId>> WriteOwnText(const model::Model& model, const OwnTe
                   "the model has no tokenizer, so it can write no text to calibrate on");
   }
   ALT_ASSIGN_OR_RETURN(const auto forward,
-                       engine::Forward::Create(model, kernels, team, kTogether, options.context));
+                       engine::Forward::Create(model, kernels, team, kTogether * kLongestBeginning,
+                                               options.context));
   std::vector<TokenId> all;
   for (size_t first = 0; first < options.n_chunks; first += kTogether) {
     const size_t count = std::min(kTogether, options.n_chunks - first);
@@ -103,7 +112,9 @@ Result<std::vector<TokenId>> WriteOwnText(const model::Model& model, const OwnTe
       }
       ALT_RETURN_IF_ERROR(wave.AddToken(*forward, model.config.vocabulary, team));
     }
-    for (const auto& text : wave.texts()) all.insert(all.end(), text.begin(), text.end());
+    for (const auto& text : wave.texts()) {
+      all.insert(all.end(), text.begin(), text.begin() + static_cast<ptrdiff_t>(options.context));
+    }
   }
   return all;
 }

@@ -17,13 +17,14 @@ namespace altteul::compress {
 
 struct OwnTextOptions {
   size_t n_chunks = 32;
-  size_t context = 512;  ///< tokens of a chunk
+  size_t context = 512;  ///< tokens of a chunk, at least 2
   uint64_t seed = 0;
 };
 
 /// Chunk after chunk, each a text of its own, drawn token by token from the model's own
 /// probabilities. Every other chunk begins with the token that begins texts, the others with any
-/// token of the vocabulary. The same seed gives the same text, whatever the number of threads.
+/// token of the vocabulary, behind that one where the model wants it before every text. The same
+/// seed gives the same text, whatever the number of threads.
 /// @param model  should be loaded with Precision::kFast
 /// @return [n_chunks * context]; kInvalidArgument for a model without a tokenizer, kOutOfMemory,
 ///         kCorruptFile when its probabilities are not finite, kCancelled

@@ -38,6 +38,22 @@ TEST_F(OwnTextTest, ChunksOfTheLengthAskedFor) {
   }
 }
 
+TEST_F(OwnTextTest, NoChunkIsWithoutBosWhereTheModelBeginsWithIt) {
+  TestModelOptions options;
+  options.add_bos = true;
+  const TestModel begins(options);
+  const auto text = Write(*begins.model), free = Write(*model_.model);
+  ASSERT_TRUE(text.ok() && free.ok());
+  ASSERT_EQ(text.value().size(), kOptions.n_chunks * kOptions.context);
+  for (size_t chunk = 0; chunk < kOptions.n_chunks; ++chunk) {
+    const size_t at = chunk * kOptions.context;
+    EXPECT_EQ(text.value()[at], engine::testing::kBos) << chunk;
+    if (chunk % 2 == 1) {
+      EXPECT_EQ(text.value()[at + 1], free.value()[at]) << chunk;
+    }
+  }
+}
+
 TEST_F(OwnTextTest, TheSeedDecidesAndThreadsDoNot) {
   const auto one = Write(*model_.model, kOptions, 1), three = Write(*model_.model, kOptions, 3);
   ASSERT_TRUE(one.ok() && three.ok());

@@ -10,8 +10,8 @@
 #include "compress/activation_stream.h"
 #include "compress/answers.h"
 #include "compress/encode_tensor.h"
+#include "compress/input_metrics.h"
 #include "compress/layer_groups.h"
-#include "compress/moments.h"
 #include "compress/output_error.h"
 #include "compress/survey_plan.h"
 
@@ -42,7 +42,6 @@ class Surveyor {
         calibration_(calibration),
         held_out_(held_out),
         output_error_(options.weights_sampled, kernels, team),
-        calibrated_model_(original, kernels::HalfPanel(kernels)),
         changed_(original),
         groups_(GroupsOf(original.config)) {}
 
@@ -87,7 +86,7 @@ class Surveyor {
       PlanWork();
       place_.estimate->Announce();
     }
-    calibrated_->Embed(calibration_);
+    inputs_->Begin(inputs_->n_chunks());
     probe_->Embed(held_out_);
     for (size_t layer = 0; layer < config().n_layers && plan_->n_open() > 0; ++layer) {
       saved_.assign(probe_->All().begin(), probe_->All().end());
@@ -104,15 +103,16 @@ class Surveyor {
   void StepLayer(ActivationStream& stream, size_t layer, double tokens) {
     BeginWork();
     stream.StepLayer(layer);
-    EndWork("passes", WeightsOf(original_.weights, layer) * tokens);
+    EndWork(InputMetrics::kPasses, WeightsOf(original_.weights, layer) * tokens);
     ReleaseLayer(file(), layer);
   }
 
   Status Start() {
-    const size_t context = options_.context, probe_context = options_.probe_context;
-    ALT_ASSIGN_OR_RETURN(calibrated_, ActivationStream::Create(
-                                          calibrated_model_.model(), calibration_.size() / context,
-                                          context, kernels_, team_, place_.folder));
+    const size_t probe_context = options_.probe_context;
+    ALT_ASSIGN_OR_RETURN(
+        inputs_, InputMetrics::Create(original_, calibration_,
+                                      {.context = options_.context, .damping = options_.damping},
+                                      kernels_, team_, place_));
     ALT_ASSIGN_OR_RETURN(
         probe_, ActivationStream::Create(changed_.model(), held_out_.size() / probe_context,
                                          probe_context, kernels_, team_, place_.folder));
@@ -156,7 +156,7 @@ class Surveyor {
 
   // --- the embedding and the head ---
 
-  /// The calibrated stream is behind the last layer, if the head is open.
+  /// The walk is behind the last layer, if the head is open.
   Status SurveyEnds() {
     const auto measure = [&] {
       probe_->Embed(held_out_);
@@ -168,79 +168,28 @@ class Surveyor {
       }
     }
     for (Measurement* open : plan_->OpenOf({original_.weights.tied ? kEmbedding : kHead})) {
-      ALT_ASSIGN_OR_RETURN(const Metric metric, MetricOfHead());
+      ALT_ASSIGN_OR_RETURN(const Metric metric, inputs_->OfHead());
       ALT_RETURN_IF_ERROR(Survey(*open, &metric, measure));
     }
     return Tell(++done_);
   }
 
-  Result<Metric> MetricOfHead() {
-    ALT_ASSIGN_OR_RETURN(MomentSums sums, NewSums(config().hidden));
-    for (size_t i = 0; i < calibrated_->n_chunks(); ++i) {
-      const std::span<float> norm = calibrated_->Rows(i, config().hidden);
-      calibrated_->forward().Finish(calibrated_->X(i), norm);
-      Add(norm, sums);
-      calibrated_->Release(i);
-    }
-    return MetricFor(std::move(sums).Take());
-  }
-
-  void Add(std::span<const float> rows, MomentSums& sums) {
-    BeginWork();
-    sums.Add(options_.context, rows, {});
-    EndWork(KindOf("sums", rows.size() / options_.context), 1);
-  }
-  Result<Metric> MetricFor(Moments moments) {
-    const size_t n = moments.n;
-    BeginWork();
-    ALT_ASSIGN_OR_RETURN(Metric metric, MakeMetric(std::move(moments), options_.damping));
-    EndWork(KindOf("metric", n), 1);
-    return metric;
-  }
-  Result<MomentSums> NewSums(size_t width) {
-    return MomentSums::Create(width, options_.context, false, kernels_, team_);
-  }
-
   // --- layers ---
 
   Status SurveyGroup(size_t layer, const LayerGroup& group) {
-    std::vector<std::string> names;
-    for (const LayerTensor& tensor : group.tensors) names.push_back(NameOf(layer, tensor));
-    const std::vector<Measurement*> open = plan_->OpenOf(names);
-    if (!open.empty()) {
-      ALT_ASSIGN_OR_RETURN(const Metric metric, MetricOf(layer, group));
-      for (Measurement* each : open) {
-        ALT_RETURN_IF_ERROR(Survey(*each, &metric, [&] {
-          RestoreProbe();
-          return DivergenceFrom(layer);
-        }));
-      }
-    } else if (group.goes_on) {
-      for (size_t i = 0; i < calibrated_->n_chunks(); ++i) Step(layer, group.gather, i);
+    const std::vector<Measurement*> open = plan_->OpenOf(NamesOf(layer, group));
+    if (open.empty()) {
+      inputs_->Pass(layer, group);
+      return Status();
     }
-    for (size_t i = 0; i < calibrated_->n_chunks() && group.goes_on; ++i) {
-      Step(layer, group.go_on, i);
+    ALT_ASSIGN_OR_RETURN(const Metric metric, inputs_->Of(layer, group));
+    for (Measurement* each : open) {
+      ALT_RETURN_IF_ERROR(Survey(*each, &metric, [&] {
+        RestoreProbe();
+        return DivergenceFrom(layer);
+      }));
     }
     return Status();
-  }
-
-  void Step(size_t layer, engine::BlockStep step, size_t chunk) {
-    BeginWork();
-    calibrated_->Step(layer, step, chunk);
-    calibrated_->Release(chunk);
-    EndWork("passes",
-            WeightsOf(original_.weights, layer, step) * static_cast<double>(options_.context));
-  }
-
-  Result<Metric> MetricOf(size_t layer, const LayerGroup& group) {
-    const size_t width = engine::WidthOf(group.gather, config());
-    ALT_ASSIGN_OR_RETURN(MomentSums sums, NewSums(width));
-    for (size_t i = 0; i < calibrated_->n_chunks(); ++i) {
-      Step(layer, group.gather, i);
-      Add(calibrated_->Rows(i, width), sums);
-      calibrated_->Release(i);
-    }
-    return MetricFor(std::move(sums).Take());
   }
 
   // --- a measurement ---
@@ -259,7 +208,7 @@ class Surveyor {
                           .source = tensor.type,
                           .measured = DType::kF32,
                           .costs = output_error_.Sample(tensor, trial.types, metric)};
-      EndWork(KindOf("errors", tensor.shape.cols()), ErrorsOf(trial));
+      EndWork(ErrorsOf(tensor.shape.cols()), AmountOfErrors(trial));
       for (TypeCost& cost : survey.costs) {
         const bool is_exact =
             options_.grids != nullptr && IsOnGrid(*options_.grids, trial.name, cost.type);
@@ -297,7 +246,7 @@ class Surveyor {
     BeginWork();
     return EncodeTensor(tensor, {.type = type, .metric = metric, .steps = kMeasuredSteps},
                         encoded.mutable_bytes(), kernels_, team_, [&](size_t first, size_t n) {
-                          EndWork(KindOf("rows", tensor.shape.cols()), static_cast<double>(n));
+                          EndWork(RowsOf(tensor.shape.cols()), static_cast<double>(n));
                           encoded.ReleasePages(first * row_bytes, n * row_bytes);
                           file().ReleasePages(tensor.bytes.subspan(first * from_row, n * from_row));
                           return Tell(done_);
@@ -306,9 +255,8 @@ class Surveyor {
 
   // --- how long it takes ---
 
-  static std::string KindOf(const char* what, size_t n) {
-    return std::string(what) + " " + std::to_string(n);
-  }
+  static std::string ErrorsOf(size_t width) { return "errors " + std::to_string(width); }
+  static std::string RowsOf(size_t width) { return "rows " + std::to_string(width); }
   void BeginWork() const {
     if (place_.estimate != nullptr) place_.estimate->Begin();
   }
@@ -317,18 +265,16 @@ class Surveyor {
   }
   double ProbeTokens() const { return static_cast<double>(held_out_.size()); }
   double CalibrationTokens() const { return static_cast<double>(calibration_.size()); }
-  double ErrorsOf(const Trial& trial) const {
+  double AmountOfErrors(const Trial& trial) const {
     return static_cast<double>(output_error_.RowsSampled(Tensor(trial.name).shape) *
                                trial.types.size());
   }
 
   /// One tensor of every width, on one chunk; all of it is forgotten.
   Status MeasureSamples() {
-    calibrated_->forward().Embed(calibration_.first(options_.context), calibrated_->X(0));
+    inputs_->Begin(1);
     std::set<size_t> known;
     for (const LayerGroup& group : groups_) {
-      const size_t width = engine::WidthOf(group.gather, config());
-      Step(0, group.gather, 0);
       const Trial* trial = nullptr;
       for (const Measurement& measurement : plan_->measurements()) {
         const Trial& first = measurement.trials.front();
@@ -337,30 +283,28 @@ class Surveyor {
             [&](const LayerTensor& tensor) { return first.name.ends_with(tensor.name); });
         if (measurement.is_open() && reads) trial = &first;
       }
-      if (trial != nullptr && known.insert(width).second) {
-        ALT_RETURN_IF_ERROR(MeasureSample(*trial, width));
+      if (trial != nullptr && known.insert(engine::WidthOf(group.gather, config())).second) {
+        ALT_ASSIGN_OR_RETURN(const Metric metric, inputs_->Of(0, group));
+        ALT_RETURN_IF_ERROR(MeasureSample(*trial, metric));
+      } else {
+        inputs_->Pass(0, group);
       }
-      if (group.goes_on) Step(0, group.go_on, 0);
     }
-    calibrated_->Release(0);
     ReleaseLayer(file(), 0);
     return Status();
   }
 
-  Status MeasureSample(const Trial& trial, size_t width) {
-    ALT_ASSIGN_OR_RETURN(MomentSums sums, NewSums(width));
-    Add(calibrated_->Rows(0, width), sums);
-    ALT_ASSIGN_OR_RETURN(const Metric metric, MetricFor(std::move(sums).Take()));
+  Status MeasureSample(const Trial& trial, const Metric& metric) {
     TensorView some = Tensor(trial.name);
     BeginWork();
     const auto costs = output_error_.Sample(some, trial.types, &metric);
-    EndWork(KindOf("errors", width), ErrorsOf(trial));
+    EndWork(ErrorsOf(metric.n), AmountOfErrors(trial));
     const TypeCost* measured = MeasuredType(costs);
     if (measured == nullptr) return Status();
     const size_t rows =
         std::min<size_t>(some.shape.rows(), kSampleRows * static_cast<size_t>(team_.size()));
     some.bytes = some.bytes.first(some.bytes.size() / some.shape.rows() * rows);
-    some.shape = {.n_dims = 2, .dims = {rows, width}};
+    some.shape = {.n_dims = 2, .dims = {rows, metric.n}};
     encoded_.clear();
     const Status encoded = EncodeTrial(some, measured->type, &metric);
     encoded_.clear();
@@ -369,7 +313,7 @@ class Surveyor {
 
   void PlanWork() {
     WorkEstimate& estimate = *place_.estimate;
-    const auto chunks = static_cast<double>(calibrated_->n_chunks());
+    const auto chunks = static_cast<double>(inputs_->n_chunks());
     const auto weights_from = [&](size_t layer) {
       double sum = 0;
       for (; layer < config().n_layers; ++layer) sum += WeightsOf(original_.weights, layer);
@@ -379,15 +323,14 @@ class Surveyor {
       const std::vector<Measurement*> open = plan_->OpenOf(names);
       if (open.empty()) return;
       const size_t width = Tensor(names.front()).shape.cols();
-      if (has_sums) estimate.Plan(KindOf("sums", width), chunks);
-      if (has_sums) estimate.Plan(KindOf("metric", width), 1);
+      if (has_sums) estimate.Plan(InputMetrics::SumsOf(width), chunks);
+      if (has_sums) estimate.Plan(InputMetrics::MetricOf(width), 1);
       for (const Measurement* each : open) {
         for (const Trial& trial : each->trials) {
-          estimate.Plan(KindOf("errors", width), ErrorsOf(trial));
-          estimate.Plan(KindOf("rows", width),
-                        static_cast<double>(Tensor(trial.name).shape.rows()));
+          estimate.Plan(ErrorsOf(width), AmountOfErrors(trial));
+          estimate.Plan(RowsOf(width), static_cast<double>(Tensor(trial.name).shape.rows()));
         }
-        estimate.Plan("passes", weights_from(layer) * ProbeTokens());
+        estimate.Plan(InputMetrics::kPasses, weights_from(layer) * ProbeTokens());
         estimate.Plan("answers", 1);
       }
     };
@@ -396,12 +339,10 @@ class Surveyor {
     if (!original_.weights.tied) plan({kEmbedding}, 0, false);
     for (size_t layer = 0; layer < config().n_layers; ++layer) {
       for (const LayerGroup& group : groups_) {
-        std::vector<std::string> names;
-        for (const LayerTensor& tensor : group.tensors) names.push_back(NameOf(layer, tensor));
-        plan(names, layer, true);
+        plan(NamesOf(layer, group), layer, true);
       }
     }
-    estimate.Plan("passes", weights_from(0) * (CalibrationTokens() + ProbeTokens()));
+    estimate.Plan(InputMetrics::kPasses, weights_from(0) * (CalibrationTokens() + ProbeTokens()));
   }
 
   static const TypeCost* MeasuredType(const std::vector<TypeCost>& costs) {
@@ -425,13 +366,12 @@ class Surveyor {
   std::span<const TokenId> calibration_, held_out_;
 
   OutputError output_error_;
-  ChangedModel calibrated_model_;  // the original, in bf16 where that is faster
   ChangedModel changed_;
   std::vector<LayerGroup> groups_;  // of every layer
   std::optional<SurveyPlan> plan_;
-  std::vector<EncodedTensor> encoded_;          // that the changed model has instead of its own
-  std::optional<ActivationStream> calibrated_;  // of the original, on the calibration text
-  std::optional<ActivationStream> probe_;       // of the changed model, on the held-out text
+  std::vector<EncodedTensor> encoded_;     // that the changed model has instead of its own
+  std::unique_ptr<InputMetrics> inputs_;   // of the original, on the calibration text
+  std::optional<ActivationStream> probe_;  // of the changed model, on the held-out text
   std::optional<Answers> answers_;
   std::vector<float> saved_;  // the probe's residual stream before the layer
   uint64_t done_ = 0;

@@ -17,10 +17,10 @@
 #include "base/sinks.h"
 #include "base/status.h"
 #include "base/thread_team.h"
-#include "compress/calibrated_encoder.h"
 #include "compress/grids.h"
 #include "compress/output_error.h"
 #include "compress/type_rules.h"
+#include "compress/work_place.h"
 #include "kernels/kernel_table.h"
 #include "model/model.h"
 

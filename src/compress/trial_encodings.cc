@@ -1,13 +1,13 @@
 #include "compress/trial_encodings.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <utility>
 
-#include "compress/activation_stream.h"
 #include "compress/encode_tensor.h"
+#include "compress/input_metrics.h"
 #include "compress/layer_groups.h"
-#include "compress/moments.h"
 #include "compress/plain_encoder.h"
 #include "compress/survey_plan.h"
 #include "kernels/codecs/codec.h"
@@ -24,7 +24,6 @@ class TrialEncoder {
                std::span<const text::TokenId> calibration, const TrialOptions& options,
                const kernels::KernelTable& kernels, ThreadTeam& team, const WorkPlace& place)
       : original_(original),
-        stream_model_(original, kernels::HalfPanel(kernels)),
         wanted_(wanted),
         calibration_(calibration.first(calibration.size() / options.context * options.context)),
         options_(options),
@@ -77,14 +76,13 @@ class TrialEncoder {
   }
 
   Status Walk() {
-    const size_t context = options_.context;
     ALT_ASSIGN_OR_RETURN(
-        stream_, ActivationStream::Create(stream_model_.model(), calibration_.size() / context,
-                                          context, kernels_, team_, place_.folder));
-    if (!original_.weights.tied) {
-      for (const size_t i : OpenOf({kEmbedding})) ALT_RETURN_IF_ERROR(Encode(i, nullptr));
-    }
-    stream_->Embed(calibration_);
+        inputs_, InputMetrics::Create(original_, calibration_,
+                                      {.context = options_.context, .damping = options_.damping},
+                                      kernels_, team_, place_));
+    const bool tied = original_.weights.tied;
+    if (!tied) ALT_RETURN_IF_ERROR(EncodeAll(OpenOf({kEmbedding}), nullptr));
+    inputs_->Begin(inputs_->n_chunks());
     for (size_t layer = 0; layer < config().n_layers; ++layer) {
       for (const LayerGroup& group : GroupsOf(config())) {
         ALT_RETURN_IF_ERROR(EncodeGroup(layer, group));
@@ -92,47 +90,25 @@ class TrialEncoder {
       }
       ReleaseLayer(*original_.file, layer);
     }
-    return EncodeHead();
+    const std::vector<size_t> open = OpenOf({tied ? kEmbedding : kHead});
+    if (open.empty()) return Tell();
+    ALT_ASSIGN_OR_RETURN(const Metric metric, inputs_->OfHead());
+    return EncodeAll(open, &metric);
   }
 
   Status EncodeGroup(size_t layer, const LayerGroup& group) {
-    std::vector<std::string> names;
-    for (const LayerTensor& tensor : group.tensors) names.push_back(NameOf(layer, tensor));
-    const std::vector<size_t> open = OpenOf(names);
-    const size_t width = engine::WidthOf(group.gather, config());
-    std::optional<MomentSums> sums;
-    if (!open.empty()) {
-      ALT_ASSIGN_OR_RETURN(sums, NewSums(width));
+    const std::vector<size_t> open = OpenOf(NamesOf(layer, group));
+    if (open.empty()) {
+      inputs_->Pass(layer, group);
+      return Status();
     }
-    for (size_t i = 0; i < stream_->n_chunks() && (sums || group.goes_on); ++i) {
-      stream_->Step(layer, group.gather, i);
-      if (sums) sums->Add(options_.context, stream_->Rows(i, width), {});
-      if (group.goes_on) stream_->Step(layer, group.go_on, i);
-      stream_->Release(i);
-    }
-    return sums ? EncodeAll(open, std::move(*sums)) : Status();
+    ALT_ASSIGN_OR_RETURN(const Metric metric, inputs_->Of(layer, group));
+    return EncodeAll(open, &metric);
   }
 
-  Status EncodeHead() {
-    const std::vector<size_t> open = OpenOf({original_.weights.tied ? kEmbedding : kHead});
-    if (open.empty()) return Tell();
-    ALT_ASSIGN_OR_RETURN(MomentSums sums, NewSums(config().hidden));
-    for (size_t i = 0; i < stream_->n_chunks(); ++i) {
-      const std::span<float> norm = stream_->Rows(i, config().hidden);
-      stream_->forward().Finish(stream_->X(i), norm);
-      sums.Add(options_.context, norm, {});
-      stream_->Release(i);
-    }
-    return EncodeAll(open, std::move(sums));
-  }
-
-  Result<MomentSums> NewSums(size_t width) {
-    return MomentSums::Create(width, options_.context, false, kernels_, team_);
-  }
-
-  Status EncodeAll(const std::vector<size_t>& open, MomentSums sums) {
-    ALT_ASSIGN_OR_RETURN(const Metric metric, MakeMetric(std::move(sums).Take(), options_.damping));
-    for (const size_t i : open) ALT_RETURN_IF_ERROR(Encode(i, &metric));
+  /// @param metric  null for a table that is looked up in
+  Status EncodeAll(const std::vector<size_t>& open, const Metric* metric) {
+    for (const size_t i : open) ALT_RETURN_IF_ERROR(Encode(i, metric));
     return Status();
   }
 
@@ -184,7 +160,6 @@ class TrialEncoder {
   }
 
   const model::Model& original_;
-  ChangedModel stream_model_;  // the original, in bf16 where that is faster
   const std::vector<WantedTypes>& wanted_;
   std::span<const text::TokenId> calibration_;
   const TrialOptions options_;
@@ -193,7 +168,7 @@ class TrialEncoder {
   const WorkPlace& place_;
 
   std::vector<TrialEncodings> encoded_;  // [wanted]
-  std::optional<ActivationStream> stream_;
+  std::unique_ptr<InputMetrics> inputs_;
   uint64_t done_ = 0, total_ = 0;  // weights
 };
 

@@ -11,8 +11,8 @@
 
 #include "base/status.h"
 #include "base/thread_team.h"
-#include "compress/calibrated_encoder.h"
 #include "compress/encoded_tensor.h"
+#include "compress/work_place.h"
 #include "kernels/kernel_table.h"
 #include "model/model.h"
 

@@ -102,26 +102,27 @@ Result<CalibrationSource::File> CalibrationSource::Split(const std::string& argu
 
 Result<Calibration> CalibrationSource::Read(const std::string& model, size_t context,
                                             bool holds_out, Runtime& runtime) const {
+  ALT_ASSIGN_OR_RETURN(const auto source, model::Checkpoint::Open(model));
+  ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, source->ReadTokenizer());
+  const auto bos = spec.add_bos ? spec.bos : std::nullopt;
   Calibration calibration;
   ALT_ASSIGN_OR_RETURN(const auto texts, texts_.empty()
                                              ? Own(model, context, holds_out, calibration, runtime)
-                                             : Given(model, calibration, runtime));
+                                             : Given(std::move(spec), calibration));
   ALT_ASSIGN_OR_RETURN(
       calibration.text,
       compress::CutCalibrationText(texts, {.context = context,
                                            .fitted_chunks = chunks_,
-                                           .held_out_chunks = holds_out ? held_out_chunks_ : 0}));
+                                           .held_out_chunks = holds_out ? held_out_chunks_ : 0,
+                                           .bos = bos}));
   calibration.record.text_tokens = calibration.text.text_tokens;
   calibration.record.fitted_tokens = calibration.text.fitted.size();
   calibration.record.held_out_tokens = calibration.text.held_out.size();
   return calibration;
 }
 
-Result<std::vector<compress::WeightedText>> CalibrationSource::Given(const std::string& model,
-                                                                     Calibration& into,
-                                                                     Runtime&) const {
-  ALT_ASSIGN_OR_RETURN(const auto source, model::Checkpoint::Open(model));
-  ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, source->ReadTokenizer());
+Result<std::vector<compress::WeightedText>> CalibrationSource::Given(text::TokenizerSpec spec,
+                                                                     Calibration& into) const {
   ALT_ASSIGN_OR_RETURN(const auto tokenizer, text::MakeTokenizer(std::move(spec)));
   std::vector<compress::WeightedText> texts;
   std::vector<FileDigest> digests;

@@ -54,8 +54,8 @@ class CalibrationSource {
   };
   std::string OwnName() const;
   static Result<File> Split(const std::string& argument);
-  Result<std::vector<compress::WeightedText>> Given(const std::string& model, Calibration& into,
-                                                    Runtime& runtime) const;
+  Result<std::vector<compress::WeightedText>> Given(text::TokenizerSpec spec,
+                                                    Calibration& into) const;
   Result<std::vector<compress::WeightedText>> Own(const std::string& model, size_t context,
                                                   bool holds_out, Calibration& into,
                                                   Runtime& runtime) const;

@@ -291,16 +291,17 @@ class CompressCommand : public Command {
       if (types.size() == 1) rules.Assign(tensor.name, types.front());
     }
     ALT_RETURN_IF_ERROR(CheckSize(rules, choices));
-    const compress::SurveyOptions options{.context = options_.calibration.context,
+    const size_t context = options_.calibration.context;
+    const compress::Probe probe =
+        compress::ProbeOf(HeldOut().choosing, context, std::min(context, kProbeTokens));
+    const compress::SurveyOptions options{.context = context,
+                                          .probe_context = probe.context,
                                           .damping = options_.calibration.damping,
                                           .grids = &facts_.grids};
-    const std::span<const TokenId> fitted = SurveyText(), held_out = HeldOut().choosing;
-    const size_t n_probe = std::min(held_out.size(), kProbeTokens);
     const WorkPhase phase("Measuring", "measuring group", runtime_->clock, folder());
     ALT_ASSIGN_OR_RETURN(
-        auto surveys,
-        compress::SurveyTensors(*original_, choices, fitted, held_out.first(n_probe), options,
-                                *runtime_->kernels, *runtime_->team, phase.place()));
+        auto surveys, compress::SurveyTensors(*original_, choices, SurveyText(), probe.ids, options,
+                                              *runtime_->kernels, *runtime_->team, phase.place()));
     return TypePlan::Create(std::move(surveys), *source_, rules, notes_);
   }
 

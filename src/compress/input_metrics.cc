@@ -1,0 +1,105 @@
+#include "compress/input_metrics.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace altteul::compress {
+
+InputMetrics::InputMetrics(const model::Model& original, std::span<const text::TokenId> ids,
+                           const Options& options, const kernels::KernelTable& kernels,
+                           ThreadTeam& team, const WorkPlace& place)
+    : original_(original),
+      ids_(ids),
+      options_(options),
+      kernels_(kernels),
+      team_(team),
+      place_(place),
+      model_(original, kernels::HalfPanel(kernels)) {}
+
+Result<std::unique_ptr<InputMetrics>> InputMetrics::Create(
+    const model::Model& original, std::span<const text::TokenId> ids, const Options& options,
+    const kernels::KernelTable& kernels, ThreadTeam& team, const WorkPlace& place) {
+  std::unique_ptr<InputMetrics> metrics(
+      new InputMetrics(original, ids, options, kernels, team, place));
+  ALT_ASSIGN_OR_RETURN(metrics->stream_,
+                       ActivationStream::Create(metrics->model_.model(), metrics->n_chunks(),
+                                                options.context, kernels, team, place.folder));
+  return metrics;
+}
+
+void InputMetrics::Begin(size_t n_chunks) {
+  ALT_CHECK(n_chunks <= this->n_chunks());
+  n_walking_ = n_chunks;
+  stream_->Embed(ids_.first(n_chunks * options_.context));
+}
+
+Result<Metric> InputMetrics::Of(size_t layer, const LayerGroup& group) {
+  const size_t width = engine::WidthOf(group.gather, original_.config);
+  ALT_ASSIGN_OR_RETURN(MomentSums sums, NewSums(width));
+  Walk(layer, group, &sums);
+  return MetricFor(std::move(sums));
+}
+
+void InputMetrics::Pass(size_t layer, const LayerGroup& group) {
+  // Where nothing goes on, nobody reads what would be gathered.
+  if (group.goes_on) Walk(layer, group, nullptr);
+}
+
+void InputMetrics::Walk(size_t layer, const LayerGroup& group, MomentSums* sums) {
+  const size_t width = engine::WidthOf(group.gather, original_.config);
+  for (size_t i = 0; i < n_walking_; ++i) {
+    Step(layer, group.gather, i);
+    if (sums != nullptr) Add(stream_->Rows(i, width), *sums);
+    if (group.goes_on) Step(layer, group.go_on, i);
+    stream_->Release(i);
+  }
+}
+
+Result<Metric> InputMetrics::OfHead() {
+  const size_t width = original_.config.hidden;
+  ALT_ASSIGN_OR_RETURN(MomentSums sums, NewSums(width));
+  for (size_t i = 0; i < n_walking_; ++i) {
+    const std::span<float> norm = stream_->Rows(i, width);
+    stream_->forward().Finish(stream_->X(i), norm);
+    Add(norm, sums);
+    stream_->Release(i);
+  }
+  return MetricFor(std::move(sums));
+}
+
+void InputMetrics::Step(size_t layer, engine::BlockStep step, size_t chunk) {
+  BeginWork();
+  stream_->Step(layer, step, chunk);
+  EndWork(kPasses,
+          WeightsOf(original_.weights, layer, step) * static_cast<double>(options_.context));
+}
+
+Result<MomentSums> InputMetrics::NewSums(size_t width) const {
+  return MomentSums::Create(width, options_.context, false, kernels_, team_);
+}
+
+void InputMetrics::Add(std::span<const float> rows, MomentSums& sums) const {
+  BeginWork();
+  sums.Add(options_.context, rows, {});
+  EndWork(SumsOf(rows.size() / options_.context), 1);
+}
+
+Result<Metric> InputMetrics::MetricFor(MomentSums sums) const {
+  Moments moments = std::move(sums).Take();
+  const size_t width = moments.n;
+  BeginWork();
+  ALT_ASSIGN_OR_RETURN(Metric metric, MakeMetric(std::move(moments), options_.damping));
+  EndWork(MetricOf(width), 1);
+  return metric;
+}
+
+void InputMetrics::BeginWork() const {
+  if (place_.estimate != nullptr) place_.estimate->Begin();
+}
+
+void InputMetrics::EndWork(const std::string& kind, double amount) const {
+  if (place_.estimate != nullptr) place_.estimate->Done(kind, amount);
+}
+
+}  // namespace altteul::compress

@@ -1,0 +1,18 @@
+// Where long work rests and what it says of itself.
+
+#pragma once
+
+#include "base/sinks.h"
+#include "compress/work_estimate.h"
+#include "compress/work_folder.h"
+
+namespace altteul::compress {
+
+/// All may be null or empty.
+struct WorkPlace {
+  WorkFolder* folder = nullptr;      ///< outlives what is encoded
+  WorkEstimate* estimate = nullptr;  ///< of the time
+  ProgressSink progress = {};        ///< groups of matrices, where nothing else is said
+};
+
+}  // namespace altteul::compress
