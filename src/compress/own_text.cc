@@ -19,8 +19,6 @@ constexpr size_t kTogether = 8;
 // Behind these the tail of the probabilities is mostly noise.
 constexpr int32_t kTopK = 1000;
 
-constexpr size_t kLongestBeginning = 2;
-
 /// BOS, any token, or, where the model knows no text without BOS, both.
 std::vector<TokenId> BeginningOf(const model::Model& model, uint64_t seed, size_t chunk) {
   const text::TokenizerSpec& spec = model.tokenizer->spec();
@@ -50,7 +48,8 @@ class Wave {
       ALT_ASSIGN_OR_RETURN(auto sampler,
                            engine::Sampler::Create(sampling, model.config.vocabulary));
       wave.samplers_.push_back(std::move(sampler));
-      wave.texts_.push_back(BeginningOf(model, options.seed, first + i));
+      wave.beginnings_.push_back(BeginningOf(model, options.seed, first + i));
+      wave.texts_.push_back({wave.beginnings_.back().front()});
     }
     wave.logits_.resize(count * model.config.vocabulary);
     return wave;
@@ -59,11 +58,9 @@ class Wave {
   Status AddToken(engine::Forward& forward, size_t vocabulary, ThreadTeam& team) {
     std::vector<engine::SequenceInput> inputs;
     for (size_t i = 0; i < texts_.size(); ++i) {
-      const std::span<const TokenId> text(texts_[i]);
-      inputs.push_back({&caches_[i], has_begun_ ? text.last(1) : text});
+      inputs.push_back({&caches_[i], std::span(texts_[i]).last(1)});
     }
     ALT_RETURN_IF_ERROR(forward.Run(inputs));
-    has_begun_ = true;
     forward.Logits(0, texts_.size(), logits_);
     if (!std::all_of(logits_.begin(), logits_.end(), [](float x) { return std::isfinite(x); })) {
       return Status(ErrorCode::kCorruptFile,
@@ -73,7 +70,9 @@ class Wave {
       const Share share = ShareOf(texts_.size(), 1, thread, team.size());
       for (size_t i = share.begin; i < share.end; ++i) {
         const auto logits = std::span(logits_).subspan(i * vocabulary, vocabulary);
-        texts_[i].push_back(samplers_[i].Sample(logits, texts_[i]));
+        const size_t place = texts_[i].size();
+        texts_[i].push_back(place < beginnings_[i].size() ? beginnings_[i][place]
+                                                          : samplers_[i].Sample(logits, texts_[i]));
       }
     });
     return Status();
@@ -84,9 +83,8 @@ class Wave {
  private:
   std::vector<engine::KvCache> caches_;
   std::vector<engine::Sampler> samplers_;
-  std::vector<std::vector<TokenId>> texts_;
+  std::vector<std::vector<TokenId>> beginnings_, texts_;
   std::vector<float> logits_;  // [texts, vocabulary]
-  bool has_begun_ = false;
 };
 
 }  // namespace
@@ -99,8 +97,7 @@ Result<std::vector<TokenId>> WriteOwnText(const model::Model& model, const OwnTe
                   "the model has no tokenizer, so it can write no text to calibrate on");
   }
   ALT_ASSIGN_OR_RETURN(const auto forward,
-                       engine::Forward::Create(model, kernels, team, kTogether * kLongestBeginning,
-                                               options.context));
+                       engine::Forward::Create(model, kernels, team, kTogether, options.context));
   std::vector<TokenId> all;
   for (size_t first = 0; first < options.n_chunks; first += kTogether) {
     const size_t count = std::min(kTogether, options.n_chunks - first);
@@ -112,9 +109,7 @@ Result<std::vector<TokenId>> WriteOwnText(const model::Model& model, const OwnTe
       }
       ALT_RETURN_IF_ERROR(wave.AddToken(*forward, model.config.vocabulary, team));
     }
-    for (const auto& text : wave.texts()) {
-      all.insert(all.end(), text.begin(), text.begin() + static_cast<ptrdiff_t>(options.context));
-    }
+    for (const auto& text : wave.texts()) all.insert(all.end(), text.begin(), text.end());
   }
   return all;
 }

@@ -17,7 +17,7 @@ namespace altteul::compress {
 
 struct OwnTextOptions {
   size_t n_chunks = 32;
-  size_t context = 512;  ///< tokens of a chunk, at least 2
+  size_t context = 512;  ///< tokens of a chunk
   uint64_t seed = 0;
 };
 
