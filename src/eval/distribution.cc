@@ -12,7 +12,7 @@ namespace {
 // Plain vectors and no fused multiply-add: the same bits on every machine.
 constexpr size_t kLanes = 4;
 using Floats = float __attribute__((vector_size(4 * kLanes)));
-using Ints = int32_t __attribute__((vector_size(4 * kLanes)));
+using Words = uint32_t __attribute__((vector_size(4 * kLanes)));
 using Doubles = double __attribute__((vector_size(16)));
 
 constexpr float kForbidden = -std::numeric_limits<float>::infinity();
@@ -28,7 +28,7 @@ Floats Load(std::span<const float> row, size_t at, float beyond) {
   return values;
 }
 
-/// e^x for x <= 1, within 3 units in the last place; 0 below -87, where it would not be normal.
+/// e^x for x <= 1, within a unit in the last place; 0 below -87, where it would not be normal.
 /// The polynomial is that of kernels/simd/float_math.inl.
 Floats Exp(Floats x) {
   constexpr float kRound = 0x1.8p23f;  // added and taken away: rounds to a whole number
@@ -41,8 +41,8 @@ Floats Exp(Floats x) {
   q = q * r + 0x1.555492p-3f;
   q = q * r + 0x1.fffffcp-2f;
   const Floats e = (r * r * q + r) + 1.0f;
-  const Ints power = reinterpret_cast<Ints>(shifted) << 23;  // n * 2^23: what rounds drops out
-  const Floats scaled = reinterpret_cast<Floats>(reinterpret_cast<Ints>(e) + power);
+  const Words power = reinterpret_cast<Words>(shifted) << 23;  // n * 2^23: what rounds drops out
+  const Floats scaled = reinterpret_cast<Floats>(reinterpret_cast<Words>(e) + power);
   return x < -87.0f ? Floats{} : scaled;
 }
 

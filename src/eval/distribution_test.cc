@@ -130,5 +130,17 @@ TEST(DistributionTest, WhatOnlyTheCandidateForbidsIsInfinitelyFar) {
   EXPECT_EQ(Kl(p, q), INFINITY);
 }
 
+TEST(DistributionTest, WhatIsNotANumberStaysSo) {
+  for (const size_t n : {1, 5, 64}) {
+    for (size_t at = 0; at < n; ++at) {
+      std::vector<float> broken = Random(3, n, 1.0f);
+      const std::vector<float> whole = broken;
+      broken[at] = std::numeric_limits<float>::quiet_NaN();
+      EXPECT_TRUE(std::isnan(Summarize(broken).log_sum_exp)) << at << " of " << n;
+      EXPECT_TRUE(std::isnan(Kl(whole, broken))) << at << " of " << n;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace altteul::eval
