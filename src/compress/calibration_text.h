@@ -43,6 +43,9 @@ struct CalibrationText {
 Result<CalibrationText> CutCalibrationText(std::span<const WeightedText> texts,
                                            const CalibrationSize& size);
 
+/// Of a probe [tokens]: shorter runs decode weights more often, and say little of context.
+inline constexpr size_t kLeastRun = 128;
+
 /// Runs over short pieces of text, for what is measured once for every tensor.
 struct Probe {
   std::vector<text::TokenId> ids;  ///< whole runs
@@ -50,11 +53,9 @@ struct Probe {
 };
 
 /// The beginnings of the first chunks of `text`, as many of them and as long as `n_tokens` and
-/// kLeastRun allow: chunks of several texts are in turn, so that the probe is of all of them.
+/// kLeastRun allow: chunks of several texts are in turn, so that the probe
+/// is of as many texts as it has runs.
 /// @param context  tokens of a chunk of the text, at least n_tokens; there is at least one chunk
 Probe ProbeOf(std::span<const text::TokenId> text, size_t context, size_t n_tokens);
-
-inline constexpr size_t kLeastRun =
-    128;  ///< [tokens] shorter ones decode weights more often, and say little of context
 
 }  // namespace altteul::compress
