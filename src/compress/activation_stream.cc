@@ -11,20 +11,22 @@ using engine::BlockStep;
 using engine::Forward;
 using engine::KvCache;
 
-Result<ActivationStream> ActivationStream::Create(const model::Model& model, size_t n_chunks,
-                                                  size_t context,
+Result<ActivationStream> ActivationStream::Create(const model::Model& model, const Size& size,
                                                   const kernels::KernelTable& kernels,
                                                   ThreadTeam& team, const WorkFolder* work) {
   const model::ModelConfig& c = model.config;
-  const size_t tokens = n_chunks * context;
+  const size_t tokens = size.n_chunks * size.context;
   ActivationStream stream;
-  stream.n_chunks_ = n_chunks;
-  stream.context_ = context;
+  stream.size_ = size;
   stream.hidden_ = c.hidden;
   stream.widest_ = std::max({c.hidden, c.n_heads * c.head_dim, c.ffn});
-  ALT_ASSIGN_OR_RETURN(stream.forward_, Forward::Create(model, kernels, team, context, context));
-  ALT_ASSIGN_OR_RETURN(KvCache cache, KvCache::CreateForSteps(c, kernels::KvType::kF32, context));
-  stream.cache_ = std::make_unique<KvCache>(std::move(cache));
+  ALT_ASSIGN_OR_RETURN(stream.forward_, Forward::Create(model, kernels, team,
+                                                        size.at_once * size.context, size.context));
+  while (stream.caches_.size() < size.at_once) {
+    ALT_ASSIGN_OR_RETURN(KvCache cache,
+                         KvCache::CreateForSteps(c, kernels::KvType::kF32, size.context));
+    stream.caches_.push_back(std::move(cache));
+  }
   ALT_ASSIGN_OR_RETURN(stream.memory_,
                        RoomFor(tokens * (c.hidden + stream.widest_) * sizeof(float),
                                "the activations of " + std::to_string(tokens) + " tokens", work));
@@ -34,33 +36,41 @@ Result<ActivationStream> ActivationStream::Create(const model::Model& model, siz
 }
 
 std::span<float> ActivationStream::X(size_t chunk) const {
-  const size_t n = context_ * hidden_;
+  const size_t n = size_.context * hidden_;
   return {x_ + chunk * n, n};
 }
 
 std::span<float> ActivationStream::Rows(size_t chunk, size_t width) const {
-  return {rows_ + chunk * context_ * widest_, context_ * width};
+  return {rows_ + chunk * size_.context * widest_, size_.context * width};
 }
 
 void ActivationStream::Embed(std::span<const text::TokenId> ids) {
-  for (size_t i = 0; i < ids.size() / context_; ++i) {
-    forward_->Embed(ids.subspan(i * context_, context_), X(i));
+  for (size_t i = 0; i < ids.size() / size_.context; ++i) {
+    forward_->Embed(ids.subspan(i * size_.context, size_.context), X(i));
     Release(i);
   }
 }
 
 void ActivationStream::Step(size_t layer, BlockStep step, size_t chunk) {
+  Step(layer, step, chunk, 1);
+}
+
+/// Chunks that go together have their rows together, from where those of the first one rest.
+void ActivationStream::Step(size_t layer, BlockStep step, size_t first_chunk, size_t n) {
   const size_t width = engine::WidthOf(step, forward_->model().config);
-  forward_->RunStep(layer, step, *cache_, context_, X(chunk), Rows(chunk, width));
+  forward_->RunStep(layer, step, std::span(caches_).first(n),
+                    {X(first_chunk).data(), n * size_.context * hidden_},
+                    {Rows(first_chunk, width).data(), n * size_.context * width});
 }
 
 void ActivationStream::StepLayer(size_t layer, size_t n) {
-  for (size_t i = 0; i < n; ++i) {
+  for (size_t first = 0; first < n; first += size_.at_once) {
+    const size_t together = std::min(size_.at_once, n - first);
     for (const BlockStep step : {BlockStep::kMix, BlockStep::kAttentionOutput, BlockStep::kGate,
                                  BlockStep::kFeedForwardOutput}) {
-      Step(layer, step, i);
+      Step(layer, step, first, together);
     }
-    Release(i);
+    for (size_t i = 0; i < together; ++i) Release(first + i);
   }
 }
 

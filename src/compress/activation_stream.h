@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "base/status.h"
 #include "base/thread_team.h"
@@ -19,14 +20,20 @@ namespace altteul::compress {
 /// Every chunk is a sequence of its own, from its beginning.
 class ActivationStream {
  public:
+  struct Size {
+    size_t n_chunks = 0;
+    size_t context = 0;  ///< tokens of a chunk
+    size_t at_once = 1;  ///< chunks of a pass of StepLayer(): where they are short, more than one
+  };
+
   /// @param model  outlives the stream; its matrices may change between steps
   /// @param work   where many activations rest; may be null
   /// @return kOutOfMemory, kIoError
-  static Result<ActivationStream> Create(const model::Model& model, size_t n_chunks, size_t context,
+  static Result<ActivationStream> Create(const model::Model& model, const Size& size,
                                          const kernels::KernelTable& kernels, ThreadTeam& team,
                                          const WorkFolder* work = nullptr);
 
-  size_t n_chunks() const { return n_chunks_; }
+  size_t n_chunks() const { return size_.n_chunks; }
   engine::Forward& forward() { return *forward_; }
 
   /// The residual stream [context, hidden].
@@ -34,27 +41,29 @@ class ActivationStream {
   /// What a group of matrices reads [context, width].
   std::span<float> Rows(size_t chunk, size_t width) const;
   /// All chunks of the residual stream.
-  std::span<float> All() const { return {x_, n_chunks_ * context_ * hidden_}; }
+  std::span<float> All() const { return {x_, size_.n_chunks * size_.context * hidden_}; }
 
   /// @param ids  [n * context], the first n chunks
   void Embed(std::span<const text::TokenId> ids);
   /// Rows(chunk, WidthOf(step)) are read or written, see engine::BlockStep.
   void Step(size_t layer, engine::BlockStep step, size_t chunk);
   /// All chunks, or the first n, through one layer.
-  void StepLayer(size_t layer) { StepLayer(layer, n_chunks_); }
+  void StepLayer(size_t layer) { StepLayer(layer, n_chunks()); }
   void StepLayer(size_t layer, size_t n);
   /// A chunk is not needed for now: its pages go to the disk, if its memory rests there.
   void Release(size_t chunk) const;
 
  private:
   ActivationStream() = default;
+  void Step(size_t layer, engine::BlockStep step, size_t first_chunk, size_t n);
 
   std::unique_ptr<engine::Forward> forward_;
-  std::unique_ptr<engine::KvCache> cache_;
+  std::vector<engine::KvCache> caches_;  // [at_once]
   Buffer memory_;
   float* x_ = nullptr;
   float* rows_ = nullptr;
-  size_t n_chunks_ = 0, context_ = 0, hidden_ = 0, widest_ = 0;
+  Size size_;
+  size_t hidden_ = 0, widest_ = 0;
 };
 
 }  // namespace altteul::compress

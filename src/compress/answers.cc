@@ -26,59 +26,70 @@ Result<Answers> Answers::Create(size_t n_chunks, size_t context, size_t vocabula
       RoomFor(n_chunks * answers.n_rows_ * row_bytes,
               "the answers to " + std::to_string(n_chunks * answers.n_rows_) + " tokens", work));
   answers.summaries_.resize(n_chunks * answers.n_rows_);
-  answers.rows_at_once_ =
-      std::min<size_t>(answers.n_rows_, std::max<uint64_t>(16, kBytesAtOnce / row_bytes));
+  answers.rows_at_once_ = std::min<size_t>(n_chunks * answers.n_rows_,
+                                           std::max<uint64_t>(16, kBytesAtOnce / row_bytes));
   answers.logits_.resize(answers.rows_at_once_ * vocabulary);
   answers.divergence_.resize(answers.rows_at_once_);
   return answers;
 }
 
-std::span<float> Answers::Row(size_t chunk, size_t row) {
+std::span<float> Answers::Rows(size_t first, size_t n) {
   float* logits = reinterpret_cast<float*>(memory_.mutable_bytes().data());
-  return {logits + (chunk * n_rows_ + row) * vocabulary_, vocabulary_};
+  return {logits + first * vocabulary_, n * vocabulary_};
 }
 
-/// A chunk's logits are not needed for now: they go to the disk, if that is where they rest.
-void Answers::Release(size_t chunk) const {
-  const size_t chunk_bytes = n_rows_ * vocabulary_ * sizeof(float);
-  memory_.ReleasePages(chunk * chunk_bytes, chunk_bytes);
+/// Logits that are not needed for now: they go to the disk, if that is where they rest.
+void Answers::Release(size_t first_row, size_t n) const {
+  const size_t row_bytes = vocabulary_ * sizeof(float);
+  memory_.ReleasePages(first_row * row_bytes, n * row_bytes);
+}
+
+/// The last rows of every chunk of x, ready for the head. @return how many
+size_t Answers::Finish(engine::Forward& forward, std::span<const float> x) {
+  const size_t hidden = forward.model().config.hidden, chunk = context_ * hidden;
+  const size_t kept = n_rows_ * hidden;
+  last_.clear();
+  for (size_t end = chunk; end <= x.size(); end += chunk) {
+    const auto behind = x.begin() + static_cast<std::ptrdiff_t>(end);
+    last_.insert(last_.end(), behind - static_cast<std::ptrdiff_t>(kept), behind);
+  }
+  forward.Finish(last_);
+  return last_.size() / hidden;
 }
 
 void Answers::Keep(engine::Forward& forward, size_t chunk, std::span<const float> x,
                    ThreadTeam& team) {
-  forward.Finish(x);
-  const std::span<float> first = Row(chunk, 0);
-  forward.LogitsInSlices(context_ - n_rows_, n_rows_, {first.data(), n_rows_ * vocabulary_},
-                         head_read_);
+  const size_t n = Finish(forward, x), start = chunk * n_rows_;
+  forward.LogitsInSlices(0, n, Rows(start, n), head_read_);
   team.Run([&](int thread) {
-    const Share share = ShareOf(n_rows_, 1, thread, team.size());
-    for (size_t row = share.begin; row < share.end; ++row) {
-      summaries_[chunk * n_rows_ + row] = eval::Summarize(Row(chunk, row));
+    const Share share = ShareOf(n, 1, thread, team.size());
+    for (size_t row = start + share.begin; row < start + share.end; ++row) {
+      summaries_[row] = eval::Summarize(Rows(row, 1));
     }
   });
-  Release(chunk);
+  Release(start, n);
 }
 
 double Answers::Divergence(engine::Forward& forward, size_t chunk, std::span<const float> x,
                            ThreadTeam& team) {
-  forward.Finish(x);
+  const size_t n = Finish(forward, x), start = chunk * n_rows_;
   double sum = 0;
-  for (size_t first = 0; first < n_rows_; first += rows_at_once_) {
-    const size_t count = std::min(rows_at_once_, n_rows_ - first);
-    forward.LogitsInSlices(context_ - n_rows_ + first, count, logits_, head_read_);
+  for (size_t first = 0; first < n; first += rows_at_once_) {
+    const size_t count = std::min(rows_at_once_, n - first);
+    forward.LogitsInSlices(first, count, logits_, head_read_);
     team.Run([&](int thread) {
       const Share share = ShareOf(count, 1, thread, team.size());
       for (size_t row = share.begin; row < share.end; ++row) {
         const std::span<const float> changed =
             std::span(logits_).subspan(row * vocabulary_, vocabulary_);
-        divergence_[row] =
-            eval::KlDivergence(Row(chunk, first + row), summaries_[chunk * n_rows_ + first + row],
-                               changed, eval::Summarize(changed));
+        const size_t original = start + first + row;
+        divergence_[row] = eval::KlDivergence(Rows(original, 1), summaries_[original], changed,
+                                              eval::Summarize(changed));
       }
     });
     for (size_t row = 0; row < count; ++row) sum += divergence_[row];
   }
-  Release(chunk);
+  Release(start, n);
   return sum;
 }
 

@@ -27,11 +27,13 @@ class Answers {
                                 uint64_t most_bytes, HeadRead head_read,
                                 const WorkFolder* work = nullptr);
 
-  /// Keeps what `forward` says of a chunk.
-  /// @param x  [context, hidden] behind the last layer
+  /// Keeps what `forward` says of one chunk or of several that follow each other: for short chunks
+  /// the head, which is read each time, had better be read once for some of them.
+  /// @param x  [n * context, hidden] behind the last layer, of chunks from `chunk` on;
+  ///           n * tokens_per_chunk() <= forward.max_rows()
   void Keep(engine::Forward& forward, size_t chunk, std::span<const float> x, ThreadTeam& team);
 
-  /// Sum over the chunk's tokens of the KL divergence of `forward` from what was kept [nats].
+  /// Sum over the chunks' tokens of the KL divergence of `forward` from what was kept [nats].
   double Divergence(engine::Forward& forward, size_t chunk, std::span<const float> x,
                     ThreadTeam& team);
 
@@ -39,12 +41,14 @@ class Answers {
 
  private:
   Answers() = default;
-  std::span<float> Row(size_t chunk, size_t row);
-  void Release(size_t chunk) const;
+  std::span<float> Rows(size_t first, size_t n);
+  void Release(size_t first_row, size_t n) const;
+  size_t Finish(engine::Forward& forward, std::span<const float> x);
 
   HeadRead head_read_;
   Buffer memory_;
   std::vector<eval::RowSummary> summaries_;  // [n_chunks, n_rows]
+  std::vector<float> last_;                  // [rows of some chunks, hidden]
   std::vector<float> logits_;                // [rows_at_once, vocabulary]
   std::vector<double> divergence_;           // [rows_at_once]
   size_t context_ = 0, vocabulary_ = 0, n_rows_ = 0, rows_at_once_ = 0;

@@ -99,12 +99,11 @@ class CalibratedEncoder {
   }
 
   Status EncodeAll() {
-    ALT_ASSIGN_OR_RETURN(
-        before_, ActivationStream::Create(original_model_.model(), n_chunks_, options_.context,
-                                          kernels_, team_, place_.folder));
-    ALT_ASSIGN_OR_RETURN(
-        after_, ActivationStream::Create(encoded_model_.model(), n_chunks_, options_.context,
-                                         kernels_, team_, place_.folder));
+    const ActivationStream::Size size{.n_chunks = n_chunks_, .context = options_.context};
+    ALT_ASSIGN_OR_RETURN(before_, ActivationStream::Create(original_model_.model(), size, kernels_,
+                                                           team_, place_.folder));
+    ALT_ASSIGN_OR_RETURN(after_, ActivationStream::Create(encoded_model_.model(), size, kernels_,
+                                                          team_, place_.folder));
     if (place_.estimate != nullptr) {
       ALT_RETURN_IF_ERROR(MeasureSamples());
       PlanWork();

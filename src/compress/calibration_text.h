@@ -43,8 +43,8 @@ struct CalibrationText {
 Result<CalibrationText> CutCalibrationText(std::span<const WeightedText> texts,
                                            const CalibrationSize& size);
 
-/// Of a probe [tokens]: shorter runs decode weights more often, and say little of context.
-inline constexpr size_t kLeastRun = 128;
+/// Of a probe [tokens]: shorter runs say little of context.
+inline constexpr size_t kLeastRun = 64;
 
 /// Runs over short pieces of text, for what is measured once for every tensor.
 struct Probe {
@@ -53,8 +53,8 @@ struct Probe {
 };
 
 /// The beginnings of the first chunks of `text`, as many of them and as long as `n_tokens` and
-/// kLeastRun allow: chunks of several texts are in turn, so that the probe
-/// is of as many texts as it has runs.
+/// kLeastRun allow: chunks of several texts are in turn, so the probe is of as many texts as it has
+/// runs.
 /// @param context  tokens of a chunk of the text, at least n_tokens; there is at least one chunk
 Probe ProbeOf(std::span<const text::TokenId> text, size_t context, size_t n_tokens);
 

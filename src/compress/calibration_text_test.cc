@@ -94,7 +94,7 @@ TEST(ProbeTest, IsOfAllTextsThatTakeTurns) {
           .value();
   const Probe probe = ProbeOf(cut.held_out, 512, 256);
   EXPECT_EQ(probe.context, kLeastRun);
-  ASSERT_EQ(probe.ids.size(), 2 * kLeastRun);
+  ASSERT_EQ(probe.ids.size(), 4 * kLeastRun);
   for (size_t i = 0; i < probe.ids.size(); ++i) {
     const size_t run = i / kLeastRun;
     EXPECT_EQ(probe.ids[i], cut.held_out[run * 512 + i % kLeastRun]);
@@ -114,9 +114,9 @@ TEST(ProbeTest, RunsAreLongerWhereChunksAreFew) {
   EXPECT_EQ(three.ids.size(), 3 * 166u);
   EXPECT_EQ(three.ids[2 * 166], 1024);
   // Too few tokens for two runs.
-  const Probe few = ProbeOf(text, 512, 200);
-  EXPECT_EQ(few.context, 200u);
-  EXPECT_EQ(few.ids.size(), 200u);
+  const Probe few = ProbeOf(text, 512, 100);
+  EXPECT_EQ(few.context, 100u);
+  EXPECT_EQ(few.ids.size(), 100u);
 }
 
 TEST(CalibrationTextTest, ChunksBeginWithBosWhereTheModelDoes) {

@@ -20,7 +20,8 @@ Result<DivergenceMeter> DivergenceMeter::Create(const MixModel& mix,
   meter.ids_ = ids.first(n_chunks * options.context);
   ALT_ASSIGN_OR_RETURN(
       meter.stream_,
-      ActivationStream::Create(mix.model(), n_chunks, options.context, kernels, team, work));
+      ActivationStream::Create(mix.model(), {.n_chunks = n_chunks, .context = options.context},
+                               kernels, team, work));
   ALT_ASSIGN_OR_RETURN(
       meter.answers_, Answers::Create(
                           n_chunks, options.context, config.vocabulary, options.logits_bytes,

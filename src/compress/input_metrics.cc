@@ -22,9 +22,10 @@ Result<std::unique_ptr<InputMetrics>> InputMetrics::Create(
     const kernels::KernelTable& kernels, ThreadTeam& team, const WorkPlace& place) {
   std::unique_ptr<InputMetrics> metrics(
       new InputMetrics(original, ids, options, kernels, team, place));
-  ALT_ASSIGN_OR_RETURN(metrics->stream_,
-                       ActivationStream::Create(metrics->model_.model(), metrics->n_chunks(),
-                                                options.context, kernels, team, place.folder));
+  ALT_ASSIGN_OR_RETURN(metrics->stream_, ActivationStream::Create(metrics->model_.model(),
+                                                                  {.n_chunks = metrics->n_chunks(),
+                                                                   .context = options.context},
+                                                                  kernels, team, place.folder));
   return metrics;
 }
 

@@ -113,12 +113,14 @@ class Surveyor {
         inputs_, InputMetrics::Create(original_, calibration_,
                                       {.context = options_.context, .damping = options_.damping},
                                       kernels_, team_, place_));
+    const size_t n_runs = held_out_.size() / probe_context;
     ALT_ASSIGN_OR_RETURN(
-        probe_, ActivationStream::Create(changed_.model(), held_out_.size() / probe_context,
-                                         probe_context, kernels_, team_, place_.folder));
+        probe_,
+        ActivationStream::Create(changed_.model(),
+                                 {.n_chunks = n_runs, .context = probe_context, .at_once = n_runs},
+                                 kernels_, team_, place_.folder));
     ALT_ASSIGN_OR_RETURN(
-        answers_, Answers::Create(probe_->n_chunks(), probe_context, config().vocabulary,
-                                  options_.logits_bytes,
+        answers_, Answers::Create(n_runs, probe_context, config().vocabulary, options_.logits_bytes,
                                   [this](size_t first, size_t n) { ReleaseHeadRows(first, n); }));
     probe_->Embed(held_out_);
     for (size_t layer = 0; layer < config().n_layers; ++layer) {
@@ -126,9 +128,7 @@ class Surveyor {
       ALT_RETURN_IF_ERROR(Tell(0));
     }
     BeginWork();
-    for (size_t i = 0; i < probe_->n_chunks(); ++i) {
-      answers_->Keep(probe_->forward(), i, probe_->X(i), team_);
-    }
+    answers_->Keep(probe_->forward(), 0, probe_->All(), team_);
     EndWork("answers", 1);
     return Status();
   }
@@ -143,11 +143,8 @@ class Surveyor {
   /// KL divergence of the changed model, whose layers differ from `layer` on at most.
   double DivergenceFrom(size_t layer) {
     for (; layer < config().n_layers; ++layer) StepLayer(*probe_, layer, ProbeTokens());
-    double sum = 0;
     BeginWork();
-    for (size_t i = 0; i < probe_->n_chunks(); ++i) {
-      sum += answers_->Divergence(probe_->forward(), i, probe_->X(i), team_);
-    }
+    const double sum = answers_->Divergence(probe_->forward(), 0, probe_->All(), team_);
     EndWork("answers", 1);
     return sum / static_cast<double>(probe_->n_chunks() * answers_->tokens_per_chunk());
   }

@@ -76,15 +76,15 @@ class Forward {
   void Logits(size_t first, size_t count, std::span<float> out);
 
   // The same pass in pieces: Embed(), for each layer the six steps in their order, Finish(), then
-  // Logits(). All rows are one sequence from its beginning.
+  // Logits(). The rows are sequences of one length, one after another, each from its beginning.
 
   /// x [ids.size(), hidden]. @pre the ids are within the vocabulary
   void Embed(std::span<const text::TokenId> ids, std::span<float> x);
-  /// @param cache  where the layer's keys and values go; its length is not changed
-  /// @param x      the residual stream [n_rows, hidden], changed by the two output steps
-  /// @param rows   [n_rows, WidthOf(step)], read by the two output steps and written by the others
-  /// @pre n_rows fits max_rows() and the cache
-  void RunStep(size_t layer, BlockStep step, KvCache& cache, size_t n_rows, std::span<float> x,
+  /// @param caches  [n_sequences] where the layer's keys and values go; their lengths stay
+  /// @param x       the residual stream [n_rows, hidden], changed by the two output steps
+  /// @param rows    [n_rows, WidthOf(step)], read by the two output steps, written by the others
+  /// @pre n_rows is a multiple of n_sequences and fits max_rows(), and a sequence its cache
+  void RunStep(size_t layer, BlockStep step, std::span<KvCache> caches, std::span<float> x,
                std::span<float> rows);
   /// @param x     [n, hidden] behind the last layer
   /// @param norm  [n, hidden] what the head reads; may be empty

@@ -48,20 +48,27 @@ void Forward::Embed(std::span<const text::TokenId> ids, std::span<float> x) {
   });
 }
 
-void Forward::RunStep(size_t layer, BlockStep step, KvCache& cache, size_t n_rows,
-                      std::span<float> x, std::span<float> rows) {
+void Forward::RunStep(size_t layer, BlockStep step, std::span<KvCache> caches, std::span<float> x,
+                      std::span<float> rows) {
   Workspace& work = *work_;
   const ModelConfig& config = model_.config;
-  ALT_CHECK(n_rows <= max_rows_ && n_rows <= cache.context() && x.size() == n_rows * config.hidden);
-  ALT_CHECK(rows.size() == n_rows * WidthOf(step, config));
+  const size_t n_rows = x.size() / config.hidden, length = n_rows / caches.size();
+  ALT_CHECK(n_rows <= max_rows_ && x.size() == n_rows * config.hidden);
+  ALT_CHECK(length * caches.size() == n_rows && rows.size() == n_rows * WidthOf(step, config));
   work.n_rows = n_rows;
   work.positions.resize(n_rows);
-  std::iota(work.positions.begin(), work.positions.end(), size_t{0});
   work.shares_segments = false;
-  work.n_sequences = 1;
-  work.sequences.assign(
-      config.n_layers,
-      {.layout = cache.layout(layer), .cache = cache.data(layer), .n_rows = n_rows});
+  work.n_sequences = caches.size();
+  work.sequences.resize(config.n_layers * caches.size());
+  for (size_t i = 0; i < caches.size(); ++i) {
+    ALT_CHECK(length <= caches[i].context());
+    const size_t first = i * length;
+    std::iota(work.positions.begin() + first, work.positions.begin() + first + length, size_t{0});
+    work.sequences[layer * caches.size() + i] = {.layout = caches[i].layout(layer),
+                                                 .cache = caches[i].data(layer),
+                                                 .first_row = first,
+                                                 .n_rows = length};
+  }
   const auto copy = [](std::span<const float> from, float* to) {
     std::memcpy(to, from.data(), from.size_bytes());
   };
