@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 
 namespace altteul {
@@ -14,6 +15,11 @@ std::string FormatFixed(double value, int digits) {
 
 std::string FormatDuration(double seconds) {
   if (seconds < 99.5) return FormatFixed(seconds, 0) + " s";
+  if (seconds < 595) {
+    const auto tens = static_cast<int>(std::lround(seconds / 10));
+    const std::string minutes = std::to_string(tens / 6) + " min";
+    return tens % 6 == 0 ? minutes : minutes + " " + std::to_string(tens % 6) + "0 s";
+  }
   if (seconds < 99.5 * 60) return FormatFixed(seconds / 60, 0) + " min";
   return FormatFixed(seconds / 3600, 1) + " h";
 }

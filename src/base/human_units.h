@@ -11,7 +11,7 @@ namespace altteul {
 
 std::string FormatBytes(uint64_t bytes);            ///< "98.4 MB", "512 B"
 std::string FormatCount(uint64_t count);            ///< "49,152"
-std::string FormatDuration(double seconds);         ///< "8 s", "14 min", "3.5 h"
+std::string FormatDuration(double seconds);         ///< "8 s", "2 min 40 s", "14 min", "3.5 h"
 std::string FormatFixed(double value, int digits);  ///< "3.14"
 
 /// "70MB", "1.5 GiB", "4096": digits, then B, kB, MB, GB (powers of 1000), KiB, MiB, GiB or

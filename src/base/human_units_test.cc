@@ -30,7 +30,10 @@ TEST(FormatTest, PeopleReadDecimalUnits) {
   EXPECT_EQ(FormatCount(49152), "49,152");
   EXPECT_EQ(FormatFixed(3.14159, 2), "3.14");
   EXPECT_EQ(FormatDuration(8.4), "8 s");
-  EXPECT_EQ(FormatDuration(99.6), "2 min");
+  EXPECT_EQ(FormatDuration(99.6), "1 min 40 s");
+  EXPECT_EQ(FormatDuration(178), "3 min");
+  EXPECT_EQ(FormatDuration(594), "9 min 50 s");
+  EXPECT_EQ(FormatDuration(596), "10 min");
   EXPECT_EQ(FormatDuration(14 * 60), "14 min");
   EXPECT_EQ(FormatDuration(3.5 * 3600), "3.5 h");
 }

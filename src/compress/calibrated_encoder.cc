@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 #include "compress/activation_stream.h"
-#include "compress/encode_tensor.h"
+#include "compress/group_encoder.h"
 #include "compress/layer_groups.h"
 #include "compress/moments.h"
 
@@ -41,7 +41,9 @@ class CalibratedEncoder {
         n_chunks_(ids.size() / options.context),
         ids_(ids.first(n_chunks_ * options.context)),
         original_model_(original, kernels::HalfPanel(kernels)),
-        encoded_model_(original, kernels::HalfPanel(kernels)) {}
+        encoded_model_(original, kernels::HalfPanel(kernels)),
+        group_encoder_(*original.file, options_, kernels, team, place,
+                       [this] { return Tell(done_); }) {}
 
   Result<EncodedTensors> Run() {
     ALT_RETURN_IF_ERROR(Start());
@@ -133,9 +135,9 @@ class CalibratedEncoder {
       const size_t n = ChunksOfTiedHead();
       before_->Embed(ids_.first(n * options_.context));
       for (size_t layer = 0; layer < config().n_layers; ++layer) {
-        BeginWork();
+        place_.BeginWork();
         before_->StepLayer(layer, n);
-        EndWork("passes", WeightsOf(original_.weights, layer) * Tokens(n));
+        place_.EndWork("passes", WeightsOf(original_.weights, layer) * Tokens(n));
         ReleaseLayer(file(), layer);
         ALT_RETURN_IF_ERROR(Tell(0));
       }
@@ -168,9 +170,9 @@ class CalibratedEncoder {
       const std::span<float> rows = seen.Rows(i, width), original = before_->Rows(i, width);
       seen.forward().Finish(seen.X(i), rows);
       if (cross) before_->forward().Finish(before_->X(i), original);
-      BeginWork();
+      place_.BeginWork();
       sums.Add(options_.context, rows, original);
-      EndWork(SumsOf(width), SumsAmount(cross));
+      place_.EndWork(SumsOf(width), SumsAmount(cross));
       ReleaseChunk(i);
     }
     return std::move(sums).Take();
@@ -240,19 +242,19 @@ class CalibratedEncoder {
   }
 
   void AddMoments(size_t chunk, size_t width, MomentSums& sums) {
-    BeginWork();
+    place_.BeginWork();
     sums.Add(options_.context, after_->Rows(chunk, width), before_->Rows(chunk, width));
-    EndWork(SumsOf(width), SumsAmount(options_.asymmetric));
+    place_.EndWork(SumsOf(width), SumsAmount(options_.asymmetric));
   }
 
   /// Both streams.
   void Step(size_t layer, BlockStep step, size_t chunk) {
-    BeginWork();
+    place_.BeginWork();
     before_->Step(layer, step, chunk);
     after_->Step(layer, step, chunk);
     ReleaseChunk(chunk);
-    EndWork("passes",
-            2 * WeightsOf(original_.weights, layer, step) * static_cast<double>(options_.context));
+    place_.EndWork("passes", 2 * WeightsOf(original_.weights, layer, step) *
+                                 static_cast<double>(options_.context));
   }
 
   void ReleaseChunk(size_t chunk) {
@@ -267,30 +269,24 @@ class CalibratedEncoder {
 
   // --- tensors that read the same inputs ---
 
-  /// A tensor or some rows of one; `targets` hold its rows once they were moved.
-  struct Task {
-    std::string name;
-    TensorView view;
-    DType to;
-    Buffer targets;
-  };
-
   Status EncodeMissing(const std::vector<std::string>& names, Moments moments) {
-    std::vector<Task> tasks;
+    std::vector<GroupEncoder::Task> tasks;
     for (const std::string& name : names) {
       const auto found = missing_.find(name);
-      if (found != missing_.end()) tasks.push_back({name, Tensor(name), found->second, Buffer()});
+      if (found == missing_.end()) continue;
+      tasks.push_back({.name = name, .view = Tensor(name), .to = found->second});
     }
-    ALT_ASSIGN_OR_RETURN(Metric metric, MetricFor(std::move(moments)));
-    ALT_RETURN_IF_ERROR(MoveLarge(metric, tasks));
-    for (Task& task : tasks) {
+    ALT_ASSIGN_OR_RETURN(const Metric metric, group_encoder_.Prepare(std::move(moments), tasks));
+    for (GroupEncoder::Task& task : tasks) {
       Result<EncodedTensor> made =
           place_.folder == nullptr ? EncodedTensor::InMemory(task.to, task.view.shape)
                                    : place_.folder->NewTensor(task.name, task.to, task.view.shape);
       ALT_ASSIGN_OR_RETURN(EncodedTensor tensor, std::move(made));
-      ALT_RETURN_IF_ERROR(
-          EncodeTask(metric, task, tensor.mutable_bytes(),
-                     [&tensor](size_t first, size_t n) { tensor.ReleasePages(first, n); }));
+      const size_t row_bytes = tensor.bytes().size() / task.view.shape.rows();
+      ALT_RETURN_IF_ERROR(group_encoder_.Encode(
+          metric, task, tensor.mutable_bytes(), [&tensor, row_bytes](size_t first, size_t n) {
+            tensor.ReleasePages(first * row_bytes, n * row_bytes);
+          }));
       if (place_.folder != nullptr) {
         ALT_RETURN_IF_ERROR(place_.folder->KeepTensor(task.name, task.view.shape, tensor));
       }
@@ -300,84 +296,13 @@ class CalibratedEncoder {
     return Status();
   }
 
-  Result<Metric> MetricFor(Moments moments) {
-    const size_t n = moments.n;
-    BeginWork();
-    ALT_ASSIGN_OR_RETURN(Metric metric,
-                         MakeMetric(std::move(moments), options_.damping, place_.folder));
-    EndWork(MetricOf(n), 1);
-    return metric;
-  }
-
-  /// Where the metric is too large to be in memory with what leads to targets, all rows are moved
-  /// first.
-  Status MoveLarge(Metric& metric, std::vector<Task>& tasks) {
-    if (!metric.h.is_on_disk()) return Status();
-    for (Task& task : tasks) {
-      const size_t row_floats = task.view.shape.cols();
-      ALT_ASSIGN_OR_RETURN(task.targets, RoomFor(task.view.shape.Elements() * sizeof(float),
-                                                 "targets of " + task.name, place_.folder));
-      auto* targets = reinterpret_cast<float*>(task.targets.mutable_bytes().data());
-      BeginWork();
-      ALT_RETURN_IF_ERROR(MoveTensor(task.view, metric, {targets, task.view.shape.Elements()},
-                                     team_, [&](size_t first, size_t n) {
-                                       EndWork(MovesOf(row_floats), static_cast<double>(n));
-                                       ReleaseRows(task.view, first, n);
-                                       task.targets.ReleasePages(first * row_floats * sizeof(float),
-                                                                 n * row_floats * sizeof(float));
-                                       return Tell(done_);
-                                     }));
-      task.view.type = DType::kF32;
-      task.view.bytes = task.targets.bytes();
-    }
-    return metric.ForgetTargets();
-  }
-
-  template <typename Release>
-  Status EncodeTask(const Metric& metric, Task& task, std::span<std::byte> out,
-                    const Release& release) {
-    const size_t row_bytes = out.size() / task.view.shape.rows();
-    BeginWork();
-    ALT_RETURN_IF_ERROR(
-        EncodeTensor(task.view, {.type = task.to, .metric = &metric, .steps = options_.steps}, out,
-                     kernels_, team_, [&](size_t first, size_t n) {
-                       EndWork(RowsOf(task.to, task.view.shape.cols()), static_cast<double>(n));
-                       release(first * row_bytes, n * row_bytes);
-                       if (task.targets.size() == 0) {
-                         ReleaseRows(task.view, first, n);
-                       } else {
-                         const size_t from = task.targets.size() / task.view.shape.rows();
-                         task.targets.ReleasePages(first * from, n * from);
-                       }
-                       return Tell(done_);
-                     }));
-    task.targets = Buffer();
-    return Status();
-  }
-
-  void ReleaseRows(const TensorView& tensor, size_t first, size_t n) const {
-    const size_t row_bytes = tensor.bytes.size() / tensor.shape.rows();
-    file().ReleasePages(tensor.bytes.subspan(first * row_bytes, n * row_bytes));
-  }
-
   // --- how long it takes ---
 
   static std::string SumsOf(size_t n) { return "sums " + std::to_string(n); }
-  static std::string MetricOf(size_t n) { return "metric " + std::to_string(n); }
-  static std::string MovesOf(size_t n) { return "moves " + std::to_string(n); }
-  static std::string RowsOf(DType type, size_t n) {
-    return "rows " + std::string(TraitsOf(type).name) + " " + std::to_string(n);
-  }
   double SumsAmount(bool cross) const {
     return (cross ? 2 : 1) * static_cast<double>(options_.context);
   }
   double Tokens(size_t n_chunks) const { return static_cast<double>(n_chunks * options_.context); }
-  void BeginWork() const {
-    if (place_.estimate != nullptr) place_.estimate->Begin();
-  }
-  void EndWork(const std::string& kind, double amount) const {
-    if (place_.estimate != nullptr) place_.estimate->Done(kind, amount);
-  }
 
   /// One chunk through the first layer, and some rows of a tensor of every kind that is missing;
   /// all of it is forgotten.
@@ -387,7 +312,7 @@ class CalibratedEncoder {
     std::set<std::string> known;  // kinds of rows
     for (const LayerGroup& group : GroupsOf(config())) {
       Step(0, group.gather, 0);
-      std::vector<Task> tasks;
+      std::vector<GroupEncoder::Task> tasks;
       for (const auto& each : missing_) {
         if (Reads(group, each.first)) AddSample(each.first, known, tasks);
       }
@@ -396,7 +321,7 @@ class CalibratedEncoder {
       if (group.goes_on) Step(0, group.go_on, 0);
     }
     for (const char* name : {kEmbedding, kHead}) {
-      std::vector<Task> tasks;
+      std::vector<GroupEncoder::Task> tasks;
       if (missing_.count(name) != 0) AddSample(name, known, tasks);
       const bool cross = options_.asymmetric && !original_.weights.tied;
       ALT_RETURN_IF_ERROR(MeasureRows(config().hidden, cross, tasks));
@@ -413,30 +338,31 @@ class CalibratedEncoder {
     });
   }
 
-  void AddSample(const std::string& name, std::set<std::string>& known, std::vector<Task>& tasks) {
+  void AddSample(const std::string& name, std::set<std::string>& known,
+                 std::vector<GroupEncoder::Task>& tasks) {
     TensorView view = Tensor(name);
     const DType to = missing_.at(name);
-    if (!known.insert(RowsOf(to, view.shape.cols())).second) return;
+    if (!known.insert(GroupEncoder::RowsOf(to, view.shape.cols())).second) return;
     const size_t rows =
         std::min<size_t>(view.shape.rows(), kSampleRows * static_cast<size_t>(team_.size()));
     view.bytes = view.bytes.first(view.bytes.size() / view.shape.rows() * rows);
     view.shape = {.n_dims = 2, .dims = {rows, view.shape.cols()}};
-    tasks.push_back({name, view, to, Buffer()});
+    tasks.push_back({.name = name, .view = view, .to = to});
   }
 
-  Status MeasureRows(size_t width, bool cross, std::vector<Task>& tasks) {
+  Status MeasureRows(size_t width, bool cross, std::vector<GroupEncoder::Task>& tasks) {
     if (tasks.empty()) return Status();
     ALT_ASSIGN_OR_RETURN(MomentSums sums,
                          MomentSums::Create(width, options_.context, cross, kernels_, team_));
-    BeginWork();
+    place_.BeginWork();
     sums.Add(options_.context, after_->Rows(0, width), before_->Rows(0, width));
-    EndWork(SumsOf(width), SumsAmount(cross));
-    ALT_ASSIGN_OR_RETURN(Metric metric, MetricFor(std::move(sums).Take()));
-    ALT_RETURN_IF_ERROR(MoveLarge(metric, tasks));
-    for (Task& task : tasks) {
+    place_.EndWork(SumsOf(width), SumsAmount(cross));
+    ALT_ASSIGN_OR_RETURN(const Metric metric,
+                         group_encoder_.Prepare(std::move(sums).Take(), tasks));
+    for (GroupEncoder::Task& task : tasks) {
       std::vector<std::byte> out(task.view.shape.rows() *
                                  *RowBytes(task.to, task.view.shape.cols()));
-      ALT_RETURN_IF_ERROR(EncodeTask(metric, task, out, [](size_t, size_t) {}));
+      ALT_RETURN_IF_ERROR(group_encoder_.Encode(metric, task, out, [](size_t, size_t) {}));
     }
     return Status();
   }
@@ -450,13 +376,13 @@ class CalibratedEncoder {
         const auto found = missing_.find(name);
         if (found == missing_.end()) continue;
         const auto rows = static_cast<double>(Tensor(name).shape.rows());
-        estimate.Plan(RowsOf(found->second, width), rows);
-        estimate.Plan(MovesOf(width), rows);  // costs nothing where none was measured
+        estimate.Plan(GroupEncoder::RowsOf(found->second, width), rows);
+        estimate.Plan(GroupEncoder::MovesOf(width), rows);  // costs nothing where none was measured
         any = true;
       }
       if (!any) return;
       estimate.Plan(SumsOf(width), SumsAmount(cross) * static_cast<double>(n_chunks));
-      estimate.Plan(MetricOf(width), 1);
+      estimate.Plan(GroupEncoder::MetricOf(width), 1);
     };
     const bool tied = original_.weights.tied;
     const size_t head_chunks = tied ? ChunksOfTiedHead() : n_chunks_;
@@ -496,6 +422,7 @@ class CalibratedEncoder {
   ChangedModel original_model_;
   ChangedModel encoded_model_;
   std::optional<ActivationStream> before_, after_;
+  GroupEncoder group_encoder_;
   EncodedTensors encoded_;
   std::map<std::string, DType> missing_;  // what they shall be
   std::set<std::string> unseen_;          // first tensors of groups whose squares are to be summed

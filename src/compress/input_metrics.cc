@@ -70,10 +70,10 @@ Result<Metric> InputMetrics::OfHead() {
 }
 
 void InputMetrics::Step(size_t layer, engine::BlockStep step, size_t chunk) {
-  BeginWork();
+  place_.BeginWork();
   stream_->Step(layer, step, chunk);
-  EndWork(kPasses,
-          WeightsOf(original_.weights, layer, step) * static_cast<double>(options_.context));
+  place_.EndWork(kPasses,
+                 WeightsOf(original_.weights, layer, step) * static_cast<double>(options_.context));
 }
 
 Result<MomentSums> InputMetrics::NewSums(size_t width) const {
@@ -81,26 +81,18 @@ Result<MomentSums> InputMetrics::NewSums(size_t width) const {
 }
 
 void InputMetrics::Add(std::span<const float> rows, MomentSums& sums) const {
-  BeginWork();
+  place_.BeginWork();
   sums.Add(options_.context, rows, {});
-  EndWork(SumsOf(rows.size() / options_.context), 1);
+  place_.EndWork(SumsOf(rows.size() / options_.context), 1);
 }
 
 Result<Metric> InputMetrics::MetricFor(MomentSums sums) const {
   Moments moments = std::move(sums).Take();
   const size_t width = moments.n;
-  BeginWork();
+  place_.BeginWork();
   ALT_ASSIGN_OR_RETURN(Metric metric, MakeMetric(std::move(moments), options_.damping));
-  EndWork(MetricOf(width), 1);
+  place_.EndWork(MetricOf(width), 1);
   return metric;
-}
-
-void InputMetrics::BeginWork() const {
-  if (place_.estimate != nullptr) place_.estimate->Begin();
-}
-
-void InputMetrics::EndWork(const std::string& kind, double amount) const {
-  if (place_.estimate != nullptr) place_.estimate->Done(kind, amount);
 }
 
 }  // namespace altteul::compress

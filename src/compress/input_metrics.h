@@ -69,8 +69,6 @@ class InputMetrics {
   Result<MomentSums> NewSums(size_t width) const;
   void Add(std::span<const float> rows, MomentSums& sums) const;
   Result<Metric> MetricFor(MomentSums sums) const;
-  void BeginWork() const;
-  void EndWork(const std::string& kind, double amount) const;
 
   const model::Model& original_;
   const std::span<const text::TokenId> ids_;

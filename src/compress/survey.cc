@@ -101,9 +101,9 @@ class Surveyor {
   }
 
   void StepLayer(ActivationStream& stream, size_t layer, double tokens) {
-    BeginWork();
+    place_.BeginWork();
     stream.StepLayer(layer);
-    EndWork(InputMetrics::kPasses, WeightsOf(original_.weights, layer) * tokens);
+    place_.EndWork(InputMetrics::kPasses, WeightsOf(original_.weights, layer) * tokens);
     ReleaseLayer(file(), layer);
   }
 
@@ -127,9 +127,9 @@ class Surveyor {
       StepLayer(*probe_, layer, ProbeTokens());
       ALT_RETURN_IF_ERROR(Tell(0));
     }
-    BeginWork();
+    place_.BeginWork();
     answers_->Keep(probe_->forward(), 0, probe_->All(), team_);
-    EndWork("answers", 1);
+    place_.EndWork("answers", 1);
     return Status();
   }
 
@@ -143,9 +143,9 @@ class Surveyor {
   /// KL divergence of the changed model, whose layers differ from `layer` on at most.
   double DivergenceFrom(size_t layer) {
     for (; layer < config().n_layers; ++layer) StepLayer(*probe_, layer, ProbeTokens());
-    BeginWork();
+    place_.BeginWork();
     const double sum = answers_->Divergence(probe_->forward(), 0, probe_->All(), team_);
-    EndWork("answers", 1);
+    place_.EndWork("answers", 1);
     return sum / static_cast<double>(probe_->n_chunks() * answers_->tokens_per_chunk());
   }
 
@@ -199,13 +199,13 @@ class Surveyor {
     encoded_.clear();
     for (const Trial& trial : measurement.trials) {
       const TensorView& tensor = Tensor(trial.name);
-      BeginWork();
+      place_.BeginWork();
       TensorSurvey survey{.name = trial.name,
                           .shape = tensor.shape,
                           .source = tensor.type,
                           .measured = DType::kF32,
                           .costs = output_error_.Sample(tensor, trial.types, metric)};
-      EndWork(ErrorsOf(tensor.shape.cols()), AmountOfErrors(trial));
+      place_.EndWork(ErrorsOf(tensor.shape.cols()), AmountOfErrors(trial));
       for (TypeCost& cost : survey.costs) {
         const bool is_exact =
             options_.grids != nullptr && IsOnGrid(*options_.grids, trial.name, cost.type);
@@ -240,10 +240,10 @@ class Surveyor {
     ALT_ASSIGN_OR_RETURN(Buffer memory, RoomFor(row_bytes * tensor.shape.rows(),
                                                 "a tensor that is tried", place_.folder));
     EncodedTensor& encoded = encoded_.emplace_back(type, std::move(memory));
-    BeginWork();
+    place_.BeginWork();
     return EncodeTensor(tensor, {.type = type, .metric = metric, .steps = kMeasuredSteps},
                         encoded.mutable_bytes(), kernels_, team_, [&](size_t first, size_t n) {
-                          EndWork(RowsOf(tensor.shape.cols()), static_cast<double>(n));
+                          place_.EndWork(RowsOf(tensor.shape.cols()), static_cast<double>(n));
                           encoded.ReleasePages(first * row_bytes, n * row_bytes);
                           file().ReleasePages(tensor.bytes.subspan(first * from_row, n * from_row));
                           return Tell(done_);
@@ -254,12 +254,6 @@ class Surveyor {
 
   static std::string ErrorsOf(size_t width) { return "errors " + std::to_string(width); }
   static std::string RowsOf(size_t width) { return "rows " + std::to_string(width); }
-  void BeginWork() const {
-    if (place_.estimate != nullptr) place_.estimate->Begin();
-  }
-  void EndWork(const std::string& kind, double amount) const {
-    if (place_.estimate != nullptr) place_.estimate->Done(kind, amount);
-  }
   double ProbeTokens() const { return static_cast<double>(held_out_.size()); }
   double CalibrationTokens() const { return static_cast<double>(calibration_.size()); }
   double AmountOfErrors(const Trial& trial) const {
@@ -293,9 +287,9 @@ class Surveyor {
 
   Status MeasureSample(const Trial& trial, const Metric& metric) {
     TensorView some = Tensor(trial.name);
-    BeginWork();
+    place_.BeginWork();
     const auto costs = output_error_.Sample(some, trial.types, &metric);
-    EndWork(ErrorsOf(metric.n), AmountOfErrors(trial));
+    place_.EndWork(ErrorsOf(metric.n), AmountOfErrors(trial));
     const TypeCost* measured = MeasuredType(costs);
     if (measured == nullptr) return Status();
     const size_t rows =

@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <string>
+
 #include "base/sinks.h"
 #include "compress/work_estimate.h"
 #include "compress/work_folder.h"
@@ -13,6 +15,14 @@ struct WorkPlace {
   WorkFolder* folder = nullptr;      ///< outlives what is encoded
   WorkEstimate* estimate = nullptr;  ///< of the time
   ProgressSink progress = {};        ///< groups of matrices, where nothing else is said
+
+  /// Work begins now; EndWork() says what it was, as WorkEstimate::Done() does.
+  void BeginWork() const {
+    if (estimate != nullptr) estimate->Begin();
+  }
+  void EndWork(const std::string& kind, double amount) const {
+    if (estimate != nullptr) estimate->Done(kind, amount);
+  }
 };
 
 }  // namespace altteul::compress

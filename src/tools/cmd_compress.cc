@@ -302,6 +302,7 @@ class CompressCommand : public Command {
     ALT_ASSIGN_OR_RETURN(
         auto surveys, compress::SurveyTensors(*original_, choices, SurveyText(), probe.ids, options,
                                               *runtime_->kernels, *runtime_->team, phase.place()));
+    phase.Finish();
     return TypePlan::Create(std::move(surveys), *source_, rules, notes_);
   }
 
@@ -379,9 +380,13 @@ class CompressCommand : public Command {
       return compress::IsOnGrid(facts_.grids, name, choice.type) ? tensor.type : choice.type;
     };
     const WorkPhase phase("Encoding", "encoding group", runtime_->clock, folder());
-    return compress::EncodeCalibrated(*original_, choose, text_.fitted, options_.calibration,
-                                      *runtime_->kernels, *runtime_->team, phase.place(),
-                                      options_.write_imatrix.empty() ? nullptr : &squares_);
+    ALT_ASSIGN_OR_RETURN(
+        auto encoded,
+        compress::EncodeCalibrated(*original_, choose, text_.fitted, options_.calibration,
+                                   *runtime_->kernels, *runtime_->team, phase.place(),
+                                   options_.write_imatrix.empty() ? nullptr : &squares_));
+    phase.Finish();
+    return encoded;
   }
 
   Status WriteImatrix() const {

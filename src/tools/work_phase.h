@@ -30,7 +30,8 @@ class WorkPhase {
     place_.estimate = &estimate_;
     place_.progress = TimedProgress(progress, [this] { return estimate_.SecondsLeft(); });
   }
-  ~WorkPhase() {
+  /// The work is done.
+  void Finish() const {
     const double took = clock_.Seconds() - begin_;
     if (expected_ < kWorthTelling && took < kWorthTelling) return;
     std::fprintf(stderr, "%s took %s, expected were %s\n", doing_, FormatDuration(took).c_str(),

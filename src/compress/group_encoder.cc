@@ -1,0 +1,79 @@
+#include "compress/group_encoder.h"
+
+#include <utility>
+
+#include "compress/encode_tensor.h"
+
+namespace altteul::compress {
+
+GroupEncoder::GroupEncoder(const model::Checkpoint& file, const CalibrationOptions& options,
+                           const kernels::KernelTable& kernels, ThreadTeam& team,
+                           const WorkPlace& place, std::function<Status()> tell)
+    : file_(file),
+      options_(options),
+      kernels_(kernels),
+      team_(team),
+      place_(place),
+      tell_(std::move(tell)) {}
+
+std::string GroupEncoder::RowsOf(DType type, size_t width) {
+  return "rows " + std::string(TraitsOf(type).name) + " " + std::to_string(width);
+}
+
+Result<Metric> GroupEncoder::Prepare(Moments moments, std::vector<Task>& tasks) const {
+  const size_t width = moments.n;
+  place_.BeginWork();
+  ALT_ASSIGN_OR_RETURN(Metric metric,
+                       MakeMetric(std::move(moments), options_.damping, place_.folder));
+  place_.EndWork(MetricOf(width), 1);
+  if (!metric.h.is_on_disk()) return metric;
+  for (Task& task : tasks) ALT_RETURN_IF_ERROR(Move(metric, task));
+  ALT_RETURN_IF_ERROR(metric.ForgetTargets());
+  return metric;
+}
+
+Status GroupEncoder::Move(const Metric& metric, Task& task) const {
+  const size_t elements = task.view.shape.Elements();
+  const size_t row_bytes = task.view.shape.cols() * sizeof(float);
+  ALT_ASSIGN_OR_RETURN(task.targets,
+                       RoomFor(elements * sizeof(float), "targets of " + task.name, place_.folder));
+  auto* targets = reinterpret_cast<float*>(task.targets.mutable_bytes().data());
+  place_.BeginWork();
+  ALT_RETURN_IF_ERROR(
+      MoveTensor(task.view, metric, {targets, elements}, team_, [&](size_t first, size_t n) {
+        place_.EndWork(MovesOf(task.view.shape.cols()), static_cast<double>(n));
+        ReleaseRows(task.view, first, n);
+        task.targets.ReleasePages(first * row_bytes, n * row_bytes);
+        return tell_();
+      }));
+  task.view.type = DType::kF32;
+  task.view.bytes = task.targets.bytes();
+  return Status();
+}
+
+Status GroupEncoder::Encode(const Metric& metric, Task& task, std::span<std::byte> out,
+                            const RowsDone& done) const {
+  place_.BeginWork();
+  ALT_RETURN_IF_ERROR(EncodeTensor(
+      task.view, {.type = task.to, .metric = &metric, .steps = options_.steps}, out, kernels_,
+      team_, [&](size_t first, size_t n) {
+        place_.EndWork(RowsOf(task.to, task.view.shape.cols()), static_cast<double>(n));
+        done(first, n);
+        if (task.targets.size() == 0) {
+          ReleaseRows(task.view, first, n);
+        } else {
+          const size_t row_bytes = task.targets.size() / task.view.shape.rows();
+          task.targets.ReleasePages(first * row_bytes, n * row_bytes);
+        }
+        return tell_();
+      }));
+  task.targets = Buffer();
+  return Status();
+}
+
+void GroupEncoder::ReleaseRows(const TensorView& tensor, size_t first, size_t n) const {
+  const size_t row_bytes = tensor.bytes.size() / tensor.shape.rows();
+  file_.ReleasePages(tensor.bytes.subspan(first * row_bytes, n * row_bytes));
+}
+
+}  // namespace altteul::compress
