@@ -334,6 +334,7 @@ class BlockFitter {
 
 float NearestHalf(double x) {
   constexpr double kLargest = 65504.0;
+  if (std::isnan(x)) return 0.0f;  // rows beyond all scales, whose errors outgrew f32
   return kernels::F16ToF32(
       kernels::F32ToF16(static_cast<float>(std::clamp(x, -kLargest, kLargest))));
 }

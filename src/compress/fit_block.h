@@ -48,7 +48,7 @@ class Levels {
   Float4 first_{}, last_cell_{};
 };
 
-/// The f16 number nearest to x that is not infinite.
+/// The f16 number nearest to x that is not infinite; 0 where x is no number.
 float NearestHalf(double x);
 
 /// The code of the level nearest to `wanted` under the scales of sub-block `sub`.
