@@ -37,6 +37,7 @@ class MomentSums {
   struct Panel {
     size_t first_row, last_row, first_col;
   };
+  void Touch();
   kernels::PanelKind PanelFor(size_t n_rows) const;
   /// @param turned  [n, n_rows]
   kernels::PreparedRows Prepare(size_t n_rows, const float* turned);
