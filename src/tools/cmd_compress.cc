@@ -380,11 +380,10 @@ class CompressCommand : public Command {
       return compress::IsOnGrid(facts_.grids, name, choice.type) ? tensor.type : choice.type;
     };
     const WorkPhase phase("Encoding", "encoding group", runtime_->clock, folder());
-    ALT_ASSIGN_OR_RETURN(
-        auto encoded,
-        compress::EncodeCalibrated(*original_, choose, text_.fitted, options_.calibration,
-                                   *runtime_->kernels, *runtime_->team, phase.place(),
-                                   options_.write_imatrix.empty() ? nullptr : &squares_));
+    ALT_ASSIGN_OR_RETURN(auto encoded, compress::EncodeCalibrated(
+                                           *original_, choose, text_.fitted, options_.calibration,
+                                           *runtime_->kernels, *runtime_->team, phase.place(),
+                                           options_.write_imatrix.empty() ? nullptr : &squares_));
     phase.Finish();
     return encoded;
   }
