@@ -250,8 +250,8 @@ PreparedRows Forward::PrepareInput(size_t layer, const float* weight,
                                    const RowTeam& team) {
   const size_t hidden = model_.config.hidden;
   const bool has_norm = model_.config.blocks[layer].pre_norm;
-  const PreparedRows rows = RowsOf(has_norm ? team.rows->norm : team.rows->x, work_->n_rows, hidden,
-                                   team.rows->prepared);
+  const PreparedRows rows =
+      RowsOf(has_norm ? team.rows->norm : team.rows->x, work_->n_rows, hidden, team.rows->prepared);
   const Share share = ShareOf(rows.n_rows, 1, team.thread, team.n_threads);
   for (size_t row = share.begin; row < share.end; row += kRowsAtOnce) {
     const size_t count = std::min(kRowsAtOnce, share.end - row);

@@ -39,7 +39,7 @@ struct Generated {
   double prompt_seconds = 0;
   double answer_seconds = 0;
   size_t proposed_tokens = 0;  ///< that were computed on a speculator's word
-  size_t accepted_tokens = 0;   ///< of these came true
+  size_t accepted_tokens = 0;  ///< of these came true
 };
 
 /// Not thread-safe; `forward` is used by one session at a time.

@@ -35,7 +35,8 @@ namespace {
 /// Plain numbers of which none has all the bits of its exponent set.
 template <typename Word, Word kExponent>
 bool Numbers(const std::byte* numbers, size_t n) {
-  constexpr Word kOne = kExponent & (~uint32_t{kExponent} + 1u);  // carries a full exponent into the sign
+  constexpr Word kOne =
+      kExponent & (~uint32_t{kExponent} + 1u);  // carries a full exponent into the sign
   constexpr Word kSign = kExponent + kOne;
   // Lanes of constant number between local arrays, because compilers vectorise such a loop.
   constexpr size_t kLanes = 64 / sizeof(Word);

@@ -17,7 +17,8 @@ ALT_SIMD_INLINE void QuantizeBlocks(const float* x, int8_t* q8, float* scale, in
   I32x16 magnitudes[kBlocksAtOnce];
 #pragma GCC unroll 8
   for (size_t b = 0; b < kBlocksAtOnce; ++b) {
-    magnitudes[b] = Max(MagnitudeBits(LoadF32(x + 32 * b)), MagnitudeBits(LoadF32(x + 32 * b + 16)));
+    magnitudes[b] =
+        Max(MagnitudeBits(LoadF32(x + 32 * b)), MagnitudeBits(LoadF32(x + 32 * b + 16)));
   }
   const I32x16 max_bits = LargestOfEach(magnitudes);
   const F32x16 max = F32OfBits(max_bits);

@@ -138,7 +138,8 @@ ALT_SIMD_INLINE __m128i LargestOfFour(const I32x16* a) {
       _mm256_max_epi32(_mm256_unpacklo_epi32(m[0], m[1]), _mm256_unpackhi_epi32(m[0], m[1]));
   const __m256i cd =
       _mm256_max_epi32(_mm256_unpacklo_epi32(m[2], m[3]), _mm256_unpackhi_epi32(m[2], m[3]));
-  const __m256i all = _mm256_max_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
+  const __m256i all =
+      _mm256_max_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
   return _mm_max_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
 }
 /// The largest of each of eight vectors, in lanes 0 .. 7 and again in 8 .. 15.
@@ -155,14 +156,15 @@ ALT_SIMD_INLINE I32x16 StoreCodes(const I32x16* a, int8_t* p, int32_t* sums) {
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j) both[j] = _mm256_add_epi32(a[j].lo, a[j].hi);
     const __m256i halves = SumsOfFours(both);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(sums + 4 * i),
-                     _mm_add_epi32(_mm256_castsi256_si128(halves),
-                                   _mm256_extracti128_si256(halves, 1)));
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(sums + 4 * i),
+        _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1)));
 #pragma GCC unroll 2
     for (int j = 0; j < 2; ++j) {
       // Packing works in halves of a register.
-      const __m256i packed = _mm256_packs_epi16(_mm256_packs_epi32(a[2 * j].lo, a[2 * j].hi),
-                                                _mm256_packs_epi32(a[2 * j + 1].lo, a[2 * j + 1].hi));
+      const __m256i packed =
+          _mm256_packs_epi16(_mm256_packs_epi32(a[2 * j].lo, a[2 * j].hi),
+                             _mm256_packs_epi32(a[2 * j + 1].lo, a[2 * j + 1].hi));
       const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32 * j),
                           _mm256_permutevar8x32_epi32(packed, order));

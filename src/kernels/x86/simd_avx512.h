@@ -118,8 +118,8 @@ ALT_SIMD_INLINE I32x16 StoreCodes(const I32x16* a, int8_t* p, int32_t* sums) {
   __m512i fours[4];  // sums of four codes
 #pragma GCC unroll 4
   for (int i = 0; i < 4; ++i, a += 4, p += 64) {
-    const __m512i packed = _mm512_packs_epi16(_mm512_packs_epi32(a[0].v, a[1].v),
-                                              _mm512_packs_epi32(a[2].v, a[3].v));
+    const __m512i packed =
+        _mm512_packs_epi16(_mm512_packs_epi32(a[0].v, a[1].v), _mm512_packs_epi32(a[2].v, a[3].v));
     const __m512i bytes = _mm512_permutexvar_epi32(order, packed);
     _mm512_storeu_si512(p, bytes);
     fours[i] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), bytes);
