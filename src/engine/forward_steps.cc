@@ -52,6 +52,7 @@ void Forward::RunStep(size_t layer, BlockStep step, std::span<KvCache> caches, s
                       std::span<float> rows) {
   Workspace& work = *work_;
   const ModelConfig& config = model_.config;
+  ALT_CHECK(!caches.empty());
   const size_t n_rows = x.size() / config.hidden, length = n_rows / caches.size();
   ALT_CHECK(n_rows <= max_rows_ && x.size() == n_rows * config.hidden);
   ALT_CHECK(length * caches.size() == n_rows && rows.size() == n_rows * WidthOf(step, config));
