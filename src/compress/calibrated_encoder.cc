@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "compress/activation_stream.h"
+#include "compress/encode_tensor.h"
 #include "compress/group_encoder.h"
 #include "compress/layer_groups.h"
 #include "compress/moments.h"
@@ -21,7 +22,6 @@ using model::ModelConfig;
 
 constexpr const char* kEmbedding = "token_embd.weight";
 constexpr const char* kHead = "output.weight";
-constexpr size_t kSampleRows = 32;      // of a thread, to measure what rows cost
 constexpr size_t kTokensPerColumn = 8;  // of a tied head's inputs
 
 class CalibratedEncoder {

@@ -15,7 +15,7 @@
 
 #include "compress/fit_codebook.h"
 #include "compress/row_encoder.h"
-#include "compress/row_error.h"
+#include "compress/row_errors.h"
 #include "compress/word_search.h"
 
 namespace altteul::compress {
@@ -27,7 +27,7 @@ class CodebookRowEncoder final : public RowEncoder {
                      const kernels::KernelTable& kernels);
   CodebookRowEncoder(const CodebookType& type, std::span<const float> importance);
 
-  void Encode(std::span<const float> target, std::byte* out) override;
+  void EncodeRows(std::span<const float> targets, size_t n_rows, std::byte* out) override;
 
  private:
   static constexpr size_t kMostSubCols = 32;
@@ -56,7 +56,11 @@ class CodebookRowEncoder final : public RowEncoder {
   };
 
   static Group MakeGroup(size_t first, size_t cols, const float* u, size_t stride);
-  CodebookFields& BlockOf(const Group& group) { return blocks_[group.first / kCodebookBlockCols]; }
+  // Of the row that is worked on.
+  CodebookFields& Block(size_t number) {
+    return blocks_[row_ * (n_ / kCodebookBlockCols) + number];
+  }
+  CodebookFields& BlockOf(const Group& group) { return Block(group.first / kCodebookBlockCols); }
   uint8_t& ScaleOf(const Group& group) {
     return BlockOf(group).scale[group.first % kCodebookBlockCols / type_.sub_cols];
   }
@@ -65,11 +69,13 @@ class CodebookRowEncoder final : public RowEncoder {
   Trial TryScales(const Group& group, std::span<const float> wanted, int lowest, int highest,
                   bool both_shifts);
   void Take(const Group& group, const Trial& trial);
-  void FitBlocks(std::span<const float> target);
-  void Round(std::span<const float> target);
-  void DescendWords();
+  void FitBlocks(std::span<const float> targets);
+  void Round(std::span<const float> targets);
+  void RoundBlock(size_t number);
+  void Descend(std::span<const float> targets);
+  void DescendWords(size_t number);
   void DescendGroup(const HeldGroup& held, int reach, bool both_shifts);
-  void DescendD();
+  void DescendD(size_t number);
 
   const CodebookType& type_;
   const Metric* metric_;
@@ -79,9 +85,13 @@ class CodebookRowEncoder final : public RowEncoder {
   WordSearch search_;
   std::vector<Group> rounded_;  // sub-blocks, later columns free
   std::vector<HeldGroup> held_subs_, held_words_;
-  std::optional<RowError> error_;  // with a metric
-  std::vector<CodebookFields> blocks_;
-  std::vector<float> wanted_, importance_, value_;
+  size_t n_ = 0, n_rows_ = 0, row_ = 0;
+  std::optional<RowErrors> errors_;     // with a metric
+  std::vector<CodebookFields> blocks_;  // [n_rows, blocks]
+  std::vector<float> importance_;       // [n]
+  std::vector<float> wanted_;           // [n_rows, n]: the target, with what earlier columns missed
+  std::vector<float> value_;            // [n_rows, n]
+  std::vector<float> factor_;           // [n_rows, block]: of the rows of U, for later blocks
 };
 
 }  // namespace altteul::compress

@@ -30,6 +30,8 @@ TEST_P(CodebookRowEncoderTest, EachStepLowersTheLoss) {
 
 TEST_P(CodebookRowEncoderTest, DescentNeverRaisesTheLoss) { ExpectDescentNeverRaisesTheLoss(); }
 TEST_P(CodebookRowEncoderTest, ARowDoesNotDependOnEarlierOnes) { ExpectRowsAreIndependent(); }
+
+TEST_P(CodebookRowEncoderTest, RowsTogetherAreEncodedAsAlone) { ExpectRowsTogetherAreAsAlone(); }
 TEST_P(CodebookRowEncoderTest, ExtremeRowsDecodeToFiniteValues) {
   ExpectExtremeRowsDecodeToFiniteValues();
 }

@@ -10,8 +10,6 @@
 namespace altteul::compress {
 namespace {
 
-// Rows that move to their target together; fixed, so that threads change no sum.
-constexpr size_t kRowsAtOnce = 32;
 // A slice of rows has about so many values: 16 MB of f32, some seconds of encoding.
 constexpr size_t kSliceElements = size_t{4} << 20;
 
@@ -70,20 +68,16 @@ Status EncodeTensor(const TensorView& tensor, const TensorEncoding& encoding,
       for (size_t row = share.begin; row < share.end; row += kRowsAtOnce) {
         const size_t count = std::min(kRowsAtOnce, share.end - row);
         reader.Read(first + row, count, rows.data());
-        if (encoding.metric != nullptr) {
-          MoveToTarget(*encoding.metric, count, std::span(rows).first(count * n));
-        }
-        for (size_t r = 0; r < count; ++r) {
-          encoder->Encode(std::span(rows).subspan(r * n, n),
-                          out.data() + (first + row + r) * to_row);
-        }
+        const std::span<float> targets = std::span(rows).first(count * n);
+        if (encoding.metric != nullptr) MoveToTarget(*encoding.metric, kernels, count, targets);
+        encoder->EncodeRows(targets, count, out.data() + (first + row) * to_row);
       }
     });
   });
 }
 
 Status MoveTensor(const TensorView& tensor, const Metric& metric, std::span<float> out,
-                  ThreadTeam& team, const RowsDone& done) {
+                  const kernels::KernelTable& kernels, ThreadTeam& team, const RowsDone& done) {
   const size_t n = tensor.shape.cols();
   ALT_CHECK(out.size() == tensor.shape.Elements());
   const RowReader reader(tensor);
@@ -94,7 +88,7 @@ Status MoveTensor(const TensorView& tensor, const Metric& metric, std::span<floa
         const size_t count = std::min(kRowsAtOnce, share.end - row);
         const std::span<float> rows = out.subspan((first + row) * n, count * n);
         reader.Read(first + row, count, rows.data());
-        MoveToTarget(metric, count, rows);
+        MoveToTarget(metric, kernels, count, rows);
       }
     });
   });

@@ -16,6 +16,12 @@
 
 namespace altteul::compress {
 
+/// Rows that move to their target and are encoded together: what they share of H is read once.
+inline constexpr size_t kRowsAtOnce = 48;
+
+/// Rows of a thread whose time tells that of all others.
+inline constexpr size_t kSampleRows = 2 * kRowsAtOnce;
+
 struct TensorEncoding {
   DType type = DType::kQ8_0;       ///< CanEncode()
   const Metric* metric = nullptr;  ///< of the layer's inputs; rows move to its targets first
@@ -33,6 +39,6 @@ Status EncodeTensor(const TensorView& tensor, const TensorEncoding& encoding,
 
 /// Rows moved to their targets, but not encoded: f32, [rows, cols].
 Status MoveTensor(const TensorView& tensor, const Metric& metric, std::span<float> out,
-                  ThreadTeam& team, const RowsDone& done);
+                  const kernels::KernelTable& kernels, ThreadTeam& team, const RowsDone& done);
 
 }  // namespace altteul::compress

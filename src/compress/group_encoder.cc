@@ -23,8 +23,8 @@ std::string GroupEncoder::RowsOf(DType type, size_t width) {
 Result<Metric> GroupEncoder::Prepare(Moments moments, std::vector<Task>& tasks) const {
   const size_t width = moments.n;
   place_.BeginWork();
-  ALT_ASSIGN_OR_RETURN(Metric metric,
-                       MakeMetric(std::move(moments), options_.damping, place_.folder));
+  ALT_ASSIGN_OR_RETURN(Metric metric, MakeMetric(std::move(moments), options_.damping, kernels_,
+                                                 team_, place_.folder));
   place_.EndWork(MetricOf(width), 1);
   if (!metric.h.is_on_disk()) return metric;
   for (Task& task : tasks) ALT_RETURN_IF_ERROR(Move(metric, task));
@@ -39,8 +39,8 @@ Status GroupEncoder::Move(const Metric& metric, Task& task) const {
                        RoomFor(elements * sizeof(float), "targets of " + task.name, place_.folder));
   auto* targets = reinterpret_cast<float*>(task.targets.mutable_bytes().data());
   place_.BeginWork();
-  ALT_RETURN_IF_ERROR(
-      MoveTensor(task.view, metric, {targets, elements}, team_, [&](size_t first, size_t n) {
+  ALT_RETURN_IF_ERROR(MoveTensor(
+      task.view, metric, {targets, elements}, kernels_, team_, [&](size_t first, size_t n) {
         place_.EndWork(MovesOf(task.view.shape.cols()), static_cast<double>(n));
         ReleaseRows(task.view, first, n);
         task.targets.ReleasePages(first * row_bytes, n * row_bytes);

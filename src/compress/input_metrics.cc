@@ -90,7 +90,8 @@ Result<Metric> InputMetrics::MetricFor(MomentSums sums) const {
   Moments moments = std::move(sums).Take();
   const size_t width = moments.n;
   place_.BeginWork();
-  ALT_ASSIGN_OR_RETURN(Metric metric, MakeMetric(std::move(moments), options_.damping));
+  ALT_ASSIGN_OR_RETURN(Metric metric,
+                       MakeMetric(std::move(moments), options_.damping, kernels_, team_));
   place_.EndWork(MetricOf(width), 1);
   return metric;
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <numeric>
 
+#include "compress/encode_tensor.h"
 #include "compress/row_encoder.h"
 #include "kernels/codecs/codec.h"
 
@@ -14,7 +15,7 @@ constexpr size_t kFewestRows = 8;  // sampled
 // Types are compared, so one sweep does for all of them.
 constexpr EncodeSteps kSampledSteps = {.feedback = true, .descents = 1};
 
-/// A row of one tensor in one type, and what is lost.
+/// Rows of one tensor in one type, and what is lost.
 class RowTrial {
  public:
   RowTrial(DType from, DType to, const Metric* metric, const kernels::KernelTable& kernels)
@@ -22,20 +23,21 @@ class RowTrial {
     if (CanEncode(to) && !is_same_) encoder_ = MakeRowEncoder(to, metric, kSampledSteps, kernels);
   }
 
-  /// error [n] = decoded - row
-  void Run(std::span<const float> row, std::span<float> error) {
+  /// @param rows, errors  [n_rows, n]; errors = decoded - rows
+  void Run(std::span<const float> rows, size_t n_rows, std::span<float> errors) {
     if (is_same_) {
-      std::fill(error.begin(), error.end(), 0.0f);
+      std::fill(errors.begin(), errors.end(), 0.0f);
       return;
     }
-    bytes_.resize(*RowBytes(to_, row.size()));
-    if (encoder_) {
-      encoder_->Encode(row, bytes_.data());
-    } else {
-      codec_.encode(row.data(), row.size(), bytes_.data());
+    const size_t n = rows.size() / n_rows, row_bytes = *RowBytes(to_, n);
+    bytes_.resize(n_rows * row_bytes);
+    if (encoder_) encoder_->EncodeRows(rows, n_rows, bytes_.data());
+    for (size_t row = 0; row < n_rows; ++row) {
+      std::byte* bytes = &bytes_[row * row_bytes];
+      if (!encoder_) codec_.encode(&rows[row * n], n, bytes);
+      codec_.decode(bytes, n, &errors[row * n]);
     }
-    codec_.decode(bytes_.data(), row.size(), error.data());
-    for (size_t i = 0; i < row.size(); ++i) error[i] -= row[i];
+    for (size_t i = 0; i < rows.size(); ++i) errors[i] -= rows[i];
   }
 
  private:
@@ -46,28 +48,42 @@ class RowTrial {
   std::vector<std::byte> bytes_;
 };
 
-/// The mean square of what comes out for a row of weights; without a metric all columns count
+/// The mean square of what comes out for each row of weights; without a metric all columns count
 /// alike.
-double SquareOfOutput(std::span<const float> row, const Metric* metric,
-                      const kernels::KernelTable& kernels, std::vector<float>& product) {
-  const size_t n = row.size();
-  double sum = 0;
-  if (metric == nullptr) {
-    for (const float w : row) sum += static_cast<double>(w) * static_cast<double>(w);
-    return sum;
+/// @param rows     [squares, n]
+/// @param product  memory that is used again
+void SquaresOfOutputs(std::span<const float> rows, const Metric* metric,
+                      const kernels::KernelTable& kernels, std::vector<float>& product,
+                      std::span<double> squares) {
+  const size_t n = rows.size() / squares.size();
+  if (metric != nullptr) {
+    product.assign(rows.size(), 0.0f);
+    kernels.add_product({.a = rows.data(),
+                         .a_stride = n,
+                         .x = metric->h.data(),
+                         .x_stride = n,
+                         .n_rows = squares.size(),
+                         .depth = n,
+                         .width = n,
+                         .y = product.data(),
+                         .y_stride = n});
   }
-  product.assign(n, 0.0f);
-  kernels.add_rows({.factor = row.data(),
-                    .x = metric->h.data(),
-                    .stride = n,
-                    .n_rows = n,
-                    .width = n,
-                    .y = product.data()});
-  for (size_t i = 0; i < n; ++i) {
-    const auto w = static_cast<double>(row[i]);
-    sum += w * (static_cast<double>(product[i]) - static_cast<double>(metric->damping[i]) * w);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (i % n == 0) squares[i / n] = 0;
+    const auto w = static_cast<double>(rows[i]);
+    const double seen = metric == nullptr ? w
+                                          : static_cast<double>(product[i]) -
+                                                static_cast<double>(metric->damping[i % n]) * w;
+    squares[i / n] += w * seen;
   }
-  return sum;
+}
+
+/// Calls body(first, n) for rows of a thread's share, so many at a time.
+template <typename Body>
+void ForBundles(const Share& share, const Body& body) {
+  for (size_t first = share.begin; first < share.end; first += kRowsAtOnce) {
+    body(first, std::min(kRowsAtOnce, share.end - first));
+  }
 }
 
 double SumOf(const std::vector<double>& values) {
@@ -89,16 +105,20 @@ double OutputError::Of(const TensorView& tensor, const EncodedTensor& encoded,
   const kernels::Codec& to = *kernels::FindCodec(encoded.type());
   std::vector<double> outputs(count), errors(count);
   team_.Run([&](int thread) {
-    std::vector<float> row(n), error(n), product;
-    const Share share = ShareOf(count, 1, thread, team_.size());
-    for (size_t i = share.begin; i < share.end; ++i) {
-      const size_t at = i * n_rows / count;
-      from.decode(tensor.bytes.data() + at * from_row, n, row.data());
-      to.decode(encoded.bytes().data() + at * to_row, n, error.data());
-      for (size_t c = 0; c < n; ++c) error[c] -= row[c];
-      outputs[i] = SquareOfOutput(row, metric, kernels_, product);
-      errors[i] = SquareOfOutput(error, metric, kernels_, product);
-    }
+    std::vector<float> rows, error, product;
+    ForBundles(ShareOf(count, 1, thread, team_.size()), [&](size_t first, size_t n_bundle) {
+      rows.resize(n_bundle * n);
+      error.resize(n_bundle * n);
+      for (size_t i = 0; i < n_bundle; ++i) {
+        const size_t at = (first + i) * n_rows / count;
+        from.decode(tensor.bytes.data() + at * from_row, n, &rows[i * n]);
+        to.decode(encoded.bytes().data() + at * to_row, n, &error[i * n]);
+      }
+      for (size_t i = 0; i < rows.size(); ++i) error[i] -= rows[i];
+      const auto part = [&](std::vector<double>& all) { return std::span(&all[first], n_bundle); };
+      SquaresOfOutputs(rows, metric, kernels_, product, part(outputs));
+      SquaresOfOutputs(error, metric, kernels_, product, part(errors));
+    });
   });
   const double output = SumOf(outputs);
   return output > 0 ? SumOf(errors) / output : 0;
@@ -111,20 +131,25 @@ std::vector<TypeCost> OutputError::Sample(const TensorView& tensor, std::span<co
   const size_t row_bytes = *RowBytes(tensor.type, n);
   const kernels::Codec& decoder = *kernels::FindCodec(tensor.type);
   const size_t n_types = types.size();
-  std::vector<double> outputs(count), errors(count * n_types);
+  std::vector<double> outputs(count);
+  std::vector<std::vector<double>> errors(n_types, std::vector<double>(count));
   team_.Run([&](int thread) {
     std::vector<RowTrial> trials;
     for (const DType type : types) trials.emplace_back(tensor.type, type, metric, kernels_);
-    std::vector<float> row(n), error(n), product;
-    const Share share = ShareOf(count, 1, thread, team_.size());
-    for (size_t i = share.begin; i < share.end; ++i) {
-      decoder.decode(tensor.bytes.data() + i * n_rows / count * row_bytes, n, row.data());
-      outputs[i] = SquareOfOutput(row, metric, kernels_, product);
-      for (size_t t = 0; t < n_types; ++t) {
-        trials[t].Run(row, error);
-        errors[i * n_types + t] = SquareOfOutput(error, metric, kernels_, product);
+    std::vector<float> rows, error, product;
+    ForBundles(ShareOf(count, 1, thread, team_.size()), [&](size_t first, size_t n_bundle) {
+      rows.resize(n_bundle * n);
+      error.resize(n_bundle * n);
+      for (size_t i = 0; i < n_bundle; ++i) {
+        const size_t at = (first + i) * n_rows / count;
+        decoder.decode(tensor.bytes.data() + at * row_bytes, n, &rows[i * n]);
       }
-    }
+      SquaresOfOutputs(rows, metric, kernels_, product, {&outputs[first], n_bundle});
+      for (size_t t = 0; t < n_types; ++t) {
+        trials[t].Run(rows, n_bundle, error);
+        SquaresOfOutputs(error, metric, kernels_, product, {&errors[t][first], n_bundle});
+      }
+    });
   });
   const double output = SumOf(outputs);
   std::vector<TypeCost> costs(n_types);
@@ -132,7 +157,7 @@ std::vector<TypeCost> OutputError::Sample(const TensorView& tensor, std::span<co
     TypeCost& cost = costs[t];
     cost.type = types[t];
     cost.bytes = *RowBytes(cost.type, n) * n_rows;
-    for (size_t i = 0; i < count; ++i) cost.error += std::max(0.0, errors[i * n_types + t]);
+    for (const double error : errors[t]) cost.error += std::max(0.0, error);
     if (output > 0) cost.error /= output;
   }
   return costs;

@@ -15,18 +15,20 @@ namespace altteul::compress {
 /// Which steps are taken; all of them by default.
 struct EncodeSteps {
   bool feedback = true;
-  int descents = 3;  ///< sweeps over the codes, with new scales between them
+  int descents = 3;  ///< sweeps over the codes, from the second on with new scales
 };
 
-/// Encodes rows of one length on one thread; make one for each. Every row is computed alone, so it
-/// does not matter who encodes which.
+/// Encodes rows of one length on one thread; make one for each. What a row becomes does not depend
+/// on those beside it, so it does not matter who encodes which; many at once take less time each.
 class RowEncoder {
  public:
   virtual ~RowEncoder() = default;
 
-  /// @param target  [n] finite values, n a multiple of the type's block
-  /// @param out     RowBytes(type, n)
-  virtual void Encode(std::span<const float> target, std::byte* out) = 0;
+  /// @param targets  [n_rows, n] finite values, n a multiple of the type's block
+  /// @param out      n_rows times RowBytes(type, n)
+  virtual void EncodeRows(std::span<const float> targets, size_t n_rows, std::byte* out) = 0;
+
+  void Encode(std::span<const float> target, std::byte* out) { EncodeRows(target, 1, out); }
 };
 
 /// Whether there is a RowEncoder for the type: it rounds each weight for itself (scalar_block.h) or
@@ -34,7 +36,7 @@ class RowEncoder {
 bool CanEncode(DType type);
 
 /// @param metric   of the layer's inputs, outlives the encoder; null: every column counts alike
-/// @param kernels  whose add_rows does the sums
+/// @param kernels  whose add_product does the sums
 /// @pre CanEncode(type)
 std::unique_ptr<RowEncoder> MakeRowEncoder(DType type, const Metric* metric,
                                            const EncodeSteps& steps,

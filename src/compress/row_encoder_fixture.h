@@ -37,17 +37,23 @@ inline Moments CorrelatedMoments(size_t n_cols, size_t n_tokens) {
   return moments;
 }
 
+inline const kernels::KernelTable& Kernels() {
+  return *kernels::SelectKernels("", DetectCpuFeatures()).value();
+}
+
 /// @tparam Type  what an encoder is made for; Type::type is its DType
 template <class Encoder, class Type, size_t kCols, size_t kTokens>
 class RowEncoderTest : public ::testing::TestWithParam<Type> {
  protected:
   static const Metric& metric() {
-    static const Metric kMetric = MakeMetric(CorrelatedMoments(kCols, kTokens), 0.02).value();
+    static const Metric kMetric = [] {
+      ThreadTeam team(1);
+      return MakeMetric(CorrelatedMoments(kCols, kTokens), 0.02, Kernels(), team).value();
+    }();
     return kMetric;
   }
   static Encoder With(const Metric* metric, const EncodeSteps& steps = {}) {
-    return Encoder(RowEncoderTest::GetParam(), metric, steps,
-                   *kernels::SelectKernels("", DetectCpuFeatures()).value());
+    return Encoder(RowEncoderTest::GetParam(), metric, steps, Kernels());
   }
   static std::vector<float> Row(uint64_t number) {
     const RandomStream random(11, "rows");
@@ -120,6 +126,24 @@ class RowEncoderTest : public ::testing::TestWithParam<Type> {
     Encoded(used, Row(1));
     Encoded(used, std::vector<float>(kCols, 0.0f));
     EXPECT_EQ(Encoded(used, Row(2)), Encoded(fresh, Row(2)));
+  }
+
+  static void ExpectRowsTogetherAreAsAlone() {
+    constexpr size_t kRows = 5;
+    for (const Metric* weights : {static_cast<const Metric*>(nullptr), &metric()}) {
+      Encoder alone = With(weights), together = With(weights);
+      std::vector<float> rows;
+      std::vector<std::byte> expected;
+      for (uint64_t number = 0; number < kRows; ++number) {
+        const std::vector<float> row = Row(number);
+        const std::vector<std::byte> bytes = Encoded(alone, row);
+        rows.insert(rows.end(), row.begin(), row.end());
+        expected.insert(expected.end(), bytes.begin(), bytes.end());
+      }
+      std::vector<std::byte> bytes(expected.size());
+      together.EncodeRows(rows, kRows, bytes.data());
+      EXPECT_EQ(bytes, expected);
+    }
   }
 
   static void ExpectExtremeRowsDecodeToFiniteValues() {

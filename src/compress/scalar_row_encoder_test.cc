@@ -31,6 +31,8 @@ TEST_P(ScalarRowEncoderTest, EachStepLowersTheLoss) {
 
 TEST_P(ScalarRowEncoderTest, DescentNeverRaisesTheLoss) { ExpectDescentNeverRaisesTheLoss(); }
 TEST_P(ScalarRowEncoderTest, ARowDoesNotDependOnEarlierOnes) { ExpectRowsAreIndependent(); }
+
+TEST_P(ScalarRowEncoderTest, RowsTogetherAreEncodedAsAlone) { ExpectRowsTogetherAreAsAlone(); }
 TEST_P(ScalarRowEncoderTest, ExtremeRowsDecodeToFiniteValues) {
   ExpectExtremeRowsDecodeToFiniteValues();
 }

@@ -17,7 +17,9 @@
 #include <vector>
 
 #include "base/status.h"
+#include "base/thread_team.h"
 #include "compress/square_matrix.h"
+#include "kernels/kernel_table.h"
 
 namespace altteul::compress {
 
@@ -43,13 +45,15 @@ struct Metric {
   Status ForgetTargets();
 };
 
-/// Works in the moments' memory. With cross sums, a large `h` rests on the disk until
-/// ForgetTargets(), so that no more than two matrices of a layer are in memory at any time.
+/// Works in the moments' memory; the same bits on any number of threads. With cross sums, a large
+/// `h` rests on the disk until ForgetTargets(), so that no more than two matrices of a layer are in
+/// memory at any time.
 /// @param damping  as a part of the diagonal's mean; of each column's own it is three times as
 ///                 much. Positive.
 /// @param work     may be null: then three are
 /// @return kCorruptFile when the sums are not finite, kOutOfMemory, kIoError
-Result<Metric> MakeMetric(Moments moments, double damping, const WorkFolder* work = nullptr);
+Result<Metric> MakeMetric(Moments moments, double damping, const kernels::KernelTable& kernels,
+                          ThreadTeam& team, const WorkFolder* work = nullptr);
 
 /// What an error of each column costs on its own: with feedback err^2 / U_jj^2, because later
 /// columns make up for it, else err^2 * H_jj. [n]
@@ -60,6 +64,7 @@ std::vector<float> FactorOfColumns(const Metric& metric, size_t first, size_t co
 
 /// Moves `rows` [n_rows, n] in place to the target for the inputs that the layer will see. Nothing
 /// moves where there were no cross sums.
-void MoveToTarget(const Metric& metric, size_t n_rows, std::span<float> rows);
+void MoveToTarget(const Metric& metric, const kernels::KernelTable& kernels, size_t n_rows,
+                  std::span<float> rows);
 
 }  // namespace altteul::compress

@@ -44,6 +44,15 @@ Moments Gather(const std::vector<float>& rows, const std::vector<float>& origina
   return std::move(sums).value().Take();
 }
 
+const kernels::KernelTable& Kernels() {
+  return *kernels::SelectKernels("", DetectCpuFeatures()).value();
+}
+
+Result<Metric> MetricOf(Moments moments, double damping, int threads = 2) {
+  ThreadTeam team(threads);
+  return MakeMetric(std::move(moments), damping, Kernels(), team);
+}
+
 TEST(MomentSumsTest, AreTheProductsOfTheRows) {
   const auto rows = Inputs("rows"), original = Inputs("original");
   const Moments moments = Gather(rows, original, 2, 40);
@@ -101,7 +110,7 @@ TEST(MomentSumsTest, ThreadsChangeNoBit) {
 }
 
 TEST(MakeMetricTest, TheFactorIsThatOfTheInverse) {
-  const Metric metric = MakeMetric(Gather(Inputs("rows"), {}), 0.05).value();
+  const Metric metric = MetricOf(Gather(Inputs("rows"), {}), 0.05).value();
   for (size_t i = 0; i < kCols; ++i) {
     for (size_t j = 0; j < kCols; ++j) {
       double product = 0;  // (U^T U H)[i][j]
@@ -121,6 +130,66 @@ TEST(MakeMetricTest, TheFactorIsThatOfTheInverse) {
   }
 }
 
+/// Wide enough that the factor is made of products; columns go together, most with their
+/// neighbours.
+Moments WideMoments(size_t n) {
+  Moments moments;
+  moments.n = n;
+  moments.tokens = 1;
+  moments.own = SquareMatrix::Create(n).value();
+  for (size_t i = 0; i < n; ++i) {
+    for (size_t j = 0; j < n; ++j) {
+      const double apart = i < j ? static_cast<double>(j - i) : static_cast<double>(i - j);
+      moments.own.data()[i * n + j] = static_cast<float>(std::exp(-apart / 20));
+    }
+  }
+  return moments;
+}
+
+TEST(MakeMetricTest, WideFactorsAreThoseOfTheInverse) {
+  for (const size_t n : {size_t{65}, size_t{128}, size_t{300}, size_t{577}}) {
+    const Metric metric = MetricOf(WideMoments(n), 0.05).value();
+    // U H U^T is the unit matrix.
+    std::vector<double> product(n * n);
+    for (size_t i = 0; i < n; ++i) {
+      for (size_t k = i; k < n; ++k) {
+        const auto u = static_cast<double>(metric.factor[i * n + k]);
+        for (size_t j = 0; j < n; ++j) {
+          product[i * n + j] += u * static_cast<double>(metric.h[k * n + j]);
+        }
+      }
+    }
+    double worst = 0;
+    for (size_t i = 0; i < n; ++i) {
+      for (size_t j = 0; j < n; ++j) {
+        double sum = i == j ? -1 : 0;
+        for (size_t k = j; k < n; ++k) {
+          sum += product[i * n + k] * static_cast<double>(metric.factor[j * n + k]);
+        }
+        worst = std::max(worst, std::fabs(sum));
+        if (j < i) {
+          ASSERT_EQ(metric.factor[i * n + j], 0.0f) << "upper triangular";
+        }
+      }
+    }
+    EXPECT_LT(worst, 1e-4) << n;
+  }
+}
+
+TEST(MakeMetricTest, ThreadsChangeNoBit) {
+  const Metric one = MetricOf(WideMoments(500), 0.05, 1).value();
+  const Metric three = MetricOf(WideMoments(500), 0.05, 3).value();
+  EXPECT_TRUE(std::ranges::equal(one.factor.values(), three.factor.values()));
+}
+
+TEST(MakeMetricTest, RefusesWhatIsNotPositive) {
+  Moments moments = WideMoments(300);
+  moments.own.data()[3] = moments.own.data()[3 * 300] = 5.0f;
+  const auto metric = MetricOf(std::move(moments), 0.05);
+  ASSERT_FALSE(metric.ok());
+  EXPECT_EQ(metric.status().code(), ErrorCode::kCorruptFile);
+}
+
 TEST(MakeMetricTest, ColumnsAreDampedByTheMeanAndByTheirOwn) {
   auto rows = Inputs("rows");
   for (size_t i = 0; i < rows.size(); i += kCols) {
@@ -135,7 +204,7 @@ TEST(MakeMetricTest, ColumnsAreDampedByTheMeanAndByTheirOwn) {
     mean += square[i] / kCols;
   }
   const float between = moments.own[2 * kCols + 3] / kRows;
-  const Metric metric = MakeMetric(Gather(rows, {}), 0.1).value();
+  const Metric metric = MetricOf(Gather(rows, {}), 0.1).value();
   for (const size_t i : {size_t{0}, size_t{1}, size_t{2}}) {
     const double expected = 0.1 * mean + 0.3 * square[i];
     EXPECT_NEAR(metric.damping[i], expected, 1e-5 * expected) << i;
@@ -145,33 +214,33 @@ TEST(MakeMetricTest, ColumnsAreDampedByTheMeanAndByTheirOwn) {
 }
 
 TEST(MakeMetricTest, InputsThatNeverFireCountAlike) {
-  const Metric metric = MakeMetric(Gather(std::vector<float>(kRows * kCols), {}), 0.05).value();
+  const Metric metric = MetricOf(Gather(std::vector<float>(kRows * kCols), {}), 0.05).value();
   for (size_t i = 0; i < kCols; ++i) EXPECT_EQ(metric.h[i * kCols + i], 1.0f);
 }
 
 TEST(MakeMetricTest, RefusesWhatIsNotFinite) {
   auto rows = Inputs("rows");
   rows[77] = std::numeric_limits<float>::quiet_NaN();
-  const auto metric = MakeMetric(Gather(rows, {}), 0.05);
+  const auto metric = MetricOf(Gather(rows, {}), 0.05);
   ASSERT_FALSE(metric.ok());
   EXPECT_EQ(metric.status().code(), ErrorCode::kCorruptFile);
 }
 
 TEST(MoveToTargetTest, TheSameInputsMoveNothing) {
   const auto rows = Inputs("rows");
-  const Metric metric = MakeMetric(Gather(rows, rows), 0.05).value();
+  const Metric metric = MetricOf(Gather(rows, rows), 0.05).value();
   const auto weights = Inputs("weights");
   auto moved = weights;
-  MoveToTarget(metric, kRows, moved);
+  MoveToTarget(metric, Kernels(), kRows, moved);
   for (size_t i = 0; i < moved.size(); ++i) EXPECT_NEAR(moved[i], weights[i], 2e-3) << i;
 }
 
 TEST(MoveToTargetTest, HalvedInputsDoubleTheWeights) {
   const auto original = Inputs("rows"), halved = Inputs("rows", 0.5f);
-  const Metric metric = MakeMetric(Gather(halved, original), 1e-3).value();
+  const Metric metric = MetricOf(Gather(halved, original), 1e-3).value();
   const auto weights = Inputs("weights");
   auto moved = weights;
-  MoveToTarget(metric, kRows, moved);
+  MoveToTarget(metric, Kernels(), kRows, moved);
   double miss = 0, size = 0;
   for (size_t i = 0; i < moved.size(); ++i) {
     miss += std::pow(moved[i] - 2 * weights[i], 2);

@@ -21,7 +21,6 @@ namespace {
 using model::ModelConfig;
 using text::TokenId;
 
-constexpr size_t kSampleRows = 32;  // of a thread, to measure what rows cost
 // Near what small models end at: where the proportion is measured it holds best.
 constexpr double kMeasuredBits = 4.5;
 // Of what is measured only the proportion of divergence to error counts.

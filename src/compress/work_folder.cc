@@ -26,6 +26,7 @@ using nlohmann::ordered_json;
 constexpr const char* kJobFile = "job.json";
 constexpr const char* kPieceEnd = ".piece";
 constexpr const char* kUnfinishedEnd = ".unfinished";
+constexpr const char* kRemovedEnd = ".removed";  // of a folder's name
 constexpr int kFormat = 1;
 constexpr uint64_t kMagic = 0x3165636569706c61;        // "alpiece1"
 constexpr size_t kHeadBytes = 4096;                    // a page, so that tensors begin at one
@@ -122,6 +123,14 @@ std::vector<std::string> NamesIn(const std::string& folder) {
   return names;
 }
 
+/// Leaves the folder alone where something else is in it, or where there is none.
+bool RemoveOurs(const std::string& folder) {
+  for (const std::string& name : NamesIn(folder)) {
+    if (IsOurs(name)) unlink((folder + "/" + name).c_str());
+  }
+  return rmdir(folder.c_str()) == 0;
+}
+
 }  // namespace
 
 WorkFolder& WorkFolder::operator=(WorkFolder&& other) noexcept {
@@ -148,6 +157,7 @@ Result<WorkFolder> WorkFolder::Lock(const std::string& path) {
 }
 
 Result<WorkFolder> WorkFolder::Create(const std::string& path, const Job& job, LogSink log) {
+  RemoveOurs(path + kRemovedEnd);  // whose removal was cut off
   if (mkdir(path.c_str(), 0777) != 0) {
     if (errno != EEXIST) return Failed(path, "make this folder", errno);
     return Status(ErrorCode::kInvalidArgument, path + ": is already there");
@@ -213,19 +223,18 @@ Status WorkFolder::WriteJob(const Job& job) const {
 }
 
 Status WorkFolder::Clear() {
-  std::string foreign;
-  for (const std::string& name : NamesIn(path_)) {
-    if (IsOurs(name)) {
-      unlink((path_ + "/" + name).c_str());
-    } else {
-      foreign = name;
-    }
-  }
-  if (!foreign.empty()) {
+  const std::vector<std::string> names = NamesIn(path_);
+  const auto foreign = std::find_if_not(names.begin(), names.end(), IsOurs);
+  if (foreign != names.end()) {
+    RemoveOurs(path_);
     return Status(ErrorCode::kInvalidArgument,
-                  path_ + ": cannot be removed, " + foreign + " in it is not ours");
+                  path_ + ": cannot be removed, " + *foreign + " in it is not ours");
   }
-  return rmdir(path_.c_str()) == 0 ? Status() : Failed(path_, "remove", errno);
+  // All at once, so that the work is either whole or over, whenever the process is killed.
+  const std::string removed = path_ + kRemovedEnd;
+  RemoveOurs(removed);
+  if (rename(path_.c_str(), removed.c_str()) != 0) return Failed(path_, "rename", errno);
+  return RemoveOurs(removed) ? Status() : Failed(removed, "remove", errno);
 }
 
 Status WorkFolder::Remove(const std::string& path) {

@@ -234,5 +234,17 @@ TEST_F(WorkFolderTest, FinishLeavesNothing) {
   EXPECT_FALSE(std::filesystem::exists(path()));
 }
 
+TEST_F(WorkFolderTest, ARemovalThatWasCutOffIsEndedByTheNextWork) {
+  MakeWithOne();
+  const std::string removed = path() + ".removed";
+  std::filesystem::rename(path(), removed);
+  MakeWithOne();
+  EXPECT_FALSE(std::filesystem::exists(removed)) << "by new work";
+  std::filesystem::create_directory(removed);
+  std::ofstream(removed + "/job.json") << "{}";
+  EXPECT_TRUE(WorkFolder::Remove(path()).ok());
+  EXPECT_EQ(folder_.CountFiles(), 0u) << "by the next removal";
+}
+
 }  // namespace
 }  // namespace altteul::compress

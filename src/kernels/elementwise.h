@@ -57,16 +57,6 @@ struct AddArgs {
   size_t width = 0;
 };
 
-/// y[c] += sum over rows r ascending of factor[r] * x[r][c], one chain a column.
-struct AddRowsArgs {
-  const float* factor = nullptr;  ///< [n_rows]
-  const float* x = nullptr;       ///< [n_rows, stride]
-  size_t stride = 0;
-  size_t n_rows = 0;
-  size_t width = 0;    ///< columns, at most stride
-  float* y = nullptr;  ///< [width]
-};
-
 /// x = cap * tanh(x / cap).
 struct SoftcapArgs {
   float* x = nullptr;  ///< [n_rows, width]

@@ -20,6 +20,7 @@
 #include "kernels/attention.h"
 #include "kernels/elementwise.h"
 #include "kernels/linear.h"
+#include "kernels/product.h"
 
 namespace altteul::kernels {
 
@@ -53,7 +54,7 @@ struct KernelTable {
   void (*softcap)(const SoftcapArgs& args, int thread, int n_threads);
 
   /// For encoding weights; on the caller's thread alone.
-  void (*add_rows)(const AddRowsArgs& args);
+  void (*add_product)(const AddProductArgs& args);
 
   void (*store_kv)(const StoreKvArgs& args, int thread, int n_threads);
 

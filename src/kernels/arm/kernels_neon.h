@@ -8,6 +8,7 @@
 
 #include "kernels/attention.h"
 #include "kernels/elementwise.h"
+#include "kernels/product.h"
 
 namespace altteul::kernels {
 
@@ -19,7 +20,7 @@ void RopeNeon(const RopeArgs& args, int thread, int n_threads);
 void GluNeon(const GluArgs& args, int thread, int n_threads);
 void AddNeon(const AddArgs& args, int thread, int n_threads);
 void SoftcapNeon(const SoftcapArgs& args, int thread, int n_threads);
-void AddRowsNeon(const AddRowsArgs& args);
+void AddProductNeon(const AddProductArgs& args);
 void StoreKvNeon(const StoreKvArgs& args, int thread, int n_threads);
 void AttendNeon(const AttentionArgs& args, std::span<std::byte> scratch, int thread, int n_threads);
 void MergeSegmentsNeon(const AttentionArgs& args, int thread, int n_threads);

@@ -21,14 +21,6 @@ void AddReference(const AddArgs& args, int thread, int n_threads) {
   for (size_t i = rows.begin * args.width; i < rows.end * args.width; ++i) args.x[i] += args.y[i];
 }
 
-void AddRowsReference(const AddRowsArgs& args) {
-  for (size_t row = 0; row < args.n_rows; ++row) {
-    for (size_t c = 0; c < args.width; ++c) {
-      args.y[c] += args.factor[row] * args.x[row * args.stride + c];
-    }
-  }
-}
-
 void SoftcapReference(const SoftcapArgs& args, int thread, int n_threads) {
   SoftcapPlain<float>(args, thread, n_threads);
 }

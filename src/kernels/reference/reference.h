@@ -8,6 +8,7 @@
 #include "kernels/attention.h"
 #include "kernels/elementwise.h"
 #include "kernels/linear.h"
+#include "kernels/product.h"
 
 namespace altteul::kernels {
 
@@ -22,7 +23,7 @@ void RopeReference(const RopeArgs& args, int thread, int n_threads);
 void GluReference(const GluArgs& args, int thread, int n_threads);
 void AddReference(const AddArgs& args, int thread, int n_threads);
 void SoftcapReference(const SoftcapArgs& args, int thread, int n_threads);
-void AddRowsReference(const AddRowsArgs& args);
+void AddProductReference(const AddProductArgs& args);
 void StoreKvReference(const StoreKvArgs& args, int thread, int n_threads);
 void AttendReference(const AttentionArgs& args, std::span<std::byte> scratch, int thread,
                      int n_threads);

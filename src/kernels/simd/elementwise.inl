@@ -132,39 +132,6 @@ inline void AddTo(const AddArgs& args, int thread, int n_threads) {
           [](Vec x, Vec y) { return Add(x, y); });
 }
 
-/// kVecs vectors of y stay in registers while all rows pass.
-template <size_t kVecs>
-inline void AddRowsAt(const AddRowsArgs& args, size_t column) {
-  Vec sums[kVecs];
-#pragma GCC unroll 8
-  for (size_t v = 0; v < kVecs; ++v) sums[v] = Load(args.y + column + v * kLanes);
-  const float* x = args.x + column;
-  for (size_t row = 0; row < args.n_rows; ++row, x += args.stride) {
-    const Vec factor = Set1(args.factor[row]);
-#pragma GCC unroll 8
-    for (size_t v = 0; v < kVecs; ++v) sums[v] = Fma(factor, Load(x + v * kLanes), sums[v]);
-  }
-#pragma GCC unroll 8
-  for (size_t v = 0; v < kVecs; ++v) Store(args.y + column + v * kLanes, sums[v]);
-}
-
-inline void AddRows(const AddRowsArgs& args) {
-  constexpr size_t kWide = 8;
-  size_t column = 0;
-  for (; column + kWide * kLanes <= args.width; column += kWide * kLanes) {
-    AddRowsAt<kWide>(args, column);
-  }
-  for (; column + kLanes <= args.width; column += kLanes) AddRowsAt<1>(args, column);
-  if (column == args.width) return;
-  const size_t n = args.width - column;
-  Vec sum = LoadPart(args.y + column, n);
-  for (size_t row = 0; row < args.n_rows; ++row) {
-    const Vec x = LoadPart(args.x + row * args.stride + column, n);
-    sum = Fma(Set1(args.factor[row]), x, sum);
-  }
-  StorePart(args.y + column, sum, n);
-}
-
 inline void Softcap(const SoftcapArgs& args, int thread, int n_threads) {
   const Vec cap = Set1(args.cap);
   ForEach(SplitAmong(args.n_rows * args.width, kGrain, thread, n_threads), args.x, args.x, args.x,

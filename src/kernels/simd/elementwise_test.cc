@@ -195,47 +195,6 @@ TEST(GluTest, ThreadsAndPlaceChangeNothingAndOutMayBeGate) {
   }
 }
 
-TEST(AddRowsTest, SumsRowsInOrderWhateverTheWidth) {
-  constexpr size_t kRows = 5, kStride = 300;
-  const auto x = NormalValues(kRows * kStride, "rows");
-  const auto factor = NormalValues(kRows, "factors");
-  for (const IsaUnderTest& isa : IsasUnderTest()) {
-    for (const size_t width : {size_t{1}, size_t{15}, size_t{16}, size_t{129}, kStride}) {
-      const auto start = NormalValues(width, "start");
-      std::vector<float> y = start;
-      y.push_back(kCanary);
-      const AddRowsArgs args = {.factor = factor.data(),
-                                .x = x.data(),
-                                .stride = kStride,
-                                .n_rows = kRows,
-                                .width = width,
-                                .y = y.data()};
-      isa.add_rows(args);
-      for (size_t c = 0; c < width; ++c) {
-        double sum = start[c], size = std::fabs(start[c]);
-        for (size_t r = 0; r < kRows; ++r) {
-          sum += double{factor[r]} * x[r * kStride + c];
-          size += std::fabs(factor[r] * x[r * kStride + c]);
-        }
-        ASSERT_NEAR(y[c], sum, size * (kRows + 1) * 2 * kHalfUlp) << isa.name << ", column " << c;
-      }
-      EXPECT_EQ(y[width], kCanary) << isa.name << ", width " << width;
-      // Row by row it is the same chain.
-      std::vector<float> again = start;
-      again.push_back(kCanary);
-      for (size_t r = 0; r < kRows; ++r) {
-        isa.add_rows({.factor = factor.data() + r,
-                      .x = x.data() + r * kStride,
-                      .stride = kStride,
-                      .n_rows = 1,
-                      .width = width,
-                      .y = again.data()});
-      }
-      EXPECT_TRUE(SameBits(again, y)) << isa.name << ", width " << width;
-    }
-  }
-}
-
 TEST(RmsNormTest, AgreesWithTheOracleRowByRow) {
   for (const size_t width : kWidths) {
     constexpr size_t kRows = 5;

@@ -28,7 +28,7 @@ struct IsaUnderTest {
   decltype(&GluReference) glu;
   decltype(&AddReference) add;
   decltype(&SoftcapReference) softcap;
-  decltype(&AddRowsReference) add_rows;
+  decltype(&AddProductReference) add_product;
   void (*exp)(const float* x, float* y, size_t n);   // null in the reference
   void (*tanh)(const float* x, float* y, size_t n);  // null in the reference
 };
@@ -36,23 +36,23 @@ struct IsaUnderTest {
 inline std::vector<IsaUnderTest> IsasUnderTest() {
   std::vector<IsaUnderTest> isas = {{"reference", StoreKvReference, AttendReference,
                                      MergeSegmentsReference, RmsNormReference, RopeReference,
-                                     GluReference, AddReference, SoftcapReference, AddRowsReference,
-                                     nullptr, nullptr}};
+                                     GluReference, AddReference, SoftcapReference,
+                                     AddProductReference, nullptr, nullptr}};
 #if defined(__x86_64__)
   const CpuFeatures has = DetectCpuFeatures();
   if (has.avx2) {
     isas.push_back({"avx2", StoreKvAvx2, AttendAvx2, MergeSegmentsAvx2, RmsNormAvx2, RopeAvx2,
-                    GluAvx2, AddAvx2, SoftcapAvx2, AddRowsAvx2, ExpAvx2, TanhAvx2});
+                    GluAvx2, AddAvx2, SoftcapAvx2, AddProductAvx2, ExpAvx2, TanhAvx2});
   }
   if (has.avx512) {
     isas.push_back({"avx512", StoreKvAvx512, AttendAvx512, MergeSegmentsAvx512, RmsNormAvx512,
-                    RopeAvx512, GluAvx512, AddAvx512, SoftcapAvx512, AddRowsAvx512, ExpAvx512,
+                    RopeAvx512, GluAvx512, AddAvx512, SoftcapAvx512, AddProductAvx512, ExpAvx512,
                     TanhAvx512});
   }
 #elif defined(__aarch64__)
   if (DetectCpuFeatures().neon_dot) {
     isas.push_back({"neon", StoreKvNeon, AttendNeon, MergeSegmentsNeon, RmsNormNeon, RopeNeon,
-                    GluNeon, AddNeon, SoftcapNeon, AddRowsNeon, ExpNeon, TanhNeon});
+                    GluNeon, AddNeon, SoftcapNeon, AddProductNeon, ExpNeon, TanhNeon});
   }
 #endif
   return isas;

@@ -27,8 +27,6 @@ void SoftcapAvx512(const SoftcapArgs& args, int thread, int n_threads) {
   Softcap(args, thread, n_threads);
 }
 
-void AddRowsAvx512(const AddRowsArgs& args) { AddRows(args); }
-
 void ExpAvx512(const float* x, float* y, size_t n) {
   for (size_t i = 0; i < n; i += kLanes) Store(y + i, Exp(Load(x + i)));
 }

@@ -8,6 +8,7 @@
 
 #include "kernels/attention.h"
 #include "kernels/elementwise.h"
+#include "kernels/product.h"
 
 namespace altteul::kernels {
 
@@ -16,7 +17,7 @@ void RopeAvx2(const RopeArgs& args, int thread, int n_threads);
 void GluAvx2(const GluArgs& args, int thread, int n_threads);
 void AddAvx2(const AddArgs& args, int thread, int n_threads);
 void SoftcapAvx2(const SoftcapArgs& args, int thread, int n_threads);
-void AddRowsAvx2(const AddRowsArgs& args);
+void AddProductAvx2(const AddProductArgs& args);
 void StoreKvAvx2(const StoreKvArgs& args, int thread, int n_threads);
 void AttendAvx2(const AttentionArgs& args, std::span<std::byte> scratch, int thread, int n_threads);
 void MergeSegmentsAvx2(const AttentionArgs& args, int thread, int n_threads);
@@ -26,7 +27,7 @@ void RopeAvx512(const RopeArgs& args, int thread, int n_threads);
 void GluAvx512(const GluArgs& args, int thread, int n_threads);
 void AddAvx512(const AddArgs& args, int thread, int n_threads);
 void SoftcapAvx512(const SoftcapArgs& args, int thread, int n_threads);
-void AddRowsAvx512(const AddRowsArgs& args);
+void AddProductAvx512(const AddProductArgs& args);
 void StoreKvAvx512(const StoreKvArgs& args, int thread, int n_threads);
 void AttendAvx512(const AttentionArgs& args, std::span<std::byte> scratch, int thread,
                   int n_threads);
