@@ -20,7 +20,7 @@ namespace altteul::compress {
 inline constexpr size_t kRowsAtOnce = 48;
 
 /// Rows of a thread whose time tells that of all others.
-inline constexpr size_t kSampleRows = 2 * kRowsAtOnce;
+inline constexpr size_t kSampleRows = 4 * kRowsAtOnce;
 
 struct TensorEncoding {
   DType type = DType::kQ8_0;       ///< CanEncode()

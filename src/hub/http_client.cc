@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <charconv>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -38,7 +40,58 @@ bool WorthARetry(CURLcode code) {
   return std::find(kPassing.begin(), kPassing.end(), code) != kPassing.end();
 }
 
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return lower;
+}
+
+std::string Trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const size_t first = text.find_first_not_of(kBlanks);
+  if (first == text.npos) return "";
+  return std::string(text.substr(first, text.find_last_not_of(kBlanks) - first + 1));
+}
+
+/// A whole number without sign, and nothing else.
+std::optional<uint64_t> NumberIn(std::string_view text) {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+/// "HTTP/1.1 206 Partial Content" -> 206
+int StatusIn(std::string_view line) {
+  const size_t blank = line.find(' ');
+  const auto status = blank == line.npos ? std::nullopt : NumberIn(line.substr(blank + 1, 3));
+  return status ? static_cast<int>(*status) : 0;
+}
+
 }  // namespace
+
+std::optional<HttpHead::Part> HttpHead::PartSent() const {
+  const auto found = headers.find("content-range");
+  constexpr std::string_view kUnit = "bytes ";
+  if (status != 206 || found == headers.end()) return std::nullopt;
+  std::string_view text = found->second;
+  const size_t dash = text.find('-'), slash = text.find('/');
+  if (!text.starts_with(kUnit) || dash == text.npos || slash == text.npos || slash < dash) {
+    return std::nullopt;
+  }
+  const auto first = NumberIn(text.substr(kUnit.size(), dash - kUnit.size()));
+  const auto last = NumberIn(text.substr(dash + 1, slash - dash - 1));
+  const std::string_view whole = text.substr(slash + 1);
+  Part part;
+  if (whole != "*") {
+    part.total = NumberIn(whole);
+    if (!part.total) return std::nullopt;
+  }
+  if (!first || !last || *last < *first || *last - *first == UINT64_MAX) return std::nullopt;
+  if (part.total && *last >= *part.total) return std::nullopt;
+  part.range = {*first, *last - *first + 1};
+  return part;
+}
 
 struct HttpClient::Handle {
   CURL* curl = nullptr;
@@ -48,6 +101,9 @@ struct HttpClient::Handle {
 /// What the library's callbacks write to during one try.
 struct HttpClient::Try {
   const HttpOptions* options = nullptr;
+  const BodySink* sink = nullptr;  ///< null: the body is kept
+  Status sunk;
+  HttpHead head;
   HeaderList headers;
   std::array<char, CURL_ERROR_SIZE> error = {};
   std::string body;
@@ -57,9 +113,31 @@ struct HttpClient::Try {
   int status = 0;
   double retry_after_s = 0;  ///< that the peer asked for
 
+  /// A line of an answer's head; a status line begins a new one.
+  static size_t TakeHeader(char* bytes, size_t one, size_t count, void* self) {
+    auto& attempt = *static_cast<Try*>(self);
+    const std::string_view line(bytes, one * count);
+    try {
+      if (line.starts_with("HTTP/")) attempt.head = {.status = StatusIn(line), .headers = {}};
+      const size_t colon = line.find(':');
+      if (colon != line.npos) {
+        attempt.head.headers[Lower(line.substr(0, colon))] = Trimmed(line.substr(colon + 1));
+      }
+    } catch (const std::exception&) {  // an exception must not pass through the library
+      attempt.too_large = true;
+      return 0;
+    }
+    return line.size();
+  }
+
   static size_t Take(char* bytes, size_t one, size_t count, void* self) {
     auto& attempt = *static_cast<Try*>(self);
     const size_t n = one * count;
+    if (attempt.sink != nullptr) {
+      if (!attempt.IsSuccess()) return n;  // the words of an error are of no use
+      attempt.sunk = (*attempt.sink)(attempt.head, std::as_bytes(std::span(bytes, n)));
+      return attempt.sunk.ok() ? n : 0;
+    }
     if (n > attempt.options->most_bytes - attempt.body.size()) {
       attempt.too_large = true;
       return 0;  // ends the transfer
@@ -79,8 +157,9 @@ struct HttpClient::Try {
     return attempt.cancelled ? 1 : 0;
   }
 
+  bool IsSuccess() const { return head.status >= 200 && head.status < 300; }
   bool MayPass() const {
-    if (cancelled || too_large) return false;
+    if (cancelled || too_large || !sunk.ok()) return false;
     return code == CURLE_OK ? WorthARetry(status) : WorthARetry(code);
   }
 
@@ -154,7 +233,9 @@ Result<HttpResponse> HttpClient::Send(const HttpRequest& request, bool post) {
     }
     const bool may_pass = attempt.MayPass();
     if (attempt.code == CURLE_OK && !may_pass) {
-      return HttpResponse{.status = attempt.status, .body = std::move(attempt.body)};
+      return HttpResponse{.status = attempt.status,
+                          .body = std::move(attempt.body),
+                          .headers = std::move(attempt.head.headers)};
     }
     if (!may_pass || done >= options_.retries) {
       const std::string tries =
@@ -169,6 +250,27 @@ Result<HttpResponse> HttpClient::Send(const HttpRequest& request, bool post) {
   }
 }
 
+Result<Reception> HttpClient::Receive(const HttpRequest& request, const BodySink& sink) {
+  ALT_RETURN_IF_ERROR(CheckRequest(request));
+  Try attempt;
+  attempt.sink = &sink;
+  Prepare(request, false, &attempt);
+  Perform(&attempt);
+  if (attempt.cancelled) {
+    return Status(ErrorCode::kCancelled, request.url + ": the transfer was interrupted");
+  }
+  ALT_RETURN_IF_ERROR(attempt.sunk);
+  Reception reception;
+  reception.is_whole = attempt.code == CURLE_OK && attempt.IsSuccess();
+  if (!reception.is_whole) {
+    reception.may_pass = attempt.MayPass();
+    reception.retry_after_s = attempt.retry_after_s;
+    reception.reason = WithoutKey(attempt.Reason(), request.key);
+  }
+  reception.head = std::move(attempt.head);
+  return reception;
+}
+
 void HttpClient::Prepare(const HttpRequest& request, bool post, Try* attempt) {
   CURL* curl = handle_->curl;
   attempt->options = &options_;
@@ -180,7 +282,20 @@ void HttpClient::Prepare(const HttpRequest& request, bool post, Try* attempt) {
   curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, scheme.c_str());
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, post ? 0L : 1L);
   curl_easy_setopt(curl, CURLOPT_MAXREDIRS, kMostRedirects);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout_s * 1000));
+  if (attempt->sink == nullptr) {
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout_s * 1000));
+  } else {
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
+                     std::max(1L, static_cast<long>(options_.stall_timeout_s)));
+  }
+  if (request.range && request.range->count > 0) {
+    const uint64_t last = request.range->first + request.range->count - 1;
+    const std::string range = std::to_string(request.range->first) + "-" + std::to_string(last);
+    curl_easy_setopt(curl, CURLOPT_RANGE, range.c_str());
+  }
+  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &Try::TakeHeader);
+  curl_easy_setopt(curl, CURLOPT_HEADERDATA, attempt);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(options_.connect_timeout_s * 1000));
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "altteul");

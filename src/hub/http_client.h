@@ -9,7 +9,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -19,6 +22,7 @@ namespace altteul::hub {
 
 struct HttpOptions {
   double timeout_s = 120;                          ///< of one try, from connecting to the last byte
+  double stall_timeout_s = 30;                     ///< of Receive(): without any byte
   double connect_timeout_s = 10;                   ///< of these, for connecting
   int retries = 3;                                 ///< tries after the first
   double first_wait_s = 1;                         ///< before the first retry; doubles with each
@@ -29,11 +33,17 @@ struct HttpOptions {
   std::function<void(double seconds)> sleep = {};  ///< empty: the calling thread sleeps
 };
 
+/// Bytes of a file, [first, first + count).
+struct ByteRange {
+  uint64_t first = 0, count = 0;
+};
+
 struct HttpRequest {
   std::string url = {};   ///< http:// or https://
   std::string key = {};   ///< sent as "Authorization: Bearer KEY"; empty: none
   std::string body = {};  ///< of a POST
   std::string content_type = "application/json";
+  std::optional<ByteRange> range = {};  ///< of a GET: asks for these bytes alone
 };
 
 /// What can be said about a request before it is sent.
@@ -41,10 +51,39 @@ struct HttpRequest {
 ///         that no header can hold; neither password nor key stands in the message
 Status CheckRequest(const HttpRequest& request);
 
+/// Names in lower case. Of a header that comes twice the last one counts.
+using HttpHeaders = std::map<std::string, std::string, std::less<>>;
+
 struct HttpResponse {
   int status = 0;  ///< any that is not worth a retry: 200, 404, ...
   std::string body;
+  HttpHeaders headers;  ///< of the last answer, behind all redirects
 };
+
+/// What a server says before a body.
+struct HttpHead {
+  int status = 0;
+  HttpHeaders headers;
+
+  /// Of a 206, as its Content-Range says; nothing where it says none or what cannot be.
+  struct Part {
+    ByteRange range;
+    std::optional<uint64_t> total;  ///< the whole file's size
+  };
+  std::optional<Part> PartSent() const;
+};
+
+/// How one try to receive a body ended.
+struct Reception {
+  HttpHead head;             ///< status 0: there was no answer
+  bool is_whole = false;     ///< the body came to its end, and its status is 2xx
+  bool may_pass = false;     ///< otherwise: worth another try
+  double retry_after_s = 0;  ///< that the peer asked for
+  std::string reason;        ///< why it is not whole; the key never stands in it
+};
+
+/// Takes a body piece by piece; an error ends the transfer.
+using BodySink = std::function<Status(const HttpHead& head, std::span<const std::byte> bytes)>;
 
 /// Keeps its connection between requests. One request at a time.
 class HttpClient {
@@ -56,6 +95,12 @@ class HttpClient {
   /// @return as CheckRequest; kNetwork when no try was answered, when the last answer was one of
   ///         those worth a retry, or when the body is too large; kCancelled
   Result<HttpResponse> Get(const HttpRequest& request);
+
+  /// A body of any size, and the caller's own retries, because only he knows from where to go on.
+  /// There is no limit of time as long as bytes come.
+  /// @param sink  gets the bytes of answers with status 2xx alone
+  /// @return as CheckRequest, kCancelled, and the sink's errors; everything else is a Reception
+  Result<Reception> Receive(const HttpRequest& request, const BodySink& sink);
 
   /// The same with a body. A redirect is not followed: it would turn the POST into something else.
   Result<HttpResponse> Post(const HttpRequest& request);

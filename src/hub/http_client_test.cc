@@ -253,6 +253,69 @@ TEST(HttpClientTest, APeerThatSaysNothingIsLeft) {
   close(listener);
 }
 
+TEST(HttpHeadTest, TellsThePartThatWasSent) {
+  const auto part = [](const std::string& range, int status = 206) {
+    return HttpHead{.status = status, .headers = {{"content-range", range}}}.PartSent();
+  };
+  const auto whole = part("bytes 5-9/10");
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->range.first, 5u);
+  EXPECT_EQ(whole->range.count, 5u);
+  EXPECT_EQ(whole->total, 10u);
+  const auto open = part("bytes 0-0/*");
+  ASSERT_TRUE(open);
+  EXPECT_EQ(open->range.count, 1u);
+  EXPECT_FALSE(open->total);
+  EXPECT_FALSE(part("bytes 5-9/10", 200)) << "not a part";
+  EXPECT_FALSE((HttpHead{.status = 206, .headers = {}}).PartSent());
+  for (const char* wrong :
+       {"", "bytes", "bytes 5-9", "bytes 9-5/10", "bytes 5-10/10", "bytes */10", "bytes -5-9/10",
+        "bytes 5-9/-10", "bytes 5-9/10x", "items 5-9/10", "bytes 0-18446744073709551615/*",
+        "bytes 5-99999999999999999999/*", "bytes 5/9-10"}) {
+    EXPECT_FALSE(part(wrong)) << wrong;
+  }
+}
+
+TEST(HttpClientTest, ReceivesABodyOfAnySizeButNoErrorsWords) {
+  const std::string body(100'000, 'x');
+  ScriptedServer server({Answer("200 OK", body, "ETag: \"abc\"\r\n"),
+                         Answer("404 Not Found", "words"),
+                         Answer("503 Busy", "words", "Retry-After: 7\r\n")});
+  TestClient test({.most_bytes = 10});
+  std::string got;
+  const BodySink sink = [&got](const HttpHead& head, std::span<const std::byte> bytes) {
+    EXPECT_EQ(head.headers.at("etag"), "\"abc\"");
+    got.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return Status();
+  };
+  const auto whole = test.client->Receive({.url = server.Url()}, sink);
+  ASSERT_TRUE(whole.ok()) << whole.status().message();
+  EXPECT_TRUE(whole.value().is_whole);
+  EXPECT_EQ(got, body);
+  const auto missing = test.client->Receive({.url = server.Url()}, sink);
+  ASSERT_TRUE(missing.ok());
+  EXPECT_EQ(missing.value().head.status, 404);
+  EXPECT_FALSE(missing.value().may_pass);
+  const auto busy = test.client->Receive({.url = server.Url()}, sink);
+  ASSERT_TRUE(busy.ok());
+  EXPECT_TRUE(busy.value().may_pass) << "and it does not try again by itself";
+  EXPECT_EQ(busy.value().retry_after_s, 7);
+  EXPECT_EQ(got, body);
+}
+
+TEST(HttpClientTest, TheSinksErrorEndsAReceptionAndARangeIsAskedFor) {
+  ScriptedServer server({Answer("206 Partial Content", "12345")});
+  TestClient test;
+  const auto stopped =
+      test.client->Receive({.url = server.Url(), .range = ByteRange{10, 5}},
+                           [](const HttpHead&, std::span<const std::byte>) {
+                             return Status(ErrorCode::kIoError, "the disk is full");
+                           });
+  ASSERT_FALSE(stopped.ok());
+  EXPECT_EQ(stopped.status().code(), ErrorCode::kIoError);
+  EXPECT_NE(server.requests().at(0).find("Range: bytes=10-14\r\n"), std::string::npos);
+}
+
 TEST(WithoutKeyTest, HidesEveryOccurrence) {
   EXPECT_EQ(WithoutKey("bad key sk-1, sk-1!", "sk-1"), "bad key ***, ***!");
   EXPECT_EQ(WithoutKey("**", "*"), "******");

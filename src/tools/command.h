@@ -25,6 +25,7 @@ std::unique_ptr<Command> MakeBench();
 std::unique_ptr<Command> MakeCompress();
 std::unique_ptr<Command> MakeDoctor();
 std::unique_ptr<Command> MakeEval();
+std::unique_ptr<Command> MakePull();
 std::unique_ptr<Command> MakeRun();
 std::unique_ptr<Command> MakeShow();
 std::unique_ptr<Command> MakeTokenize();

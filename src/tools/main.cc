@@ -76,7 +76,7 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
 
   std::unique_ptr<Command> commands[] = {MakeRun(),  MakeShow(),  MakeTokenize(), MakeCompress(),
-                                         MakeEval(), MakeBench(), MakeDoctor()};
+                                         MakeEval(), MakeBench(), MakeDoctor(),   MakePull()};
   for (const auto& command : commands) {
     command->AddOptions(
         *app.add_subcommand(std::string(command->name()), std::string(command->summary())));

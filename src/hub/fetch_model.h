@@ -1,0 +1,53 @@
+// Models of a hub: what it has, and getting it into the cache.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/status.h"
+#include "hub/fetch_file.h"
+#include "hub/hf_cache.h"
+#include "hub/model_choice.h"
+#include "hub/model_index.h"
+
+namespace altteul::hub {
+
+/// Where models come from and where they are kept.
+struct HubPlace {
+  std::string endpoint = "https://huggingface.co";  ///< without a slash at its end
+  std::string key;                                  ///< of the user; empty: none
+  bool is_offline = false;                          ///< the cache alone is asked
+  HfCache cache;
+
+  /// What of a model in the cache is opened.
+  /// @param first  ModelFiles::first
+  Result<std::string> PathOf(const Repository& repository, const std::string& commit,
+                             const std::string& first) const;
+};
+
+/// Of a reference's revision; offline, what the cache has of it.
+/// @return kNotFound, kRefused (a closed repository, a key that is not taken), kNetwork, kCancelled
+Result<ModelIndex> AskIndex(const HubPlace& place, const HubReference& reference,
+                            const HttpOptions& http);
+
+/// What is missing of a model.
+struct Missing {
+  uint64_t bytes = 0;
+  size_t n_files = 0;
+};
+Missing MissingOf(const HubPlace& place, const HubReference& reference, const ModelIndex& index,
+                  const ModelFiles& model);
+
+struct FetchedModel {
+  std::string path;             ///< of what is opened: the first file, or the folder
+  uint64_t received_bytes = 0;  ///< of files' contents
+};
+
+/// Fetches what is missing; each file is whole and verified before it has its name.
+/// @return kDoesNotFit when the disk has less room than is missing; otherwise as FetchFile()
+Result<FetchedModel> FetchModel(const HubPlace& place, const HubReference& reference,
+                                const ModelIndex& index, const ModelFiles& model,
+                                const FetchOptions& options);
+
+}  // namespace altteul::hub

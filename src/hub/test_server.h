@@ -1,0 +1,197 @@
+// A server of files with ranges that does wrong on demand, for tests.
+
+#pragma once
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace altteul::hub::testing {
+
+struct Fault {
+  enum class Kind {
+    kNone,
+    kDrop,        ///< the connection ends behind `at` bytes of the body
+    kSilence,     ///< nothing comes behind `at` bytes
+    kBusy,        ///< 503
+    kOtherRange,  ///< bytes from one further on, and says so
+    kLyingRange,  ///< bytes from one further on, and says they are those asked for
+    kNoRange,     ///< 200 and the whole file
+    kOtherTotal,  ///< says that the file is larger
+    kWrongByte,   ///< one byte at `at` is another
+    kMoreBytes,   ///< more than were asked for
+  };
+  Kind kind = Kind::kNone;
+  size_t at = 0;
+};
+
+class TestServer {
+ public:
+  using Choose = std::function<Fault(const std::string& path, size_t request)>;
+
+  explicit TestServer(std::map<std::string, std::string> files, Choose choose = {})
+      : files_(std::move(files)), choose_(std::move(choose)) {
+    listener_ = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(listener_, generic, size), 0);
+    EXPECT_EQ(listen(listener_, 64), 0);
+    EXPECT_EQ(getsockname(listener_, generic, &size), 0);
+    port_ = ntohs(address.sin_port);
+    acceptor_ = std::thread([this] { Accept(); });
+  }
+  ~TestServer() {
+    stop_ = true;
+    shutdown(listener_, SHUT_RDWR);  // wakes accept()
+    acceptor_.join();
+    {
+      const std::lock_guard lock(mutex_);
+      for (const int peer : peers_) shutdown(peer, SHUT_RDWR);
+    }
+    for (std::thread& thread : threads_) thread.join();
+    close(listener_);
+  }
+
+  /// Another file, or `path` as a redirect to a URL. @pre nobody asks meanwhile
+  void Add(const std::string& path, const std::string& file) { files_[path] = file; }
+  void Redirect(const std::string& path, const std::string& url) { redirects_[path] = url; }
+
+  std::string Url(const std::string& path = "") const {
+    return "http://127.0.0.1:" + std::to_string(port_) + path;
+  }
+  uint64_t sent_bytes() const { return sent_; }  ///< of bodies
+  size_t n_requests() const { return n_requests_; }
+  std::vector<std::string> requests() const {
+    const std::lock_guard lock(mutex_);
+    return requests_;
+  }
+
+ private:
+  void Accept() {
+    while (!stop_) {
+      const int peer = accept(listener_, nullptr, nullptr);
+      if (peer < 0) return;
+      const std::lock_guard lock(mutex_);
+      peers_.insert(peer);
+      threads_.emplace_back([this, peer] {
+        while (Answer(peer)) {
+        }
+        const std::lock_guard inner(mutex_);
+        peers_.erase(peer);
+        close(peer);
+      });
+    }
+  }
+
+  /// @return whether the connection stays
+  bool Answer(int peer) {
+    std::string request;
+    char chunk[4096];
+    while (request.find("\r\n\r\n") == std::string::npos) {
+      const ssize_t n = recv(peer, chunk, sizeof(chunk), 0);
+      if (n <= 0) return false;
+      request.append(chunk, static_cast<size_t>(n));
+    }
+    const size_t number = n_requests_++;
+    {
+      const std::lock_guard lock(mutex_);
+      requests_.push_back(request);
+    }
+    const size_t begin = request.find(' ') + 1;
+    const std::string path = request.substr(begin, request.find(' ', begin) - begin);
+    const auto redirect = redirects_.find(path);
+    if (redirect != redirects_.end()) {
+      return Send(peer, "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + redirect->second +
+                            "\r\n\r\n");
+    }
+    const auto found = files_.find(path);
+    if (found == files_.end()) {
+      return Send(peer, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    }
+    const Fault fault = choose_ ? choose_(path, number) : Fault{};
+    return AnswerFile(peer, request, found->second, fault);
+  }
+
+  bool AnswerFile(int peer, const std::string& request, const std::string& file,
+                  const Fault& fault) {
+    using Kind = Fault::Kind;
+    if (fault.kind == Kind::kBusy) {
+      return Send(peer, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
+    }
+    const size_t range = request.find("Range: bytes=");
+    if (range == std::string::npos || fault.kind == Kind::kNoRange) {
+      return Send(peer, "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(file.size()) +
+                            "\r\n\r\n") &&
+             SendBody(peer, file, fault);
+    }
+    size_t first = std::stoul(request.substr(range + 13));
+    const size_t dash = request.find('-', range + 13);
+    size_t last = std::min(std::stoul(request.substr(dash + 1)), file.size() - 1);
+    size_t shown = first;
+    if (fault.kind == Kind::kMoreBytes) last = std::min(last + 1, file.size() - 1);
+    if (fault.kind == Kind::kOtherRange || fault.kind == Kind::kLyingRange) {
+      first = std::min(first + 1, last);
+      if (fault.kind == Kind::kOtherRange) shown = first;
+    }
+    const size_t total = file.size() + (fault.kind == Kind::kOtherTotal ? 7 : 0);
+    const std::string body = file.substr(first, last + 1 - first);
+    return Send(peer, "HTTP/1.1 206 Partial Content\r\nContent-Length: " +
+                          std::to_string(body.size()) + "\r\nContent-Range: bytes " +
+                          std::to_string(shown) + "-" + std::to_string(shown + body.size() - 1) +
+                          "/" + std::to_string(total) + "\r\n\r\n") &&
+           SendBody(peer, body, fault);
+  }
+
+  bool SendBody(int peer, std::string body, const Fault& fault) {
+    using Kind = Fault::Kind;
+    const bool ends = fault.kind == Kind::kDrop || fault.kind == Kind::kSilence;
+    if (fault.kind == Kind::kWrongByte) body[fault.at % body.size()] ^= 1;
+    if (ends) body.resize(std::min(fault.at, body.size()));
+    const bool sent = Send(peer, body);
+    if (sent) sent_ += body.size();
+    if (fault.kind == Kind::kSilence) {
+      char ignored;
+      (void)!recv(peer, &ignored, 1, 0);  // until the peer has enough of it
+    }
+    return sent && !ends;
+  }
+
+  static bool Send(int peer, const std::string& bytes) {
+    for (size_t sent = 0; sent < bytes.size();) {
+      const ssize_t n = send(peer, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+      if (n <= 0) return false;
+      sent += static_cast<size_t>(n);
+    }
+    return true;
+  }
+
+  std::map<std::string, std::string> files_, redirects_;
+  Choose choose_;
+  int listener_ = -1;
+  int port_ = 0;
+  std::atomic<bool> stop_ = false;
+  std::atomic<uint64_t> sent_ = 0;
+  std::atomic<size_t> n_requests_ = 0;
+  mutable std::mutex mutex_;  // of what follows
+  std::vector<std::string> requests_;
+  std::set<int> peers_;
+  std::vector<std::thread> threads_;
+  std::thread acceptor_;
+};
+
+}  // namespace altteul::hub::testing

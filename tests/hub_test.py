@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""`pull` as a user meets it, from a hub of our own, with huggingface_hub as the judge of the cache.
+
+usage: hub_test.py ALTTEUL
+ALTTEUL_TEST_PYTHON names a Python that has huggingface_hub; without one, what needs it is skipped, and
+says so.
+"""
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+OTHER_PYTHON = os.environ.get("ALTTEUL_TEST_PYTHON")
+if OTHER_PYTHON and OTHER_PYTHON != sys.executable and __name__ == "__main__":
+    os.execv(OTHER_PYTHON, [OTHER_PYTHON, *sys.argv])
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "support"))
+import hub_server  # noqa: E402
+
+try:
+    import huggingface_hub
+except ImportError:
+    huggingface_hub = None
+
+ALTTEUL = sys.argv[1]
+ID = "org/name"
+GENERATOR = random.Random(1)
+MODEL = GENERATOR.randbytes(3_000_001)
+FILES = {"config.json": b'{"a": 1}', "q/m-Q4_0.gguf": MODEL, "m-Q8_0.gguf": GENERATOR.randbytes(200_000),
+         "README.md": b"# A model\n", "empty.txt": b""}
+FAULTS_WANTED = 300
+
+
+def needs_huggingface_hub(test):
+    return unittest.skipIf(huggingface_hub is None, "this Python has no huggingface_hub")(test)
+
+
+class HubTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="altteul_hub_"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.cache = self.folder / "hub"
+        self.repository = hub_server.Repository(FILES)
+        self.hub = hub_server.Hub({ID: self.repository})
+        self.hub.__enter__()
+        self.addCleanup(self.hub.__exit__)
+
+    def environment(self, **more):
+        environment = {name: value for name, value in os.environ.items()
+                       if not name.startswith(("HF_", "HUGGING", "TRANSFORMERS"))}
+        environment.update({"HOME": str(self.folder), "HF_HUB_CACHE": str(self.cache),
+                            "HF_ENDPOINT": self.hub.url, "no_proxy": "127.0.0.1,localhost", **more})
+        return environment
+
+    def start(self, *arguments, **more):
+        return subprocess.Popen([ALTTEUL, *arguments], env=self.environment(**more), text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def pull(self, model, *options, **more):
+        process = self.start("pull", model, *options, **more)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out, err
+
+    def snapshot(self, name):
+        return self.cache / "models--org--name" / "snapshots" / self.repository.commit / name
+
+    def expect_whole(self, name, where=""):
+        self.assertEqual(self.snapshot(name).read_bytes(), FILES[name], where)
+
+    def expect_nothing_unfinished(self):
+        blobs = self.cache / "models--org--name" / "blobs"
+        names = {file.etag for file in self.repository.files.values()}
+        self.assertLessEqual({path.name for path in blobs.iterdir()}, names)
+
+    # --- pull ---
+
+    def test_prints_the_path_and_says_what_it_fetches(self):
+        code, out, err = self.pull(f"hf:{ID}:Q4_0")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(out.strip(), str(self.snapshot("q/m-Q4_0.gguf")))
+        self.assertIn("licence apache-2.0", err)
+        self.assertIn("3.0 MB", err)
+        self.expect_whole("q/m-Q4_0.gguf")
+        self.expect_nothing_unfinished()
+
+    def test_json_and_dry_run(self):
+        code, out, err = self.pull(f"hf:{ID}:Q4_0", "--dry-run", "--json")
+        self.assertEqual(code, 0, err)
+        told = json.loads(out)
+        self.assertEqual(told["missing_bytes"], len(MODEL))
+        self.assertEqual(told["commit"], self.repository.commit)
+        self.assertEqual(self.hub.content_requests, 0)
+        self.assertFalse(self.cache.exists())
+
+    def test_offline_finds_what_is_there_and_nothing_else(self):
+        self.assertEqual(self.pull(f"hf:{ID}:Q4_0")[0], 0)
+        code, out, err = self.pull(f"hf:{ID}:Q4_0", HF_HUB_OFFLINE="1", HF_ENDPOINT="http://127.0.0.1:9")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(out.strip(), str(self.snapshot("q/m-Q4_0.gguf")))
+        code, _, err = self.pull("hf:org/other", HF_HUB_OFFLINE="1")
+        self.assertEqual(code, 3, err)
+
+    def test_what_is_not_there(self):
+        for model, part in (("hf:org/other", "there is no org/other"),
+                            (f"hf:{ID}:Q2_K", "there are m-Q8_0.gguf, q/m-Q4_0.gguf"),
+                            (f"hf:{ID}@nowhere", "there is no org/name@nowhere")):
+            code, _, err = self.pull(model)
+            self.assertEqual(code, 3, err)
+            self.assertIn(part, err)
+
+    def test_names_that_are_more_than_names(self):
+        for model in ("hf:../etc", "hf:org/..", "hf:org/na%2fme", "hf:org/name:../x", "hf:org/a\nb",
+                      "hf:org/name@../../x", "hf:", "hf:org/name:", "org/name", "hf:a/b/c"):
+            code, _, err = self.pull(model)
+            self.assertEqual(code, 2, f"{model!r}: {err}")
+        self.assertFalse(self.cache.exists())
+
+    def test_a_full_disk(self):
+        mount = self.folder / "small"
+        mount.mkdir()
+        if os.geteuid() != 0 or subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(mount)],
+                stderr=subprocess.DEVNULL, check=False).returncode != 0:
+            self.skipTest("needs to mount a tmpfs")
+        self.addCleanup(subprocess.run, ["umount", str(mount)], check=False)
+        code, _, err = self.pull(f"hf:{ID}:Q4_0", HF_HUB_CACHE=str(mount / "hub"))
+        self.assertEqual(code, 4, err)
+        self.assertIn("3,000,001 bytes are to be fetched", err)
+        self.assertEqual(self.hub.content_requests, 0)
+
+    def test_wrong_bytes_never_get_their_name(self):
+        self.hub.fault = lambda path: "wrong_byte"
+        code, _, err = self.pull(f"hf:{ID}:Q4_0")
+        self.assertEqual(code, 6, err)
+        self.assertFalse(self.snapshot("q/m-Q4_0.gguf").exists())
+        self.expect_nothing_unfinished()
+
+    # Every fault in turn and at random, kill -9 among them: whole and verified, or a clear error.
+    def test_faults_at_random(self):
+        chance = random.Random(2)
+        kinds = ("drop", "stall", "busy", "other_range", "other_total", "truncated")
+        n_faults = n_kills = n_errors = n_whole = n_resumed = 0
+        while n_faults < FAULTS_WANTED:
+            shutil.rmtree(self.cache, ignore_errors=True)
+            self.hub.sent_bytes = self.hub.faults_done = 0
+            lock = threading.Lock()
+
+            def fault(_path):
+                with lock:
+                    return chance.choice(kinds) if chance.random() < 0.5 else None
+
+            self.hub.fault = fault
+            kills = chance.randrange(4)
+            for _ in range(kills):
+                process = self.start("pull", f"hf:{ID}:Q4_0")
+                time.sleep(chance.random() * 0.1)
+                process.send_signal(signal.SIGKILL)
+                process.communicate()
+            code, out, err = self.pull(f"hf:{ID}:Q4_0", "--stall-timeout", "1", "--json")
+            n_kills += kills
+            n_faults += self.hub.faults_done + kills
+            if code == 0:
+                n_whole += 1
+                self.expect_whole("q/m-Q4_0.gguf", err)
+                self.expect_nothing_unfinished()
+                received = json.loads(out)["received_bytes"]
+                self.assertLessEqual(received, len(MODEL) * 1.01)
+                n_resumed += received < len(MODEL)
+            else:
+                n_errors += 1
+                self.assertEqual(code, 5, err)
+                self.assertFalse(self.snapshot("q/m-Q4_0.gguf").exists())
+        print(f"{n_faults} faults, {n_kills} of them kills: {n_whole} whole, {n_resumed} of them "
+              f"begun by one that was killed, {n_errors} errors")
+        self.assertGreater(n_whole, 0)
+
+    # --- one cache for two programs ---
+
+    def hf(self, expression, **more):
+        """Runs huggingface_hub in a process of its own."""
+        code = f"import huggingface_hub as h\nprint({expression})"
+        return subprocess.run([sys.executable, "-c", code], env=self.environment(**more), text=True,
+                              capture_output=True, check=False, timeout=120)
+
+    @needs_huggingface_hub
+    def test_huggingface_hub_sees_what_we_fetched(self):
+        self.assertEqual(self.pull(f"hf:{ID}:Q4_0")[0], 0)
+        self.assertEqual(self.pull(f"hf:{ID}:config.json")[0], 0)
+        before = self.hub.content_requests
+        for name in ("q/m-Q4_0.gguf", "config.json"):
+            for more in ({}, {"HF_HUB_OFFLINE": "1"}):
+                seen = self.hf(f"h.hf_hub_download('{ID}', '{name}')", **more)
+                self.assertEqual(seen.stdout.strip(), str(self.snapshot(name)), seen.stderr)
+        self.assertEqual(self.hub.content_requests, before, "it fetched nothing")
+        scanned = self.hf("[(len(r.revisions), r.nb_files, r.size_on_disk) for r in "
+                          "h.scan_cache_dir().repos], h.scan_cache_dir().warnings")
+        self.assertEqual(scanned.stdout.strip(), f"[(1, 2, {len(MODEL) + 8})] []", scanned.stderr)
+
+    @needs_huggingface_hub
+    def test_we_see_what_huggingface_hub_fetched(self):
+        fetched = self.hf(f"h.hf_hub_download('{ID}', 'q/m-Q4_0.gguf')")
+        self.assertEqual(fetched.stdout.strip(), str(self.snapshot("q/m-Q4_0.gguf")), fetched.stderr)
+        before = self.hub.content_requests
+        code, out, err = self.pull(f"hf:{ID}:Q4_0")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(out.strip(), str(self.snapshot("q/m-Q4_0.gguf")))
+        self.assertIn("all of it", err)
+        self.assertEqual(self.hub.content_requests, before)
+
+    @needs_huggingface_hub
+    def test_both_at_once(self):
+        for _ in range(5):
+            shutil.rmtree(self.cache, ignore_errors=True)
+            results = []
+            theirs = threading.Thread(target=lambda: results.append(
+                self.hf(f"h.snapshot_download('{ID}')")))
+            theirs.start()
+            for name in ("Q4_0", "Q8_0", "config.json", "README.md", "empty.txt"):
+                code, _, err = self.pull(f"hf:{ID}:{name}")
+                self.assertEqual(code, 0, err)
+            theirs.join()
+            self.assertEqual(results[0].returncode, 0, results[0].stderr)
+            for name in FILES:
+                self.expect_whole(name)
+            self.expect_nothing_unfinished()
+            self.assertEqual(self.hf("h.scan_cache_dir().warnings").stdout.strip(), "[]")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
