@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`pull` as a user meets it, from a hub of our own, with huggingface_hub as the judge of the cache.
 
-usage: hub_test.py ALTTEUL
+usage: hub_test.py ALTTEUL WRITE_TINY_MODEL
 ALTTEUL_TEST_PYTHON names a Python that has huggingface_hub; without one, what needs it is skipped, and
 says so.
 """
@@ -30,7 +30,7 @@ try:
 except ImportError:
     huggingface_hub = None
 
-ALTTEUL = sys.argv[1]
+ALTTEUL, WRITE_TINY_MODEL = sys.argv[1:3]
 ID = "org/name"
 GENERATOR = random.Random(1)
 MODEL = GENERATOR.randbytes(3_000_001)
@@ -61,8 +61,9 @@ class HubTest(unittest.TestCase):
         return environment
 
     def start(self, *arguments, **more):
+        # A random model writes bytes that are no text.
         return subprocess.Popen([ALTTEUL, *arguments], env=self.environment(**more), text=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                errors="replace", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def pull(self, model, *options, **more):
         process = self.start("pull", model, *options, **more)
@@ -107,6 +108,25 @@ class HubTest(unittest.TestCase):
         self.assertEqual(out.strip(), str(self.snapshot("q/m-Q4_0.gguf")))
         code, _, err = self.pull("hf:org/other", HF_HUB_OFFLINE="1")
         self.assertEqual(code, 3, err)
+
+    def test_verbs_open_what_was_pulled_and_fetch_nothing(self):
+        tiny = self.folder / "tiny.gguf"
+        subprocess.run([WRITE_TINY_MODEL, "random", str(tiny)], check=True)
+        self.hub.repositories["org/tiny"] = hub_server.Repository({"tiny-F32.gguf": tiny.read_bytes()})
+        verbs = (["show", "hf:org/tiny"], ["tokenize", "hf:org/tiny", "-p", "a"],
+                 ["run", "hf:org/tiny", "-p", "a", "-n", "2", "--raw"],
+                 ["compress", "hf:org/tiny:F32", str(self.folder / "out.gguf"), "--type", "Q8_0"])
+        for verb in verbs:
+            process = self.start(*verb)
+            _, err = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 3, err)
+            self.assertIn("altteul pull hf:org/tiny", err)
+        self.assertEqual(self.hub.content_requests, 0)
+        self.assertEqual(self.pull("hf:org/tiny")[0], 0)
+        for verb in verbs:
+            process = self.start(*verb, HF_ENDPOINT="http://127.0.0.1:9")
+            _, err = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 0, f"{verb}: {err}")
 
     def test_what_is_not_there(self):
         for model, part in (("hf:org/other", "there is no org/other"),

@@ -86,6 +86,33 @@ void ForBundles(const Share& share, const Body& body) {
   }
 }
 
+/// Rows that stand for all of a tensor: number i of `count` is the tensor's row i * rows / count.
+class SampledRows {
+ public:
+  SampledRows(DType type, std::span<const std::byte> bytes, const Shape& shape, size_t count)
+      : codec_(*kernels::FindCodec(type)),
+        bytes_(bytes),
+        shape_(shape),
+        count_(count),
+        row_bytes_(*RowBytes(type, shape.cols())) {}
+
+  /// @param rows  resized to [n, cols]
+  void Read(size_t first, size_t n, std::vector<float>& rows) const {
+    const size_t cols = shape_.cols();
+    rows.resize(n * cols);
+    for (size_t i = 0; i < n; ++i) {
+      const size_t at = (first + i) * shape_.rows() / count_;
+      codec_.decode(bytes_.data() + at * row_bytes_, cols, &rows[i * cols]);
+    }
+  }
+
+ private:
+  const kernels::Codec& codec_;
+  std::span<const std::byte> bytes_;
+  const Shape& shape_;
+  size_t count_, row_bytes_;
+};
+
 double SumOf(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
@@ -98,22 +125,15 @@ size_t OutputError::RowsSampled(const Shape& shape) const {
 
 double OutputError::Of(const TensorView& tensor, const EncodedTensor& encoded,
                        const Metric* metric) const {
-  const size_t n = tensor.shape.cols(), n_rows = tensor.shape.rows();
   const size_t count = RowsSampled(tensor.shape);
-  const size_t from_row = *RowBytes(tensor.type, n), to_row = *RowBytes(encoded.type(), n);
-  const kernels::Codec& from = *kernels::FindCodec(tensor.type);
-  const kernels::Codec& to = *kernels::FindCodec(encoded.type());
+  const SampledRows before(tensor.type, tensor.bytes, tensor.shape, count);
+  const SampledRows after(encoded.type(), encoded.bytes(), tensor.shape, count);
   std::vector<double> outputs(count), errors(count);
   team_.Run([&](int thread) {
     std::vector<float> rows, error, product;
     ForBundles(ShareOf(count, 1, thread, team_.size()), [&](size_t first, size_t n_bundle) {
-      rows.resize(n_bundle * n);
-      error.resize(n_bundle * n);
-      for (size_t i = 0; i < n_bundle; ++i) {
-        const size_t at = (first + i) * n_rows / count;
-        from.decode(tensor.bytes.data() + at * from_row, n, &rows[i * n]);
-        to.decode(encoded.bytes().data() + at * to_row, n, &error[i * n]);
-      }
+      before.Read(first, n_bundle, rows);
+      after.Read(first, n_bundle, error);
       for (size_t i = 0; i < rows.size(); ++i) error[i] -= rows[i];
       const auto part = [&](std::vector<double>& all) { return std::span(&all[first], n_bundle); };
       SquaresOfOutputs(rows, metric, kernels_, product, part(outputs));
@@ -128,8 +148,7 @@ std::vector<TypeCost> OutputError::Sample(const TensorView& tensor, std::span<co
                                           const Metric* metric) const {
   const size_t n = tensor.shape.cols(), n_rows = tensor.shape.rows();
   const size_t count = RowsSampled(tensor.shape);
-  const size_t row_bytes = *RowBytes(tensor.type, n);
-  const kernels::Codec& decoder = *kernels::FindCodec(tensor.type);
+  const SampledRows before(tensor.type, tensor.bytes, tensor.shape, count);
   const size_t n_types = types.size();
   std::vector<double> outputs(count);
   std::vector<std::vector<double>> errors(n_types, std::vector<double>(count));
@@ -138,12 +157,8 @@ std::vector<TypeCost> OutputError::Sample(const TensorView& tensor, std::span<co
     for (const DType type : types) trials.emplace_back(tensor.type, type, metric, kernels_);
     std::vector<float> rows, error, product;
     ForBundles(ShareOf(count, 1, thread, team_.size()), [&](size_t first, size_t n_bundle) {
-      rows.resize(n_bundle * n);
-      error.resize(n_bundle * n);
-      for (size_t i = 0; i < n_bundle; ++i) {
-        const size_t at = (first + i) * n_rows / count;
-        decoder.decode(tensor.bytes.data() + at * row_bytes, n, &rows[i * n]);
-      }
+      before.Read(first, n_bundle, rows);
+      error.resize(rows.size());
       SquaresOfOutputs(rows, metric, kernels_, product, {&outputs[first], n_bundle});
       for (size_t t = 0; t < n_types; ++t) {
         trials[t].Run(rows, n_bundle, error);

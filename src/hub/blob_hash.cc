@@ -1,7 +1,6 @@
 #include "hub/blob_hash.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,42 +19,12 @@ constexpr size_t kSha1Digits = 40;
 
 }  // namespace
 
-// Nothing below can fail but for want of a few hundred bytes of memory.
-struct BlobHash::Context {
-  EVP_MD_CTX* evp = EVP_MD_CTX_new();
-  Context() { ALT_CHECK(evp != nullptr); }
-  ~Context() { EVP_MD_CTX_free(evp); }
-  Context(const Context&) = delete;
-  Context& operator=(const Context&) = delete;
-};
-
-BlobHash::BlobHash(std::string_view like, uint64_t bytes) : context_(std::make_unique<Context>()) {
+BlobHash::BlobHash(std::string_view like, uint64_t bytes)
+    : digest_(like.size() == kSha1Digits ? Digest::Kind::kSha1 : Digest::Kind::kSha256) {
   ALT_CHECK(IsBlobHash(like));
-  const bool is_git = like.size() == kSha1Digits;
-  const EVP_MD* kind = is_git ? EVP_sha1() : EVP_sha256();
-  ALT_CHECK(EVP_DigestInit_ex(context_->evp, kind, nullptr) == 1);
-  if (!is_git) return;
+  if (like.size() != kSha1Digits) return;
   const std::string head = "blob " + std::to_string(bytes);
   Add(std::as_bytes(std::span(head.c_str(), head.size() + 1)));
-}
-
-BlobHash::~BlobHash() = default;
-
-void BlobHash::Add(std::span<const std::byte> bytes) {
-  ALT_CHECK(EVP_DigestUpdate(context_->evp, bytes.data(), bytes.size()) == 1);
-}
-
-std::string BlobHash::Hex() {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  ALT_CHECK(EVP_DigestFinal_ex(context_->evp, digest, &length) == 1);
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  for (unsigned i = 0; i < length; ++i) {
-    hex += kDigits[digest[i] >> 4];
-    hex += kDigits[digest[i] & 15];
-  }
-  return hex;
 }
 
 Result<std::string> HashOfFile(const std::string& path, std::string_view like,

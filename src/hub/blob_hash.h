@@ -4,13 +4,13 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "base/sinks.h"
 #include "base/status.h"
+#include "hub/sha256.h"
 
 namespace altteul::hub {
 
@@ -19,15 +19,12 @@ class BlobHash {
   /// @param like   a hash of the kind that is wanted. @pre IsBlobHash(like)
   /// @param bytes  of the whole content
   BlobHash(std::string_view like, uint64_t bytes);
-  ~BlobHash();
 
-  void Add(std::span<const std::byte> bytes);
-  /// Hexadecimal digits in lower case. To be called once.
-  std::string Hex();
+  void Add(std::span<const std::byte> bytes) { digest_.Add(bytes); }
+  std::string Hex() const { return digest_.Hex(); }
 
  private:
-  struct Context;
-  std::unique_ptr<Context> context_;
+  Digest digest_;
 };
 
 /// Of a file. @param progress  bytes of all bytes; may be empty

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -30,7 +31,8 @@ class Fetcher {
     fetched_.kept_bytes = part_->DoneInAll();
     for (bool again = false;; again = true) {
       ALT_RETURN_IF_ERROR(FetchPieces());
-      ALT_ASSIGN_OR_RETURN(const std::string hash, HashOfFile(part_->path(), file_.hash, {}));
+      const auto goes_on = [this](uint64_t, uint64_t) { return GoesOn(); };
+      ALT_ASSIGN_OR_RETURN(const std::string hash, HashOfFile(part_->path(), file_.hash, goes_on));
       if (hash == file_.hash) break;
       part_.reset();
       PartFile::Forget(file_.path);
@@ -76,7 +78,11 @@ class Fetcher {
     const size_t n_workers =
         std::min(n_open, static_cast<size_t>(std::max(1, options_.connections)));
     std::vector<std::thread> others;
-    for (size_t i = 1; i < n_workers; ++i) others.emplace_back([this] { Work(); });
+    try {
+      for (size_t i = 1; i < n_workers; ++i) others.emplace_back([this] { Work(); });
+    } catch (const std::system_error&) {
+      // The system has no more threads: those that there are do it.
+    }
     if (n_workers > 0) Work();
     for (std::thread& other : others) other.join();
     return failed_;

@@ -94,9 +94,12 @@ TEST_F(FetchFileTest, GoesOnBehindEveryFaultThatMayPass) {
   const std::string content = Content();
   for (const Kind kind : {Kind::kDrop, Kind::kBusy, Kind::kOtherRange, Kind::kOtherTotal,
                           Kind::kMoreBytes, Kind::kSilence}) {
-    const TestServer server({{"/file", content}}, [kind](const std::string&, size_t request) {
-      // Silence costs a second each time.
-      const bool is_wrong = kind == Kind::kSilence ? request == 1 : request % 3 == 1;
+    // The first try of every third piece; silence costs a second each time.
+    const size_t n_wrong = kind == Kind::kSilence ? 1 : kBytes;
+    const TestServer server({{"/file", content}}, [kind, n_wrong](const TestServer::Asked& asked) {
+      const size_t piece = asked.first / kPiece;
+      const bool is_wrong =
+          asked.first % kPiece == 0 && piece % 3 == 1 && piece / 3 < n_wrong && asked.is_first;
       return Fault{.kind = is_wrong ? kind : Kind::kNone, .at = 5'000};
     });
     const auto fetched = Fetch(server, content);
@@ -110,7 +113,7 @@ TEST_F(FetchFileTest, GoesOnBehindEveryFaultThatMayPass) {
 TEST_F(FetchFileTest, AServerWithoutRangesSendsItInOrder) {
   const std::string content = Content();
   const TestServer server({{"/file", content}},
-                          [](const std::string&, size_t) { return Fault{.kind = Kind::kNoRange}; });
+                          [](const TestServer::Asked&) { return Fault{.kind = Kind::kNoRange}; });
   const auto fetched = Fetch(server, content);
   ASSERT_TRUE(fetched.ok()) << fetched.status().message();
   ExpectWhole(content);
@@ -120,8 +123,8 @@ TEST_F(FetchFileTest, WrongBytesAreFetchedAgainOnceAndNeverKept) {
   const std::string content = Content();
   for (const size_t n_wrong : {size_t{1}, size_t{1000}}) {
     said_.clear();
-    const TestServer server({{"/file", content}}, [n_wrong](const std::string&, size_t request) {
-      return Fault{.kind = request < n_wrong ? Kind::kWrongByte : Kind::kNone, .at = 77};
+    const TestServer server({{"/file", content}}, [n_wrong](const TestServer::Asked& asked) {
+      return Fault{.kind = asked.number < n_wrong ? Kind::kWrongByte : Kind::kNone, .at = 77};
     });
     const auto fetched = Fetch(server, content);
     EXPECT_NE(said_.find("it is fetched again"), std::string::npos) << said_;
@@ -140,8 +143,8 @@ TEST_F(FetchFileTest, WrongBytesAreFetchedAgainOnceAndNeverKept) {
 
 TEST_F(FetchFileTest, BytesThatLieAboutTheirPlaceAreFoundByTheHash) {
   const std::string content = Content();
-  const TestServer server({{"/file", content}}, [](const std::string&, size_t request) {
-    return Fault{.kind = request == 2 ? Kind::kLyingRange : Kind::kNone};
+  const TestServer server({{"/file", content}}, [](const TestServer::Asked& asked) {
+    return Fault{.kind = asked.number == 2 ? Kind::kLyingRange : Kind::kNone};
   });
   const auto fetched = Fetch(server, content);
   ASSERT_TRUE(fetched.ok()) << fetched.status().message();
@@ -152,8 +155,8 @@ TEST_F(FetchFileTest, WhatStaysBrokenEndsWithAnErrorAndGoesOnLater) {
   const std::string content = Content();
   options_.http.retries = 2;
   {
-    const TestServer server({{"/file", content}}, [](const std::string&, size_t request) {
-      return Fault{.kind = request < 6 ? Kind::kNone : Kind::kDrop, .at = 0};
+    const TestServer server({{"/file", content}}, [](const TestServer::Asked& asked) {
+      return Fault{.kind = asked.number < 6 ? Kind::kNone : Kind::kDrop, .at = 0};
     });
     const auto fetched = Fetch(server, content);
     ASSERT_FALSE(fetched.ok());
@@ -174,8 +177,8 @@ TEST_F(FetchFileTest, OtherContentThrowsAwayWhatIsThere) {
   const std::string old_content = Content(), content = Content(kBytes - 5);
   options_.http.retries = 0;
   {
-    const TestServer server({{"/file", old_content}}, [](const std::string&, size_t request) {
-      return Fault{.kind = request < 3 ? Kind::kNone : Kind::kDrop, .at = 0};
+    const TestServer server({{"/file", old_content}}, [](const TestServer::Asked& asked) {
+      return Fault{.kind = asked.number < 3 ? Kind::kNone : Kind::kDrop, .at = 0};
     });
     ASSERT_FALSE(Fetch(server, old_content).ok());
   }
@@ -216,8 +219,8 @@ TEST_F(FetchFileTest, RandomFaultsNeverGiveAWrongFile) {
   uint64_t received = 0, needed = 0;
   for (uint64_t run = 0; n_faults < 300; ++run) {
     std::atomic<size_t> faults = 0;
-    const TestServer server({{"/file", content}}, [&](const std::string&, size_t request) {
-      const uint64_t bits = random.Bits(run * 10'000 + request);
+    const TestServer server({{"/file", content}}, [&](const TestServer::Asked& asked) {
+      const uint64_t bits = random.Bits(run * 10'000 + asked.number);
       if (bits % 4 != 0) return Fault{};
       ++faults;
       constexpr Kind kKinds[] = {Kind::kDrop,       Kind::kDrop,       Kind::kBusy,

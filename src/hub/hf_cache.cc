@@ -53,13 +53,12 @@ Status WriteSmall(const std::string& path, std::string_view text) {
   const std::string beside = Beside(path);
   const int file = open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (file < 0) return Failed(beside, "write", errno);
-  const ssize_t written = write(file, text.data(), text.size());
-  const int error = written < 0 ? errno : ENOSPC;
-  const bool is_whole = written == static_cast<ssize_t>(text.size()) && fsync(file) == 0;
+  errno = ENOSPC;  // what fewer bytes than were given mean
+  const bool is_written = write(file, text.data(), text.size()) == std::ssize(text) &&
+                          fsync(file) == 0 && rename(beside.c_str(), path.c_str()) == 0;
+  const Status failed = is_written ? Status() : Failed(path, "write", errno);
   close(file);
-  if (is_whole && rename(beside.c_str(), path.c_str()) == 0) return Status();
-  const Status failed = Failed(path, "write", is_whole ? errno : error);
-  unlink(beside.c_str());
+  if (!is_written) unlink(beside.c_str());
   return failed;
 }
 

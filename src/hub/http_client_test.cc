@@ -1,14 +1,14 @@
 #include "hub/http_client.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "hub/local_listener.h"
 
 namespace altteul::hub {
 namespace {
@@ -18,34 +18,21 @@ namespace {
 class ScriptedServer {
  public:
   explicit ScriptedServer(std::vector<std::string> answers) : answers_(std::move(answers)) {
-    listener_ = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(bind(listener_, generic, size), 0);
-    EXPECT_EQ(listen(listener_, 8), 0);
-    EXPECT_EQ(getsockname(listener_, generic, &size), 0);
-    port_ = ntohs(address.sin_port);
     thread_ = std::thread([this] { Serve(); });
   }
   ~ScriptedServer() {
-    shutdown(listener_, SHUT_RDWR);  // wakes accept()
+    listener_.Stop();
     thread_.join();
-    close(listener_);
   }
 
-  std::string Url(const std::string& path = "/") const {
-    return "http://127.0.0.1:" + std::to_string(port_) + path;
-  }
+  std::string Url(const std::string& path = "/") const { return listener_.Url(path); }
   /// @pre all requests were answered
   const std::vector<std::string>& requests() const { return requests_; }
 
  private:
   void Serve() {
     for (const std::string& answer : answers_) {
-      const int peer = accept(listener_, nullptr, nullptr);
+      const int peer = listener_.Accept();
       if (peer < 0) return;
       requests_.push_back(ReadRequest(peer));
       for (size_t sent = 0; sent < answer.size();) {
@@ -75,8 +62,7 @@ class ScriptedServer {
   }
 
   std::vector<std::string> answers_, requests_;
-  int listener_ = -1;
-  int port_ = 0;
+  testing::LocalListener listener_;
   std::thread thread_;
 };
 

@@ -76,11 +76,17 @@ Status PartFile::OpenCounts() {
   struct stat facts = {};
   const bool was_there =
       fstat(file, &facts) == 0 && static_cast<size_t>(facts.st_size) == map_bytes_;
-  const bool is_long = was_there || (ftruncate(file, 0) == 0 &&
-                                     posix_fallocate(file, 0, static_cast<off_t>(map_bytes_)) == 0);
-  void* map =
-      is_long ? mmap(nullptr, map_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
-  const int error = errno;
+  int error = 0;
+  if (!was_there && ftruncate(file, 0) != 0) error = errno;
+  // Room on the disk now: what is written to a map cannot fail politely.
+  if (!was_there && error == 0) {
+    error = posix_fallocate(file, 0, static_cast<off_t>(map_bytes_));
+  }
+  void* map = MAP_FAILED;
+  if (error == 0) {
+    map = mmap(nullptr, map_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    error = errno;
+  }
   close(file);
   if (map == MAP_FAILED) return Failed(path, "write", error);
   map_ = static_cast<std::byte*>(map);

@@ -7,7 +7,7 @@
 namespace altteul {
 
 // Nothing below can fail but for want of a few hundred bytes of memory.
-struct Sha256::Context {
+struct Digest::Context {
   EVP_MD_CTX* evp = EVP_MD_CTX_new();
   Context() { ALT_CHECK(evp != nullptr); }
   ~Context() { EVP_MD_CTX_free(evp); }
@@ -15,16 +15,17 @@ struct Sha256::Context {
   Context& operator=(const Context&) = delete;
 };
 
-Sha256::Sha256() : context_(std::make_unique<Context>()) {
-  ALT_CHECK(EVP_DigestInit_ex(context_->evp, EVP_sha256(), nullptr) == 1);
+Digest::Digest(Kind kind) : context_(std::make_unique<Context>()) {
+  const EVP_MD* algorithm = kind == Kind::kSha1 ? EVP_sha1() : EVP_sha256();
+  ALT_CHECK(EVP_DigestInit_ex(context_->evp, algorithm, nullptr) == 1);
 }
-Sha256::~Sha256() = default;
+Digest::~Digest() = default;
 
-void Sha256::Add(std::span<const std::byte> bytes) {
+void Digest::Add(std::span<const std::byte> bytes) {
   ALT_CHECK(EVP_DigestUpdate(context_->evp, bytes.data(), bytes.size()) == 1);
 }
 
-std::string Sha256::Hex() const {
+std::string Digest::Hex() const {
   Context copy;  // so that more can be added
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned length = 0;

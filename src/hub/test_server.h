@@ -2,9 +2,7 @@
 
 #pragma once
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,8 +13,12 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include "hub/local_listener.h"
 
 namespace altteul::hub::testing {
 
@@ -39,41 +41,35 @@ struct Fault {
 
 class TestServer {
  public:
-  using Choose = std::function<Fault(const std::string& path, size_t request)>;
+  /// What a file is asked for with. Over several connections numbers come in any order, places do
+  /// not.
+  struct Asked {
+    size_t number;  ///< of the request, over all files
+    size_t first;   ///< byte of the range
+    bool is_first;  ///< nobody asked for a range from there on before
+  };
+  using Choose = std::function<Fault(const Asked& asked)>;
 
   explicit TestServer(std::map<std::string, std::string> files, Choose choose = {})
       : files_(std::move(files)), choose_(std::move(choose)) {
-    listener_ = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(bind(listener_, generic, size), 0);
-    EXPECT_EQ(listen(listener_, 64), 0);
-    EXPECT_EQ(getsockname(listener_, generic, &size), 0);
-    port_ = ntohs(address.sin_port);
     acceptor_ = std::thread([this] { Accept(); });
   }
   ~TestServer() {
     stop_ = true;
-    shutdown(listener_, SHUT_RDWR);  // wakes accept()
+    listener_.Stop();
     acceptor_.join();
     {
       const std::lock_guard lock(mutex_);
       for (const int peer : peers_) shutdown(peer, SHUT_RDWR);
     }
     for (std::thread& thread : threads_) thread.join();
-    close(listener_);
   }
 
   /// Another file, or `path` as a redirect to a URL. @pre nobody asks meanwhile
   void Add(const std::string& path, const std::string& file) { files_[path] = file; }
   void Redirect(const std::string& path, const std::string& url) { redirects_[path] = url; }
 
-  std::string Url(const std::string& path = "") const {
-    return "http://127.0.0.1:" + std::to_string(port_) + path;
-  }
+  std::string Url(const std::string& path = "") const { return listener_.Url(path); }
   uint64_t sent_bytes() const { return sent_; }  ///< of bodies
   size_t n_requests() const { return n_requests_; }
   std::vector<std::string> requests() const {
@@ -82,9 +78,11 @@ class TestServer {
   }
 
  private:
+  static constexpr std::string_view kRange = "Range: bytes=";
+
   void Accept() {
     while (!stop_) {
-      const int peer = accept(listener_, nullptr, nullptr);
+      const int peer = listener_.Accept();
       if (peer < 0) return;
       const std::lock_guard lock(mutex_);
       peers_.insert(peer);
@@ -123,8 +121,18 @@ class TestServer {
     if (found == files_.end()) {
       return Send(peer, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
     }
-    const Fault fault = choose_ ? choose_(path, number) : Fault{};
+    const size_t range = request.find(kRange);
+    const size_t first =
+        range == std::string::npos ? 0 : std::stoul(request.substr(range + kRange.size()));
+    const Fault fault =
+        choose_ ? choose_({.number = number, .first = first, .is_first = IsFirst(path, first)})
+                : Fault{};
     return AnswerFile(peer, request, found->second, fault);
+  }
+
+  bool IsFirst(const std::string& path, size_t first) {
+    const std::lock_guard lock(mutex_);
+    return asked_.insert({path, first}).second;
   }
 
   bool AnswerFile(int peer, const std::string& request, const std::string& file,
@@ -133,14 +141,14 @@ class TestServer {
     if (fault.kind == Kind::kBusy) {
       return Send(peer, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
     }
-    const size_t range = request.find("Range: bytes=");
+    const size_t range = request.find(kRange);
     if (range == std::string::npos || fault.kind == Kind::kNoRange) {
       return Send(peer, "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(file.size()) +
                             "\r\n\r\n") &&
              SendBody(peer, file, fault);
     }
-    size_t first = std::stoul(request.substr(range + 13));
-    const size_t dash = request.find('-', range + 13);
+    size_t first = std::stoul(request.substr(range + kRange.size()));
+    const size_t dash = request.find('-', range + kRange.size());
     size_t last = std::min(std::stoul(request.substr(dash + 1)), file.size() - 1);
     size_t shown = first;
     if (fault.kind == Kind::kMoreBytes) last = std::min(last + 1, file.size() - 1);
@@ -182,13 +190,13 @@ class TestServer {
 
   std::map<std::string, std::string> files_, redirects_;
   Choose choose_;
-  int listener_ = -1;
-  int port_ = 0;
+  LocalListener listener_;
   std::atomic<bool> stop_ = false;
   std::atomic<uint64_t> sent_ = 0;
   std::atomic<size_t> n_requests_ = 0;
   mutable std::mutex mutex_;  // of what follows
   std::vector<std::string> requests_;
+  std::set<std::pair<std::string, size_t>> asked_;
   std::set<int> peers_;
   std::vector<std::thread> threads_;
   std::thread acceptor_;

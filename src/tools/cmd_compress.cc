@@ -21,6 +21,7 @@
 #include "tools/command_line.h"
 #include "tools/compress_options.h"
 #include "tools/compress_report.h"
+#include "tools/hub_environment.h"
 #include "tools/json_output.h"
 #include "tools/refine_mix.h"
 #include "tools/report_files.h"
@@ -47,6 +48,7 @@ class CompressCommand : public Command {
 
   Status Run() override {
     ALT_RETURN_IF_ERROR(options_.Check());
+    ALT_ASSIGN_OR_RETURN(options_.model, ModelPath(options_.model));
     ALT_RETURN_IF_ERROR(CheckOut());
     ALT_ASSIGN_OR_RETURN(TypeRules rules, options_.MakeRules());
     ALT_ASSIGN_OR_RETURN(record_.judge_texts,

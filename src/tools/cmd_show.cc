@@ -11,6 +11,7 @@
 #include "model/family.h"
 #include "report/table.h"
 #include "tools/command.h"
+#include "tools/hub_environment.h"
 #include "tools/json_output.h"
 
 namespace altteul::tools {
@@ -65,7 +66,8 @@ class ShowCommand : public Command {
   }
 
   Status Run() override {
-    ALT_ASSIGN_OR_RETURN(const auto file, model::Checkpoint::Open(model_));
+    ALT_ASSIGN_OR_RETURN(const std::string path, ModelPath(model_));
+    ALT_ASSIGN_OR_RETURN(const auto file, model::Checkpoint::Open(path));
     const auto config = model::ReadConfig(*file);
     TypeSum all;
     std::map<DType, TypeSum> by_type;

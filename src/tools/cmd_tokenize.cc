@@ -8,6 +8,7 @@
 
 #include "model/checkpoint.h"
 #include "tools/command.h"
+#include "tools/hub_environment.h"
 #include "tools/json_output.h"
 #include "tools/runtime.h"
 
@@ -49,7 +50,8 @@ class TokenizeCommand : public Command {
     if (text_option_->empty() && file_option_->empty() && ids_.empty()) {
       return Status(ErrorCode::kInvalidArgument, "give a text (-p or -f) or ids (--ids)");
     }
-    ALT_ASSIGN_OR_RETURN(const auto checkpoint, model::Checkpoint::Open(model_));
+    ALT_ASSIGN_OR_RETURN(const std::string path, ModelPath(model_));
+    ALT_ASSIGN_OR_RETURN(const auto checkpoint, model::Checkpoint::Open(path));
     ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, checkpoint->ReadTokenizer());
     ALT_ASSIGN_OR_RETURN(const auto tokenizer, text::MakeTokenizer(std::move(spec)));
     std::vector<text::TokenId> ids(ids_.begin(), ids_.end());

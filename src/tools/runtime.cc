@@ -11,6 +11,7 @@
 
 #include "base/human_units.h"
 #include "base/machine.h"
+#include "tools/hub_environment.h"
 #include "tools/interrupt.h"
 
 namespace altteul::tools {
@@ -74,8 +75,9 @@ Result<std::unique_ptr<Runtime>> MakeRuntime(const ComputeOptions& options) {
   return runtime;
 }
 
-Result<std::unique_ptr<const model::Model>> Load(const std::string& path, Runtime& runtime,
+Result<std::unique_ptr<const model::Model>> Load(const std::string& name, Runtime& runtime,
                                                  kernels::Precision precision) {
+  ALT_ASSIGN_OR_RETURN(const std::string path, ModelPath(name));
   auto model = model::LoadModel(
       path,
       {.kernels = runtime.kernels, .precision = precision, .go_on = [] { return !Interrupted(); }},

@@ -47,8 +47,9 @@ struct Runtime {
 Result<std::unique_ptr<Runtime>> MakeRuntime(const ComputeOptions& options);
 
 /// Loads with the kernels' fast panels, or for Precision::kF32 as the truth.
+/// @param name  a path, or what ModelPath() knows
 /// @return also kCancelled after Ctrl-C
-Result<std::unique_ptr<const model::Model>> Load(const std::string& path, Runtime& runtime,
+Result<std::unique_ptr<const model::Model>> Load(const std::string& name, Runtime& runtime,
                                                  kernels::Precision precision);
 
 /// "f16", "q8_0" ... as -ctk takes it.
