@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`pull` as a user meets it, from a hub of our own, with huggingface_hub as the judge of the cache.
 
-usage: hub_test.py ALTTEUL WRITE_TINY_MODEL
+usage: hub_test.py ALTTEUL WRITE_TINY_MODEL [TEST...]
 ALTTEUL_TEST_PYTHON names a Python that has huggingface_hub; without one, what needs it is skipped, and
 says so.
 """
@@ -255,4 +255,4 @@ class HubTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=sys.argv[:1])
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:])
