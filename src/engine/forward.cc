@@ -30,30 +30,34 @@ Forward::Forward(const model::Model& model, const kernels::KernelTable& kernels,
 
 Forward::~Forward() = default;
 
-Result<std::unique_ptr<Forward>> Forward::Create(const model::Model& model,
-                                                 const kernels::KernelTable& kernels,
-                                                 ThreadTeam& team, size_t max_rows,
-                                                 size_t context) {
+Result<uint64_t> Forward::WorkingBytes(const ModelConfig& config, int n_threads, size_t max_rows,
+                                       size_t context) {
   ALT_CHECK(max_rows > 0);
   if (max_rows > kMostRows) {
     return Status(ErrorCode::kOutOfMemory, "working memory for " + std::to_string(max_rows) +
                                                " rows is larger than any memory");
   }
+  Workspace work;
+  work.ChooseRopes(config, context);
+  Carver sizes(nullptr);
+  work.Carve(sizes, config, max_rows, context, n_threads);
+  return sizes.used();
+}
+
+Result<std::unique_ptr<Forward>> Forward::Create(const model::Model& model,
+                                                 const kernels::KernelTable& kernels,
+                                                 ThreadTeam& team, size_t max_rows,
+                                                 size_t context) {
+  ALT_ASSIGN_OR_RETURN(const uint64_t bytes,
+                       WorkingBytes(model.config, team.size(), max_rows, context));
   std::unique_ptr<Forward> forward(new Forward(model, kernels, team, max_rows));
   forward->placement_.assign(model.config.n_layers + 1, Place{});
   forward->work_ = std::make_unique<Workspace>();
   Workspace& work = *forward->work_;
-  for (const model::RopePlan& plan : model.config.ropes) {
-    const bool long_context = !plan.frequencies_long.empty() && context > plan.original_context;
-    const std::vector<double>& chosen = long_context ? plan.frequencies_long : plan.frequencies;
-    work.ropes.push_back(
-        {.frequencies = chosen.data(), .n_pairs = chosen.size(), .magnitude = plan.magnitude});
-  }
-  Carver sizes(nullptr);
-  work.Carve(sizes, model.config, max_rows, context, team.size());
+  work.ChooseRopes(model.config, context);
   ALT_ASSIGN_OR_RETURN(
       work.memory,
-      Buffer::Allocate(sizes.used(), "working memory for " + std::to_string(max_rows) + " rows"));
+      Buffer::Allocate(bytes, "working memory for " + std::to_string(max_rows) + " rows"));
   Carver places(work.memory.mutable_bytes().data());
   work.Carve(places, model.config, max_rows, context, team.size());
   work.ids.reserve(max_rows);

@@ -59,6 +59,11 @@ class Forward {
                                                  const kernels::KernelTable& kernels,
                                                  ThreadTeam& team, size_t max_rows, size_t context);
 
+  /// Bytes of working memory that Create() would take.
+  /// @return kOutOfMemory for more rows than any memory holds
+  static Result<uint64_t> WorkingBytes(const model::ModelConfig& config, int n_threads,
+                                       size_t max_rows, size_t context);
+
   size_t max_rows() const { return max_rows_; }
   const model::Model& model() const { return model_; }
   const PlacementTable& placement() const { return placement_; }

@@ -116,6 +116,16 @@ struct Forward::Workspace {
     return buffers;
   }
 
+  /// A context beyond what the model was first trained for takes the long factors.
+  void ChooseRopes(const model::ModelConfig& c, size_t context) {
+    for (const model::RopePlan& plan : c.ropes) {
+      const bool is_long = !plan.frequencies_long.empty() && context > plan.original_context;
+      const std::vector<double>& chosen = is_long ? plan.frequencies_long : plan.frequencies;
+      ropes.push_back(
+          {.frequencies = chosen.data(), .n_pairs = chosen.size(), .magnitude = plan.magnitude});
+    }
+  }
+
   void Carve(Carver& carver, const model::ModelConfig& c, size_t rows, size_t context,
              int n_threads) {
     const size_t q_width = c.n_heads * c.head_dim;

@@ -14,16 +14,35 @@ size_t RoundUp(size_t value, size_t grain) { return (value + grain - 1) / grain 
 
 Result<KvCache> KvCache::Create(const model::ModelConfig& config, kernels::KvType type,
                                 size_t context, size_t max_chunk) {
-  return Create(config, type, context, max_chunk, false);
+  KvCache cache;
+  ALT_ASSIGN_OR_RETURN(const uint64_t bytes, cache.LayOut(config, type, context, max_chunk, false));
+  ALT_RETURN_IF_ERROR(cache.Allocate(bytes));
+  return cache;
 }
 
 Result<KvCache> KvCache::CreateForSteps(const model::ModelConfig& config, kernels::KvType type,
                                         size_t context) {
-  return Create(config, type, context, context, true);
+  KvCache cache;
+  ALT_ASSIGN_OR_RETURN(const uint64_t bytes, cache.LayOut(config, type, context, context, true));
+  ALT_RETURN_IF_ERROR(cache.Allocate(bytes));
+  return cache;
 }
 
-Result<KvCache> KvCache::Create(const model::ModelConfig& config, kernels::KvType type,
-                                size_t context, size_t max_chunk, bool layers_share) {
+Result<uint64_t> KvCache::BytesOf(const model::ModelConfig& config, kernels::KvType type,
+                                  size_t context, size_t max_chunk) {
+  return KvCache().LayOut(config, type, context, max_chunk, false);
+}
+
+Status KvCache::Allocate(uint64_t size_bytes) {
+  ALT_ASSIGN_OR_RETURN(
+      memory_,
+      Buffer::Allocate(size_bytes, "the KV cache of " + std::to_string(context_) + " positions"));
+  if (size_bytes != 0) base_ = memory_.mutable_bytes().data();
+  return Status();
+}
+
+Result<uint64_t> KvCache::LayOut(const model::ModelConfig& config, kernels::KvType type,
+                                 size_t context, size_t max_chunk, bool layers_share) {
   const kernels::KvLayout kind{.type = type};
   if (kind.has_scales() && config.head_dim % 32 != 0) {
     return Status(ErrorCode::kUnsupported,
@@ -42,9 +61,8 @@ Result<KvCache> KvCache::Create(const model::ModelConfig& config, kernels::KvTyp
     return Status(ErrorCode::kInvalidArgument,
                   "a context of " + std::to_string(context) + " positions");
   }
-  KvCache cache;
-  cache.context_ = context;
-  cache.max_chunk_ = max_chunk;
+  context_ = context;
+  max_chunk_ = max_chunk;
   uint64_t total = 0;
   const size_t whole = RoundUp(context, kernels::kKeyTile);
   for (const model::BlockPlan& plan : config.blocks) {
@@ -59,8 +77,8 @@ Result<KvCache> KvCache::Create(const model::ModelConfig& config, kernels::KvTyp
       const size_t ring = RoundUp(plan.window + max_chunk, kernels::kKeyTile);
       if (ring < whole) {
         layer.layout.capacity = ring;
-        cache.ring_ = std::min(cache.ring_, ring);
-        cache.slack_ = std::min(cache.slack_, ring - plan.window);
+        ring_ = std::min(ring_, ring);
+        slack_ = std::min(slack_, ring - plan.window);
       }
     }
     layer.offset = layers_share ? 0 : total;
@@ -72,13 +90,9 @@ Result<KvCache> KvCache::Create(const model::ModelConfig& config, kernels::KvTyp
     }
     const uint64_t layer_bytes = RoundUp(layer.layout.total_bytes(), 64);
     total = layers_share ? std::max(total, layer_bytes) : total + layer_bytes;
-    cache.layers_.push_back(layer);
+    layers_.push_back(layer);
   }
-  ALT_ASSIGN_OR_RETURN(
-      cache.memory_,
-      Buffer::Allocate(total, "the KV cache of " + std::to_string(context) + " positions"));
-  if (total != 0) cache.base_ = cache.memory_.mutable_bytes().data();
-  return cache;
+  return total;
 }
 
 void KvCache::Advance(size_t n) {

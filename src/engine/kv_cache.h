@@ -23,6 +23,11 @@ class KvCache {
   static Result<KvCache> Create(const model::ModelConfig& config, kernels::KvType type,
                                 size_t context, size_t max_chunk);
 
+  /// size_bytes() of what Create() would make; nothing is allocated.
+  /// @return as Create(), but for this machine's memory
+  static Result<uint64_t> BytesOf(const model::ModelConfig& config, kernels::KvType type,
+                                  size_t context, size_t max_chunk);
+
   /// Room for one layer, which all layers use in turn: for Forward::RunStep(), where nothing is
   /// asked of a layer once the next one has begun.
   static Result<KvCache> CreateForSteps(const model::ModelConfig& config, kernels::KvType type,
@@ -51,8 +56,10 @@ class KvCache {
     size_t offset = 0;
   };
   KvCache() = default;
-  static Result<KvCache> Create(const model::ModelConfig& config, kernels::KvType type,
-                                size_t context, size_t max_chunk, bool layers_share);
+  /// Everything but the memory, and how much of it there is to be.
+  Result<uint64_t> LayOut(const model::ModelConfig& config, kernels::KvType type, size_t context,
+                          size_t max_chunk, bool layers_share);
+  Status Allocate(uint64_t size_bytes);
 
   std::vector<Layer> layers_;
   Buffer memory_;

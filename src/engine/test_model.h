@@ -73,10 +73,10 @@ struct TestModelOptions {
   bool add_bos = false;
   bool tokenizer = true;
   bool swap_a_and_b = false;  ///< 'a' and 'b' have each other's token ids
-  std::string chat_template;
+  std::string chat_template = {};
   float perturb = 0;  ///< added to every weight, times a normal number of another stream
   /// Not empty: a scripted model, each token followed by the next. All different.
-  std::vector<text::TokenId> script;
+  std::vector<text::TokenId> script = {};
   bool script_repeats = false;  ///< behind the last token comes the first; else end of turn
 };
 

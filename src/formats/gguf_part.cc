@@ -244,8 +244,7 @@ Status RefuseOverlaps(std::span<const TensorInfo> infos) {
   return Status();
 }
 
-Status ParseInto(std::span<const std::byte> bytes, GgufPart& part) {
-  ByteReader in(bytes);
+Status ParseInto(std::span<const std::byte> bytes, ByteReader& in, GgufPart& part) {
   ALT_ASSIGN_OR_RETURN(part.version, ReadMagicAndVersion(in, LfsPointerHint(bytes)));
   ALT_ASSIGN_OR_RETURN(const Counts counts, ReadCounts(in));
   ALT_RETURN_IF_ERROR(ReadMetadata(in, counts.n_entries, part));
@@ -271,9 +270,20 @@ Status ParseInto(std::span<const std::byte> bytes, GgufPart& part) {
 
 Result<GgufPart> ParseGgufPart(std::span<const std::byte> bytes, const std::string& name) {
   GgufPart part;
-  const Status status = ParseInto(bytes, part);
+  ByteReader in(bytes);
+  const Status status = ParseInto(bytes, in, part);
   if (!status.ok()) return At(name, status);
   return part;
+}
+
+Result<std::optional<uint64_t>> GgufHeaderBytes(std::span<const std::byte> bytes, size_t known,
+                                                const std::string& name) {
+  GgufPart part;
+  ByteReader in(bytes, known);
+  const Status status = ParseInto(bytes, in, part);
+  if (in.ran_out()) return std::optional<uint64_t>();
+  if (!status.ok()) return At(name, status);
+  return std::optional<uint64_t>(part.data_offset);
 }
 
 const GgufValue* FindGgufValue(std::span<const GgufEntry> metadata,

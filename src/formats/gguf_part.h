@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,6 +33,13 @@ struct GgufPart {
 /// model refuses that.
 /// @param name  the file, for messages
 Result<GgufPart> ParseGgufPart(std::span<const std::byte> bytes, const std::string& name);
+
+/// How many bytes stand before the data of the tensors; nothing when the header ends behind
+/// `known`. So a file need not be there to be planned for.
+/// @param bytes  as many as the file has, of which the first `known` are read
+/// @return as ParseGgufPart(), as soon as what is known is wrong
+Result<std::optional<uint64_t>> GgufHeaderBytes(std::span<const std::byte> bytes, size_t known,
+                                                const std::string& name);
 
 /// The entry of `key` in a part; null when absent.
 const GgufValue* FindGgufValue(std::span<const GgufEntry> metadata,

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <set>
 
+#include "formats/gguf_part.h"
 #include "formats/test_bytes.h"
 
 namespace altteul::formats {
@@ -261,6 +262,26 @@ class RealModelTest : public ::testing::Test {
 
 TEST_F(RealModelTest, SmolLm2Opens) { Check("smollm2.gguf", "llama", 272, 49152); }
 TEST_F(RealModelTest, GemmaOpens) { Check("gemma.gguf", "gemma3", 236, 262144); }
+
+TEST(GgufTest, AHeaderIsKnownAsSoonAsItIsWhole) {
+  std::string bytes = GoodGguf().bytes();
+  const uint64_t header_bytes = ParseGgufPart(AsBytes(bytes), "good.gguf").value().data_offset;
+  size_t n_known = 0;
+  for (size_t known = 0; known <= bytes.size(); ++known) {
+    // What is behind must not be looked at.
+    std::string prefix = bytes.substr(0, known) + std::string(bytes.size() - known, '\xFF');
+    const auto found = GgufHeaderBytes(AsBytes(prefix), known, "part.gguf");
+    ASSERT_TRUE(found.ok()) << known << ": " << found.status().message();
+    if (!found.value()) continue;
+    EXPECT_EQ(*found.value(), header_bytes);
+    EXPECT_GT(known + 32, header_bytes) << "padding need not be known";
+    ++n_known;
+  }
+  EXPECT_GE(n_known, bytes.size() - header_bytes);
+  bytes[4] = 9;  // another version
+  EXPECT_FALSE(GgufHeaderBytes(AsBytes(bytes), 8, "part.gguf").ok());
+  EXPECT_FALSE(GgufHeaderBytes(AsBytes(bytes), 4, "part.gguf").value());
+}
 
 }  // namespace
 }  // namespace altteul::formats

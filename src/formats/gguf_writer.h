@@ -79,6 +79,9 @@ class GgufWriter {
   ///         is no multiple of the type's block, or a size beyond 64 bits
   Status DeclareTensor(std::string_view name, DType type, const Shape& shape);
 
+  /// What stands before the tensors' data, if nothing more is set or declared.
+  Result<std::vector<std::byte>> Header() const;
+
   /// The size of the finished file, if nothing more is set or declared [bytes].
   Result<uint64_t> PlannedBytes() const;
 
@@ -115,7 +118,6 @@ class GgufWriter {
   void SetBytes(std::string_view key, GgufType type, std::span<const std::byte> bytes);
   void SetArrayBytes(std::string_view key, GgufType element_type, uint64_t n_elements,
                      std::span<const std::byte> bytes);
-  Result<std::vector<std::byte>> Header() const;
   Status PadToAlignment();
 
   uint64_t alignment_ = 32;  ///< [bytes]

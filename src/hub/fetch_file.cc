@@ -28,6 +28,7 @@ class Fetcher {
 
   Result<Fetched> Run() {
     ALT_ASSIGN_OR_RETURN(part_, OpenPart());
+    ALT_RETURN_IF_ERROR(TakeHead());
     fetched_.kept_bytes = part_->DoneInAll();
     for (bool again = false;; again = true) {
       ALT_RETURN_IF_ERROR(FetchPieces());
@@ -53,6 +54,20 @@ class Fetcher {
         in_order_ ? std::max<uint64_t>(1, file_.bytes) : std::max(options_.least_piece_bytes, even);
     return PartFile::Open(
         {.path = file_.path, .bytes = file_.bytes, .piece_bytes = piece_bytes, .hash = file_.hash});
+  }
+
+  /// What of the head the pieces lack. Only once: when the hash is wrong, nothing is trusted.
+  Status TakeHead() {
+    const auto head = std::as_bytes(std::span(file_.head));
+    for (size_t piece = 0; piece < part_->n_pieces() && part_->Begin(piece) < head.size();
+         ++piece) {
+      const uint64_t known = std::min(part_->Size(piece), head.size() - part_->Begin(piece));
+      const uint64_t done = part_->Done(piece);
+      if (done >= known) continue;
+      ALT_RETURN_IF_ERROR(
+          part_->Append(piece, head.subspan(part_->Begin(piece) + done, known - done)));
+    }
+    return Status();
   }
 
   // --- all pieces ---
@@ -241,6 +256,8 @@ Result<Fetched> FetchFile(const FileToFetch& file, const FetchOptions& options) 
   ALT_CHECK(IsBlobHash(file.hash));
   return Fetcher(file, options).Run();
 }
+
+bool IsBegun(const std::string& path) { return PartFile::Exists(path); }
 
 void ForgetFetched(const std::string& path) { PartFile::Forget(path); }
 

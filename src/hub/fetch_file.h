@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "base/sinks.h"
 #include "base/status.h"
@@ -21,6 +22,8 @@ struct FileToFetch {
   std::string path;  ///< where it shall be; nobody else fetches to it (FileLock)
   uint64_t bytes = 0;
   std::string hash;  ///< IsBlobHash()
+  /// The first bytes, which were received already; as the others they prove themselves by the hash.
+  std::string_view head = {};
 };
 
 struct FetchOptions {
@@ -41,6 +44,9 @@ struct Fetched {
 ///         what came has another hash, twice; kIoError, also for a full disk, with the bytes that
 ///         are missing; kCancelled. What was received stays for the next call.
 Result<Fetched> FetchFile(const FileToFetch& file, const FetchOptions& options);
+
+/// Whether an unfinished fetch to `path` left something.
+bool IsBegun(const std::string& path);
 
 /// Removes what an unfinished fetch to `path` left.
 void ForgetFetched(const std::string& path);

@@ -106,7 +106,7 @@ Missing MissingOf(const HubPlace& place, const HubReference& reference, const Mo
 
 Result<FetchedModel> FetchModel(const HubPlace& place, const HubReference& reference,
                                 const ModelIndex& index, const ModelFiles& model,
-                                const FetchOptions& options) {
+                                const FetchOptions& options, const FileHeads& heads) {
   const Repository& repository = reference.repository;
   const uint64_t total = MissingOf(place, reference, index, model).bytes;
   ALT_RETURN_IF_ERROR(CheckRoom(place, total));
@@ -128,9 +128,13 @@ Result<FetchedModel> FetchModel(const HubPlace& place, const HubReference& refer
       const FileToFetch blob{.url = FileUrl(place.endpoint, repository, index.commit, file.name),
                              .path = place.cache.BlobPath(repository, file.hash),
                              .bytes = file.bytes,
-                             .hash = file.hash};
+                             .hash = file.hash,
+                             .head = heads.contains(file.name)
+                                         ? std::string_view(heads.at(file.name))
+                                         : std::string_view()};
       ALT_ASSIGN_OR_RETURN(const Fetched fetched, FetchFile(blob, one));
       result.received_bytes += fetched.received_bytes;
+      result.blobs.push_back(file.hash);
       before += file.bytes;
     }
     ALT_RETURN_IF_ERROR(place.cache.Link(repository, index.commit, file.name, file.hash));

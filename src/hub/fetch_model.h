@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "base/status.h"
@@ -40,14 +41,19 @@ Missing MissingOf(const HubPlace& place, const HubReference& reference, const Mo
                   const ModelFiles& model);
 
 struct FetchedModel {
-  std::string path;             ///< of what is opened: the first file, or the folder
-  uint64_t received_bytes = 0;  ///< of files' contents
+  std::string path;                ///< of what is opened: the first file, or the folder
+  uint64_t received_bytes = 0;     ///< of files' contents
+  std::vector<std::string> blobs;  ///< hashes of what was fetched, and was not there before
 };
 
+/// First bytes of files, by name.
+using FileHeads = std::map<std::string, std::string>;
+
 /// Fetches what is missing; each file is whole and verified before it has its name.
+/// @param heads  what was received of files already
 /// @return kDoesNotFit when the disk has less room than is missing; otherwise as FetchFile()
 Result<FetchedModel> FetchModel(const HubPlace& place, const HubReference& reference,
                                 const ModelIndex& index, const ModelFiles& model,
-                                const FetchOptions& options);
+                                const FetchOptions& options, const FileHeads& heads = {});
 
 }  // namespace altteul::hub

@@ -77,6 +77,16 @@ bool IsInside(const fs::path& folder, const fs::path& path) {
   return end == folder.end();
 }
 
+/// Empty folders in `folder`, and then itself.
+void RemoveEmptyFolders(const fs::path& folder) {
+  std::error_code ignored;
+  for (fs::directory_iterator it(folder, ignored), end; !ignored && it != end;
+       it.increment(ignored)) {
+    if (it->is_directory() && !it->is_symlink()) RemoveEmptyFolders(it->path());
+  }
+  rmdir(folder.c_str());
+}
+
 }  // namespace
 
 Result<FileLock> FileLock::Take(const std::string& path, const std::function<bool()>& go_on) {
@@ -197,6 +207,35 @@ Status HfCache::Link(const Repository& repository, std::string_view commit, std:
   const Status failed = Failed(path, "link", errno);
   unlink(beside.c_str());
   return failed;
+}
+
+Status HfCache::Remove(const Repository& repository, std::string_view commit, std::string_view file,
+                       const std::function<bool()>& go_on) const {
+  ALT_ASSIGN_OR_RETURN(const std::string path, Find(repository, commit, file));
+  std::error_code ignored;
+  const std::string hash = fs::read_symlink(path, ignored).filename().string();
+  std::optional<FileLock> lock;
+  if (IsBlobHash(hash)) {
+    ALT_ASSIGN_OR_RETURN(lock, LockBlob(repository, hash, go_on));
+  }
+  if (unlink(path.c_str()) != 0) return Failed(path, "remove", errno);
+  const std::vector<File> left = Files(repository);
+  if (lock && std::ranges::find(left, hash, &File::blob) == left.end()) {
+    const std::string blob = BlobPath(repository, hash);
+    if (unlink(blob.c_str()) != 0) return Failed(blob, "remove", errno);
+  }
+  const fs::path folder = RepositoryFolder(repository);
+  RemoveEmptyFolders(folder / "snapshots");
+  if (std::ranges::find(left, commit, &File::commit) == left.end()) {
+    for (fs::recursive_directory_iterator it(folder / "refs", ignored), end; !ignored && it != end;
+         it.increment(ignored)) {
+      if (it->is_regular_file() && ReadSmall(it->path().string()) == commit) {
+        unlink(it->path().c_str());
+      }
+    }
+  }
+  if (left.empty()) RemoveEmptyFolders(folder);
+  return Status();
 }
 
 std::vector<HfCache::File> HfCache::Files(const Repository& repository) const {

@@ -74,6 +74,13 @@ class HfCache {
   Status Link(const Repository& repository, std::string_view commit, std::string_view file,
               std::string_view hash) const;
 
+  /// Removes a file from a snapshot, its content when no other snapshot has it, and what is then
+  /// empty: the snapshot, its revisions, the repository.
+  /// @pre CheckFileName(file)
+  /// @return kNotFound, kIoError, kCancelled
+  Status Remove(const Repository& repository, std::string_view commit, std::string_view file,
+                const std::function<bool()>& go_on) const;
+
   struct File {
     std::string commit, name;
     std::string blob;  ///< its hash; empty where the snapshot holds the file itself

@@ -156,5 +156,33 @@ TEST_F(HfCacheTest, ReadOnlyCachesAreReadable) {
   fs::permissions(Models(), fs::perms::owner_all);
 }
 
+TEST_F(HfCacheTest, WhatIsRemovedTakesNothingElseWithIt) {
+  KeepBlob();
+  const std::string other(40, 'd');
+  ASSERT_TRUE(cache().Link(kRepository, kCommit, "q/m.gguf", kHash).ok());
+  ASSERT_TRUE(cache().Link(kRepository, other, "m.gguf", kHash).ok());
+  ASSERT_TRUE(cache().SetCommit(kRepository, "main", kCommit).ok());
+  ASSERT_TRUE(cache().SetCommit(kRepository, "refs/pr/1", other).ok());
+
+  EXPECT_EQ(cache().Remove(kRepository, kCommit, "no.gguf", {}).code(), ErrorCode::kNotFound);
+  ASSERT_TRUE(cache().Remove(kRepository, kCommit, "q/m.gguf", {}).ok());
+  EXPECT_FALSE(fs::exists(Models() + "/snapshots/" + kCommit));
+  EXPECT_EQ(cache().CommitOf(kRepository, "main"), std::nullopt);
+  EXPECT_TRUE(cache().Find(kRepository, other, "m.gguf").ok()) << "another snapshot has it";
+  EXPECT_TRUE(fs::exists(cache().BlobPath(kRepository, kHash)));
+
+  ASSERT_TRUE(cache().Remove(kRepository, other, "m.gguf", {}).ok());
+  EXPECT_FALSE(fs::exists(Models())) << "nothing is left of the repository";
+}
+
+TEST_F(HfCacheTest, AFileThatLeadsOutIsNotRemoved) {
+  Write(folder_ + "/secret", "secret");
+  const std::string snapshot = Models() + "/snapshots/" + kCommit;
+  fs::create_directories(snapshot);
+  fs::create_symlink(folder_ + "/secret", snapshot + "/m.gguf");
+  EXPECT_EQ(cache().Remove(kRepository, kCommit, "m.gguf", {}).code(), ErrorCode::kRefused);
+  EXPECT_TRUE(fs::exists(folder_ + "/secret"));
+}
+
 }  // namespace
 }  // namespace altteul::hub

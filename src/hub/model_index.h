@@ -23,7 +23,7 @@ struct IndexedFile {
 struct ModelIndex {
   std::string commit;              ///< IsCommit()
   std::vector<IndexedFile> files;  ///< in the hub's order
-  std::string license;             ///< as the model's card names it; empty: not said
+  std::string license = {};        ///< as the model's card names it; empty: not said
   bool is_gated = false;           ///< its owner wants terms to be accepted first
 
   const IndexedFile* Find(std::string_view name) const;

@@ -104,6 +104,10 @@ Status PartFile::OpenCounts() {
   return Status();
 }
 
+bool PartFile::Exists(const std::string& path) {
+  return access(CountsPath(path).c_str(), F_OK) == 0;
+}
+
 void PartFile::Forget(const std::string& path) {
   unlink(CountsPath(path).c_str());
   unlink(PartPath(path).c_str());

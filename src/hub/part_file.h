@@ -29,6 +29,7 @@ class PartFile {
   /// Goes on with what is there of the same content in the same pieces; all else is thrown away.
   /// @return kIoError, for a full disk with the bytes that are missing
   static Result<PartFile> Open(const What& what);
+  static bool Exists(const std::string& path);
   /// Removes both files.
   static void Forget(const std::string& path);
 

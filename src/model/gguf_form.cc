@@ -37,9 +37,10 @@ size_t InterleavedDim(const std::string& name, const Family& family, const Model
 
 Status AddTensors(const Checkpoint& folder, const Family& family, const ModelConfig& config,
                   GgufForm& form) {
-  ALT_ASSIGN_OR_RETURN(const std::set<std::string> used, TensorsOf(folder, config));
+  ALT_ASSIGN_OR_RETURN(const WeightPlan plan,
+                       PlanWeights(folder, config, {.precision = kernels::Precision::kF32}));
   for (const Checkpoint::NamedTensor& tensor : folder.tensors()) {
-    if (used.count(tensor.name) == 0) {
+    if (plan.tensors.count(tensor.name) == 0) {
       form.left_out.push_back(tensor.name);
       continue;
     }

@@ -53,7 +53,8 @@ struct GgufForm {
 };
 
 /// `source` must outlive the result.
-/// @return for a folder what ReadConfig, TensorsOf and ReadTokenizer return; kUnsupported for what
+/// @return for a folder what ReadConfig, PlanWeights and ReadTokenizer return; kUnsupported for
+/// what
 ///         GGUF has no words for
 Result<GgufForm> GgufFormOf(const Checkpoint& source);
 

@@ -16,8 +16,6 @@ namespace {
 using kernels::GroupedBytes;
 using kernels::RestForm;
 
-// Source bytes that one thread examines and reorders before it gives their pages back.
-constexpr size_t kSliceBytes = size_t{4} << 20;
 constexpr size_t kAlign = 64;
 
 size_t Aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
@@ -49,10 +47,13 @@ class Loader {
                          .source = view.bytes.subspan(first_row * row_bytes, rows * row_bytes),
                          .lookup_only = lookup_only,
                          .offset = arena_bytes_});
-    if (!grouped) return Status();
-    out->form = RestForm::kGroups16;
-    out->panel = panel;
-    arena_bytes_ += Aligned(GroupedBytes(view.type, rows, cols));
+    if (grouped) {
+      out->form = RestForm::kGroups16;
+      out->panel = panel;
+      arena_bytes_ += Aligned(GroupedBytes(view.type, rows, cols));
+    } else {
+      (lookup_only ? looked_up_bytes_ : mapped_bytes_) += rows * row_bytes;
+    }
     return Status();
   }
 
@@ -96,7 +97,14 @@ class Loader {
     return Status();
   }
 
-  const std::set<std::string>& used() const { return used_; }
+  void Describe(WeightPlan& plan) {
+    plan.tensors = std::move(used_);
+    plan.arena_bytes = arena_bytes_;
+    plan.small_bytes = small_bytes_;
+    plan.mapped_bytes = mapped_bytes_;
+    plan.looked_up_bytes = looked_up_bytes_;
+    plan.weights.resting_bytes = resting_bytes_ + small_bytes_;
+  }
 
   void ReportUnused(const LogSink& log) const {
     if (!log) return;
@@ -169,7 +177,7 @@ class Loader {
         const Matrix& m = matrices_[i];
         const size_t group_bytes = m.row_bytes() * kernels::kGroupRows;
         const size_t slice_rows =
-            std::max<size_t>(1, kSliceBytes / group_bytes) * kernels::kGroupRows;
+            std::max<size_t>(1, kLoadingBytesOfThread / group_bytes) * kernels::kGroupRows;
         for (size_t row = 0; row < m.matrix->rows; row += slice_rows, ++slice_number) {
           if (slice_number % bad.size() != static_cast<size_t>(thread)) continue;
           if (thread == 0 && options_.go_on && !options_.go_on()) cancelled = true;
@@ -229,6 +237,8 @@ class Loader {
   std::vector<Vector> vectors_;
   size_t arena_bytes_ = 0;
   size_t small_bytes_ = 0;
+  uint64_t mapped_bytes_ = 0;
+  uint64_t looked_up_bytes_ = 0;
   uint64_t resting_bytes_ = 0;
   std::set<std::string> used_;
 };
@@ -321,13 +331,14 @@ Result<Weights> LoadWeights(const Checkpoint& file, const ModelConfig& config,
   return weights;
 }
 
-Result<std::set<std::string>> TensorsOf(const Checkpoint& file, const ModelConfig& config) {
-  // In f32 nothing is reordered, so no kernels are asked.
-  const WeightOptions options{.precision = kernels::Precision::kF32};
-  Weights weights;
+Result<WeightPlan> PlanWeights(const Checkpoint& file, const ModelConfig& config,
+                               const WeightOptions& options) {
+  WeightPlan plan;
   Loader loader(file, options);
-  ALT_RETURN_IF_ERROR(AddAll(loader, file, config, weights));
-  return loader.used();
+  ALT_RETURN_IF_ERROR(AddAll(loader, file, config, plan.weights));
+  if (plan.weights.tied) plan.weights.output.w = plan.weights.embedding;
+  loader.Describe(plan);
+  return plan;
 }
 
 }  // namespace altteul::model

@@ -59,6 +59,10 @@ struct Weights {
   Buffer small;                ///< norms and biases
 };
 
+/// Bytes of the file that one loading thread examines and reorders before it gives their pages
+/// back.
+inline constexpr uint64_t kLoadingBytesOfThread = uint64_t{4} << 20;
+
 struct WeightOptions {
   const kernels::KernelTable* kernels = nullptr;
   kernels::Precision precision = kernels::Precision::kFast;
@@ -75,7 +79,20 @@ struct WeightOptions {
 Result<Weights> LoadWeights(const Checkpoint& file, const ModelConfig& config,
                             const WeightOptions& options, ThreadTeam& team, const LogSink& log);
 
-/// The names of the tensors that LoadWeights would bind, after the checks of shapes and types.
-Result<std::set<std::string>> TensorsOf(const Checkpoint& file, const ModelConfig& config);
+/// What LoadWeights would make, without touching a tensor's bytes.
+struct WeightPlan {
+  /// Matrices with the types, forms and panels that they will have; `data` shows into the file, and
+  /// vectors are null.
+  Weights weights;
+  std::set<std::string> tensors;  ///< names of what is bound
+  uint64_t arena_bytes = 0;       ///< matrices that rest in 16-row groups
+  uint64_t small_bytes = 0;       ///< norms and biases
+  uint64_t mapped_bytes = 0;      ///< matrices that are read where the file has them
+  uint64_t looked_up_bytes = 0;   ///< of an embedding that is no head: a row a token is read
+};
+
+/// @return as LoadWeights, but for what tensors hold
+Result<WeightPlan> PlanWeights(const Checkpoint& file, const ModelConfig& config,
+                               const WeightOptions& options);
 
 }  // namespace altteul::model

@@ -104,6 +104,7 @@ ordered_json BenchJson(const BenchReport& report) {
     for (size_t i = 0; i < result.series.size(); ++i) {
       row[result.series[i].spec.Name()] = SeriesJson(result, i, report.work);
     }
+    row["peak_resident_bytes"] = result.peak_resident_bytes;
     row["read_bandwidth_gb_s"] = Median(result.bandwidths) * 1e-9;
     const kernels::Peaks& peaks = result.peaks.team;
     row["peaks"] = {{"int8_gops", peaks.int8_ops_per_s * 1e-9},

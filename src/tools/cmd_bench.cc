@@ -16,6 +16,7 @@
 #include "base/machine.h"
 #include "formats/atomic_file.h"
 #include "kernels/probes.h"
+#include "model/model_shape.h"
 #include "tools/bench_compare.h"
 #include "tools/bench_output.h"
 #include "tools/bench_series.h"
@@ -86,7 +87,7 @@ class BenchCommand : public Command {
     app.add_option("--rounds", rounds_, "with --compare: how often each has its turn")
         ->capture_default_str();
     app.add_option("--synthetic", synthetic_,
-                   "SHAPE:TYPE instead of a model: random weights. Shapes: " + SyntheticShapes());
+                   "SHAPE:TYPE instead of a model: random weights. Shapes: " + model::ShapeNames());
     app.add_option("--keep", keep_,
                    "where to keep the synthetic model (default: removed afterwards)");
     app.add_option("--ctk,--cache-type", kv_type_, "KV cache: f32, f16, bf16, q8_0, q4_0 (-ctk)")
@@ -268,6 +269,8 @@ class BenchCommand : public Command {
         result->series[i].runs.push_back(speed);
       }
     }
+    // Before the machine's limits are measured, which takes memory of its own.
+    if (result->bandwidths.empty()) result->peak_resident_bytes = PeakResidentBytes();
     ALT_ASSIGN_OR_RETURN(
         const double bandwidth,
         kernels::MeasureReadBandwidth(*runtime.team, runtime.clock, kBandwidthBytes));

@@ -13,6 +13,7 @@
 #include "tools/command.h"
 #include "tools/hub_environment.h"
 #include "tools/json_output.h"
+#include "tools/printable.h"
 
 namespace altteul::tools {
 namespace {
@@ -33,14 +34,6 @@ struct ToJson {
     return value;
   }
 };
-
-// A stranger's text must not send commands to the terminal.
-std::string Printable(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < ' ' || c == '\x7F') c = ' ';
-  }
-  return text;
-}
 
 std::string Shorten(std::string text) {
   text = Printable(std::move(text));

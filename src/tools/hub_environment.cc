@@ -12,6 +12,7 @@ namespace altteul::tools {
 namespace {
 
 constexpr size_t kMostTokenBytes = 4096;
+constexpr const char* kOllamaOfService = "/usr/share/ollama/.ollama/models";
 
 /// The first of these variables that is set and not empty.
 std::string FirstOf(const Environment& environment, std::initializer_list<const char*> names) {
@@ -83,7 +84,42 @@ Result<hub::HubPlace> HubPlaceFromEnvironment() {
   return HubPlaceOf([](const char* name) -> const char* { return std::getenv(name); });
 }
 
+hub::FetchJournal JournalFromEnvironment() {
+  const char* state = std::getenv("XDG_STATE_HOME");
+  const char* home = std::getenv("HOME");
+  const std::string folder = state != nullptr && *state == '/'
+                                 ? std::string(state)
+                                 : std::string(home == nullptr ? "" : home) + "/.local/state";
+  return hub::FetchJournal(folder + "/altteul/fetched.jsonl");
+}
+
+std::vector<hub::StoredModel> OtherModelsOf(const Environment& environment) {
+  const std::string home = FirstOf(environment, {"HOME"});
+  std::vector<std::string> ollama = {kOllamaOfService};
+  if (!home.empty()) ollama.insert(ollama.begin(), home + "/.ollama/models");
+  const std::string named = FirstOf(environment, {"OLLAMA_MODELS"});
+  if (!named.empty()) ollama = {Expanded(named, home)};
+  std::vector<hub::StoredModel> models;
+  for (const std::string& folder : ollama) {
+    const auto found = hub::OllamaModels(folder);
+    models.insert(models.end(), found.begin(), found.end());
+  }
+  if (home.empty()) return models;
+  const auto found = hub::LmStudioModels(home + "/.lmstudio/models");
+  models.insert(models.end(), found.begin(), found.end());
+  return models;
+}
+
+std::vector<hub::StoredModel> OtherModelsFromEnvironment() {
+  return OtherModelsOf([](const char* name) -> const char* { return std::getenv(name); });
+}
+
 Result<std::string> ModelPath(const std::string& model) {
+  if (model.starts_with(hub::kOllamaScheme) || model.starts_with(hub::kLmStudioScheme)) {
+    ALT_ASSIGN_OR_RETURN(const hub::StoredModel stored,
+                         hub::FindStored(OtherModelsFromEnvironment(), model));
+    return stored.path;
+  }
   if (!model.starts_with(kHubScheme)) return model;
   ALT_ASSIGN_OR_RETURN(hub::HubPlace place, HubPlaceFromEnvironment());
   ALT_ASSIGN_OR_RETURN(const hub::HubReference reference,

@@ -14,7 +14,9 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "hub/fetch_journal.h"
 #include "hub/fetch_model.h"
+#include "hub/other_stores.h"
 
 namespace altteul::tools {
 
@@ -27,10 +29,19 @@ Result<hub::HubPlace> HubPlaceOf(const Environment& environment);
 /// Of this process.
 Result<hub::HubPlace> HubPlaceFromEnvironment();
 
+/// Where what we fetched is noted: $XDG_STATE_HOME/altteul/fetched.jsonl, or ~/.local/state.
+hub::FetchJournal JournalFromEnvironment();
+
+/// Models in Ollama's store ($OLLAMA_MODELS, ~/.ollama/models, that of its service) and LM Studio's
+/// (~/.lmstudio/models), by name.
+std::vector<hub::StoredModel> OtherModelsOf(const Environment& environment);
+std::vector<hub::StoredModel> OtherModelsFromEnvironment();
+
 inline constexpr std::string_view kHubScheme = "hf:";
 
-/// A model as it is given to a verb -> the path to open: "hf:..." is what the cache has of it, all
-/// else is a path already. Nothing is fetched.
+/// A model as it is given to a verb -> the path to open: "hf:..." is what the cache has of it,
+/// "ollama:..." and "lms:..." what those programs have, all else is a path already. Nothing is
+/// fetched.
 /// @return kNotFound with how to get it, kInvalidArgument
 Result<std::string> ModelPath(const std::string& model);
 

@@ -76,7 +76,8 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
 
   std::unique_ptr<Command> commands[] = {MakeRun(),  MakeShow(),  MakeTokenize(), MakeCompress(),
-                                         MakeEval(), MakeBench(), MakeDoctor(),   MakePull()};
+                                         MakeEval(), MakeBench(), MakeDoctor(),   MakeGap(),
+                                         MakePlan(), MakePull(),  MakeLs(),       MakeRm()};
   for (const auto& command : commands) {
     command->AddOptions(
         *app.add_subcommand(std::string(command->name()), std::string(command->summary())));

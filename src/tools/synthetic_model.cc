@@ -1,32 +1,16 @@
 #include "tools/synthetic_model.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <string_view>
 #include <vector>
 
 #include "base/random.h"
 #include "compress/plain_encoder.h"
 #include "formats/gguf_writer.h"
+#include "model/model_shape.h"
 
 namespace altteul::tools {
 namespace {
-
-struct ModelShape {
-  std::string_view name;
-  uint32_t layers, hidden, ffn, heads, kv_heads, head_dim, vocabulary, context;
-  float rope_base;
-};
-
-// From the models' published configurations.
-constexpr std::array kShapes = {
-    ModelShape{"smollm2-135m", 30, 576, 1536, 9, 3, 64, 49152, 8192, 100000.0f},
-    ModelShape{"smollm2-360m", 32, 960, 2560, 15, 5, 64, 49152, 8192, 100000.0f},
-    ModelShape{"llama-3.2-1b", 16, 2048, 8192, 32, 8, 64, 128256, 131072, 500000.0f},
-    ModelShape{"llama-2-7b", 32, 4096, 11008, 32, 32, 128, 32000, 4096, 10000.0f},
-    ModelShape{"llama-3.1-8b", 32, 4096, 14336, 32, 8, 128, 128256, 131072, 500000.0f},
-};
 
 // Random rows of which a matrix is put together: 8 MB of values look random to every cache and
 // kernel, and a 7B model is written at the disk's speed.
@@ -58,54 +42,7 @@ class RowPool {
   std::vector<std::byte> bytes_;
 };
 
-struct Planned {
-  std::string name;
-  DType type;
-  uint32_t rows, cols;  // rows 0: a norm of `cols` ones
-};
-
-std::vector<Planned> PlanTensors(const ModelShape& s, DType type) {
-  const bool small = TraitsOf(type).bits_per_element() < TraitsOf(DType::kQ8_0).bits_per_element();
-  const DType edge = small ? DType::kQ8_0 : type;
-  const uint32_t q = s.heads * s.head_dim, kv = s.kv_heads * s.head_dim;
-  std::vector<Planned> list = {{"token_embd.weight", edge, s.vocabulary, s.hidden},
-                               {"output.weight", edge, s.vocabulary, s.hidden},
-                               {"output_norm.weight", DType::kF32, 0, s.hidden}};
-  for (uint32_t layer = 0; layer < s.layers; ++layer) {
-    const std::string block = "blk." + std::to_string(layer) + ".";
-    list.push_back({block + "attn_norm.weight", DType::kF32, 0, s.hidden});
-    list.push_back({block + "attn_q.weight", type, q, s.hidden});
-    list.push_back({block + "attn_k.weight", type, kv, s.hidden});
-    list.push_back({block + "attn_v.weight", type, kv, s.hidden});
-    list.push_back({block + "attn_output.weight", type, s.hidden, q});
-    list.push_back({block + "ffn_norm.weight", DType::kF32, 0, s.hidden});
-    list.push_back({block + "ffn_gate.weight", type, s.ffn, s.hidden});
-    list.push_back({block + "ffn_up.weight", type, s.ffn, s.hidden});
-    list.push_back({block + "ffn_down.weight", type, s.hidden, s.ffn});
-  }
-  return list;
-}
-
-void SetMetadata(const ModelShape& s, const std::string& what, formats::GgufWriter& writer) {
-  writer.SetString("general.architecture", "llama");
-  writer.SetString("general.name", "synthetic " + what);
-  writer.SetNumber<uint32_t>("llama.block_count", s.layers);
-  writer.SetNumber<uint32_t>("llama.context_length", s.context);
-  writer.SetNumber<uint32_t>("llama.embedding_length", s.hidden);
-  writer.SetNumber<uint32_t>("llama.feed_forward_length", s.ffn);
-  writer.SetNumber<uint32_t>("llama.attention.head_count", s.heads);
-  writer.SetNumber<uint32_t>("llama.attention.head_count_kv", s.kv_heads);
-  writer.SetNumber<uint32_t>("llama.attention.key_length", s.head_dim);
-  writer.SetNumber<uint32_t>("llama.attention.value_length", s.head_dim);
-  writer.SetNumber<uint32_t>("llama.rope.dimension_count", s.head_dim);
-  writer.SetNumber<float>("llama.rope.freq_base", s.rope_base);
-  writer.SetNumber<float>("llama.attention.layer_norm_rms_epsilon", 1e-5f);
-  writer.SetNumber<uint32_t>("llama.vocab_size", s.vocabulary);
-  writer.SetString("tokenizer.ggml.model", "none");
-  writer.SetNumber<uint32_t>("general.quantization_version", 2);
-}
-
-Status WriteTensor(const Planned& tensor, const RowPool* pool, size_t index,
+Status WriteTensor(const model::ShapedTensor& tensor, const RowPool* pool, size_t index,
                    formats::GgufWriter& writer) {
   if (tensor.rows == 0) {
     const std::vector<float> ones(tensor.cols, 1.0f);
@@ -121,40 +58,19 @@ Status WriteTensor(const Planned& tensor, const RowPool* pool, size_t index,
 
 }  // namespace
 
-std::string SyntheticShapes() {
-  std::string names;
-  for (const ModelShape& shape : kShapes) {
-    names += (names.empty() ? "" : ", ") + std::string(shape.name);
-  }
-  return names;
-}
-
 Status WriteSyntheticModel(const std::string& what, const std::string& path, ThreadTeam& team,
                            const ProgressSink& progress) {
-  const size_t colon = what.find(':');
-  const std::string name = what.substr(0, colon);
-  const ModelShape* shape = nullptr;
-  for (const ModelShape& each : kShapes) {
-    if (each.name == name) shape = &each;
-  }
-  const auto type = DTypeFromName(colon == std::string::npos ? "" : what.substr(colon + 1));
-  if (shape == nullptr || !type) {
-    return Status(ErrorCode::kInvalidArgument,
-                  "'" + what + "' is not of the form SHAPE:TYPE; shapes are " + SyntheticShapes());
-  }
-  if (!compress::CanEncodePlainly(*type)) {
-    return Status(ErrorCode::kUnsupported,
-                  "no encoder for " + std::string(TraitsOf(*type).name) + ", so no weights of it");
+  ALT_ASSIGN_OR_RETURN(const model::ShapedModel shaped, model::ParseShapedModel(what));
+  const std::vector<model::ShapedTensor>& tensors = shaped.tensors;
+  for (const model::ShapedTensor& tensor : tensors) {
+    if (tensor.rows != 0 && !compress::CanEncodePlainly(tensor.type)) {
+      return Status(
+          ErrorCode::kUnsupported,
+          "no encoder for " + std::string(TraitsOf(tensor.type).name) + ", so no weights of it");
+    }
   }
   formats::GgufWriter writer;
-  SetMetadata(*shape, what, writer);
-  const std::vector<Planned> tensors = PlanTensors(*shape, *type);
-  for (const Planned& tensor : tensors) {
-    Shape extents;
-    if (tensor.rows != 0) extents.dims[extents.n_dims++] = tensor.rows;
-    extents.dims[extents.n_dims++] = tensor.cols;
-    ALT_RETURN_IF_ERROR(writer.DeclareTensor(tensor.name, tensor.type, extents));
-  }
+  ALT_RETURN_IF_ERROR(shaped.Declare("synthetic " + what, writer));
   ALT_RETURN_IF_ERROR(writer.Begin(path));
 
   std::vector<std::pair<std::pair<DType, uint32_t>, RowPool>> pools;

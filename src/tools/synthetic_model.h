@@ -13,13 +13,9 @@ namespace altteul::tools {
 
 /// Writes a GGUF of architecture `llama` that other programs open too (no tokenizer, a vocabulary
 /// size only).
-/// @param what  "SHAPE:TYPE", for example "llama-2-7b:Q4_K"; embedding and head are Q8_0 for types
-///              below that, as usual
+/// @param what  as model::ParseShapedModel() takes it: "llama-2-7b:Q4_K"
 /// @return kInvalidArgument listing the shapes, and what writing a file may return
 Status WriteSyntheticModel(const std::string& what, const std::string& path, ThreadTeam& team,
                            const ProgressSink& progress);
-
-/// "llama-2-7b, ...".
-std::string SyntheticShapes();
 
 }  // namespace altteul::tools

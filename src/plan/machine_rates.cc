@@ -1,0 +1,443 @@
+#include "plan/machine_rates.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <numeric>
+#include <span>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "base/machine.h"
+#include "base/statistics.h"
+#include "engine/forward.h"
+#include "engine/pass_work.h"
+#include "formats/gguf_writer.h"
+#include "kernels/codecs/codec.h"
+#include "model/model.h"
+#include "model/model_shape.h"
+#include "plan/hollow_model.h"
+#include "plan/product_bench.h"
+
+namespace altteul::plan {
+namespace {
+
+using kernels::KvType;
+using kernels::WeightMatrix;
+using nlohmann::ordered_json;
+
+constexpr int kFileVersion = 1;
+constexpr uint64_t kStreamBytes = uint64_t{128} << 20;  // beyond the caches that a core can fill
+constexpr size_t kProbeCols = 2048;
+constexpr size_t kCachedRows = 512;  // of the matrix for many rows
+constexpr size_t kOneDepth = 8192;   // positions that one query sees: beyond the caches too
+constexpr size_t kManyDepth = 1024;  // before the queries of a prompt
+constexpr size_t kQueries = 128;     // of these
+constexpr size_t kHeadDims[] = {64, 128, 256};
+constexpr KvType kMeasuredKv[] = {KvType::kF16, KvType::kQ8_0,
+                                  KvType::kQ4_0};  // others as the first
+
+// --- products ---
+
+/// A matrix of `type` at rest as a loaded model has it, whose bytes are any.
+WeightMatrix MatrixOf(DType type, size_t rows, const kernels::KernelTable& kernels,
+                      const std::byte* data) {
+  WeightMatrix matrix{.type = type, .rows = rows, .cols = kProbeCols, .data = data};
+  if (kernels.fast_panel(type, &matrix.panel)) matrix.form = kernels::RestForm::kGroups16;
+  return matrix;
+}
+
+Status MeasureTypes(const kernels::KernelTable& kernels, ThreadTeam& team, const Clock& clock,
+                    MachineRates* rates) {
+  ALT_ASSIGN_OR_RETURN(Buffer bytes, Buffer::Allocate(kStreamBytes, "weights to measure with"));
+  // Untouched memory would be one page of zeros, and in the cache. 0x11 is a small number in every
+  // type's fields.
+  std::memset(bytes.mutable_bytes().data(), 0x11, bytes.size());
+  const size_t most_rows = kStreamBytes / (kProbeCols / 8);  // of types of one bit
+  ALT_ASSIGN_OR_RETURN(const ProductBench one,
+                       ProductBench::Create(kernels, team, clock, 1, kProbeCols, most_rows));
+  ALT_ASSIGN_OR_RETURN(
+      const ProductBench many,
+      ProductBench::Create(kernels, team, clock, kManyRows, kProbeCols, kCachedRows));
+  for (const kernels::Codec& codec : kernels::AllCodecs()) {
+    const uint64_t row_bytes = *RowBytes(codec.type, kProbeCols);
+    const size_t rows = kStreamBytes / row_bytes / kernels::kGroupRows * kernels::kGroupRows;
+    const WeightMatrix stream = MatrixOf(codec.type, rows, kernels, bytes.bytes().data());
+    const WeightMatrix cached = MatrixOf(codec.type, kCachedRows, kernels, bytes.bytes().data());
+    const auto seconds = [](const ProductBench& bench, const WeightMatrix& matrix, int sweeps) {
+      const WeightMatrix* const matrices[] = {&matrix};
+      return bench.Seconds(matrices, sweeps).back();
+    };
+    const double ops = 2.0 * kManyRows * kProbeCols * kCachedRows;
+    const double streamed = static_cast<double>(rows * row_bytes);
+    rates->types.push_back({.type = codec.type,
+                            .bytes_per_s = streamed / seconds(one, stream, 1),
+                            .ops_per_s = ops / seconds(many, cached, 2)});
+  }
+  return Status();
+}
+
+// --- attention, and everything else ---
+
+/// A loaded model of zeros.
+Result<std::unique_ptr<const model::Model>> ZeroModel(const model::ModelShape& shape, DType type,
+                                                      const kernels::KernelTable& kernels,
+                                                      ThreadTeam& team) {
+  formats::GgufWriter writer;
+  const model::ShapedModel shaped = model::UniformModel(shape, type);
+  ALT_RETURN_IF_ERROR(shaped.Declare("zeros", writer));
+  ALT_ASSIGN_OR_RETURN(const auto header, writer.Header());
+  ALT_ASSIGN_OR_RETURN(const uint64_t file_bytes, writer.PlannedBytes());
+  ALT_ASSIGN_OR_RETURN(const HollowFolder folder, HollowFolder::Create());
+  ALT_RETURN_IF_ERROR(folder.Write("zeros.gguf", header, file_bytes));
+  return model::LoadModel(folder.PathOf("zeros.gguf"), {.kernels = &kernels}, team, {});
+}
+
+/// Passes of a model, timed.
+class PassBench {
+ public:
+  static Result<PassBench> Create(const model::Model& model, const kernels::KernelTable& kernels,
+                                  ThreadTeam& team, const Clock& clock, KvType kv, size_t context) {
+    PassBench bench(clock);
+    ALT_ASSIGN_OR_RETURN(bench.forward_,
+                         engine::Forward::Create(model, kernels, team, kManyRows, context));
+    ALT_ASSIGN_OR_RETURN(auto cache, engine::KvCache::Create(model.config, kv, context, kManyRows));
+    // Untouched memory would be one page of zeros, and in the cache.
+    std::memset(cache.data(0), 0, cache.size_bytes());
+    bench.cache_ = std::make_unique<engine::KvCache>(std::move(cache));
+    bench.tokens_.assign(kManyRows, 0);
+    return bench;
+  }
+
+  /// Seconds of a pass of `n_rows` behind `depth` positions of zeros, after one that warms up.
+  Result<double> Seconds(size_t depth, size_t n_rows) {
+    cache_->TruncateTo(0);
+    cache_->Advance(depth);
+    double seconds = 0;
+    for (int sweep = 0; sweep < 2; ++sweep) {
+      const engine::SequenceInput input{.cache = cache_.get(),
+                                        .tokens = std::span(tokens_).first(n_rows)};
+      const double start = clock_->Seconds();
+      ALT_RETURN_IF_ERROR(forward_->Run({&input, 1}));
+      seconds = clock_->Seconds() - start;
+      cache_->TruncateTo(depth);
+    }
+    return seconds;
+  }
+
+ private:
+  explicit PassBench(const Clock& clock) : clock_(&clock) {}
+
+  const Clock* clock_;
+  std::unique_ptr<engine::Forward> forward_;
+  std::unique_ptr<engine::KvCache> cache_;
+  std::vector<text::TokenId> tokens_;
+};
+
+/// Nearly all of its time is attention once the context is deep.
+model::ModelShape AttentionShape(size_t head_dim) {
+  return {.name = "attention",
+          .alias = "",
+          .layers = 4,
+          .hidden = 256,
+          .ffn = 256,
+          .heads = static_cast<uint32_t>(1024 / head_dim),
+          .kv_heads = static_cast<uint32_t>(512 / head_dim),
+          .head_dim = static_cast<uint32_t>(head_dim),
+          .vocabulary = 64,
+          .context = kOneDepth,
+          .rope_base = 1e4f,
+          .tied = true};
+}
+
+/// Small layers, so that waiting and small steps are most of their time.
+constexpr model::ModelShape kLayerShape = {.name = "layer",
+                                           .alias = "",
+                                           .layers = 16,
+                                           .hidden = 256,
+                                           .ffn = 512,
+                                           .heads = 4,
+                                           .kv_heads = 4,
+                                           .head_dim = 64,
+                                           .vocabulary = 64,
+                                           .context = kOneDepth,
+                                           .rope_base = 1e4f,
+                                           .tied = true};
+
+Status MeasureAttention(const kernels::KernelTable& kernels, ThreadTeam& team, const Clock& clock,
+                        MachineRates* rates) {
+  for (const size_t head_dim : kHeadDims) {
+    ALT_ASSIGN_OR_RETURN(const auto model,
+                         ZeroModel(AttentionShape(head_dim), DType::kQ8_0, kernels, team));
+    for (const KvType kv : kMeasuredKv) {
+      ALT_ASSIGN_OR_RETURN(PassBench bench, PassBench::Create(*model, kernels, team, clock, kv,
+                                                              kOneDepth + kManyRows));
+      // What a deep context adds to a shallow one is attention alone: seconds and work of that. A
+      // clock that stands still must not divide by zero.
+      struct Added {
+        double seconds = 0, bytes = 0, ops = 0;
+      };
+      const auto added = [&](size_t depth, size_t n_rows) -> Result<Added> {
+        ALT_ASSIGN_OR_RETURN(const double deep, bench.Seconds(depth, n_rows));
+        ALT_ASSIGN_OR_RETURN(const double shallow, bench.Seconds(0, n_rows));
+        const auto work = [&](size_t first) {
+          return engine::WorkOfPass(model->config, model->weights, kv,
+                                    {.first_position = first, .n_rows = n_rows, .n_logits = 0});
+        };
+        const engine::PassWork more = work(depth), less = work(0);
+        return Added{std::max(1e-9, deep - shallow), more.kv_bytes - less.kv_bytes,
+                     more.attention_ops - less.attention_ops};
+      };
+      ALT_ASSIGN_OR_RETURN(const Added one, added(kOneDepth, 1));
+      ALT_ASSIGN_OR_RETURN(const Added many, added(kManyDepth, kQueries));
+      rates->attention.push_back({.kv = kv,
+                                  .head_dim = head_dim,
+                                  .bytes_per_s = one.bytes / one.seconds,
+                                  .ops_per_s = many.ops / many.seconds});
+    }
+  }
+  return Status();
+}
+
+/// Seconds of the products of all layers alone.
+Result<double> ProductSeconds(const model::Model& model, const kernels::KernelTable& kernels,
+                              ThreadTeam& team, const Clock& clock, size_t n_rows) {
+  const size_t widest = std::max(kLayerShape.hidden, kLayerShape.ffn);
+  ALT_ASSIGN_OR_RETURN(const ProductBench bench,
+                       ProductBench::Create(kernels, team, clock, n_rows, widest, widest));
+  std::map<size_t, std::vector<const WeightMatrix*>> by_cols;
+  for (const model::BlockWeights& block : model.weights.blocks) {
+    for (const model::Linear* linear :
+         {&block.q, &block.k, &block.v, &block.o, &block.gate, &block.up, &block.down}) {
+      by_cols[linear->w.cols].push_back(&linear->w);
+    }
+  }
+  double seconds = 0;
+  for (const auto& [cols, matrices] : by_cols) seconds += bench.Seconds(matrices, 2).back();
+  return seconds;
+}
+
+Status MeasureLayer(const kernels::KernelTable& kernels, ThreadTeam& team, const Clock& clock,
+                    MachineRates* rates) {
+  ALT_ASSIGN_OR_RETURN(const auto model, ZeroModel(kLayerShape, DType::kQ8_0, kernels, team));
+  ALT_ASSIGN_OR_RETURN(PassBench bench, PassBench::Create(*model, kernels, team, clock,
+                                                          KvType::kF16, 2 * kManyRows));
+  const auto beside_products = [&](size_t n_rows) -> Result<double> {
+    ALT_ASSIGN_OR_RETURN(const double pass, bench.Seconds(0, n_rows));
+    ALT_ASSIGN_OR_RETURN(const double products,
+                         ProductSeconds(*model, kernels, team, clock, n_rows));
+    return std::max(0.0, pass - products) / kLayerShape.layers;
+  };
+  ALT_ASSIGN_OR_RETURN(rates->layer_seconds, beside_products(1));
+  ALT_ASSIGN_OR_RETURN(const double many, beside_products(kManyRows));
+  const engine::PassWork work =
+      engine::WorkOfPass(model->config, model->weights, KvType::kF16,
+                         {.first_position = 0, .n_rows = kManyRows, .n_logits = 0});
+  const double attention = work.attention_ops / kLayerShape.layers /
+                           rates->Attention(KvType::kF16, kLayerShape.head_dim).ops_per_s;
+  rates->value_seconds = std::max(0.0, many - attention) / (kManyRows * RowValues(model->config));
+  return Status();
+}
+
+// --- rounds ---
+
+Result<MachineRates> MeasureRound(const kernels::KernelTable& kernels, ThreadTeam& team,
+                                  const Clock& clock) {
+  MachineRates rates;
+  rates.processor = CpuModelName();
+  rates.isa = kernels.name;
+  rates.threads = team.size();
+  ALT_ASSIGN_OR_RETURN(rates.read_bytes_per_s,
+                       kernels::MeasureReadBandwidth(team, clock, 2 * kStreamBytes));
+  ALT_RETURN_IF_ERROR(MeasureTypes(kernels, team, clock, &rates));
+  ALT_RETURN_IF_ERROR(MeasureAttention(kernels, team, clock, &rates));
+  ALT_RETURN_IF_ERROR(MeasureLayer(kernels, team, clock, &rates));
+  return rates;
+}
+
+/// What repeated rounds measured alike.
+std::vector<double*> FiguresOf(MachineRates& rates) {
+  std::vector<double*> figures = {&rates.layer_seconds, &rates.value_seconds};
+  for (TypeRate& rate : rates.types) {
+    figures.insert(figures.end(), {&rate.bytes_per_s, &rate.ops_per_s});
+  }
+  for (AttentionRate& rate : rates.attention) {
+    figures.insert(figures.end(), {&rate.bytes_per_s, &rate.ops_per_s});
+  }
+  return figures;
+}
+
+/// The median of each figure; of the machine's bandwidth the best, because it is a limit.
+MachineRates MergedRounds(std::vector<MachineRates> rounds) {
+  MachineRates merged = rounds.front();
+  std::vector<double> ratios;
+  const std::vector<double*> figures = FiguresOf(merged);
+  for (size_t i = 0; i < figures.size(); ++i) {
+    std::vector<double> values;
+    for (MachineRates& round : rounds) values.push_back(*FiguresOf(round)[i]);
+    const Spread spread = SpreadOf(values);
+    *figures[i] = spread.median;
+    if (spread.lowest > 0) ratios.push_back(spread.highest / spread.lowest);
+  }
+  for (const MachineRates& round : rounds) {
+    merged.read_bytes_per_s = std::max(merged.read_bytes_per_s, round.read_bytes_per_s);
+  }
+  merged.spread = ratios.empty() ? 1.0 : SpreadOf(ratios).median;
+  return merged;
+}
+
+}  // namespace
+
+double RowValues(const model::ModelConfig& config) {
+  // Norm and its prepared form, twice; q, k, v; attention's output; gate, up, and its prepared
+  // form; two sums.
+  const size_t q = config.n_heads * config.head_dim, kv = config.n_kv_heads * config.head_dim;
+  return static_cast<double>(6 * config.hidden + 3 * q + 2 * kv + 3 * config.ffn);
+}
+
+const TypeRate* MachineRates::Find(DType type) const {
+  const auto found = std::find_if(types.begin(), types.end(),
+                                  [type](const TypeRate& rate) { return rate.type == type; });
+  return found == types.end() ? nullptr : &*found;
+}
+
+const AttentionRate& MachineRates::Attention(KvType kv, size_t head_dim) const {
+  const AttentionRate* best = &attention.front();
+  const auto distance = [&](const AttentionRate& rate) {
+    const double other_kv = rate.kv == kv ? 0 : 1e6;
+    return other_kv + std::abs(std::log2(static_cast<double>(rate.head_dim)) -
+                               std::log2(static_cast<double>(head_dim)));
+  };
+  for (const AttentionRate& rate : attention) {
+    if (distance(rate) < distance(*best)) best = &rate;
+  }
+  return *best;
+}
+
+Result<MachineRates> MeasureMachine(const kernels::KernelTable& kernels, ThreadTeam& team,
+                                    const Clock& clock, const ProgressSink& progress,
+                                    int n_rounds) {
+  std::vector<MachineRates> rounds;
+  for (int round = 0; round < n_rounds; ++round) {
+    if (progress && !progress(round, n_rounds)) {
+      return Status(ErrorCode::kCancelled, "measuring was interrupted");
+    }
+    ALT_ASSIGN_OR_RETURN(MachineRates rates, MeasureRound(kernels, team, clock));
+    rounds.push_back(std::move(rates));
+  }
+  if (progress) progress(n_rounds, n_rounds);
+  MachineRates rates = MergedRounds(std::move(rounds));
+  rates.peaks = kernels::MeasurePeaks(team, clock, kernels.name).team;
+  return rates;
+}
+
+MachineRates ScaledRates(const MachineRates& measured, double read_bytes_per_s,
+                         double int8_ops_per_s, int threads) {
+  MachineRates scaled = measured;
+  const double bytes = read_bytes_per_s / measured.read_bytes_per_s;
+  const double ops = int8_ops_per_s / measured.peaks.int8_ops_per_s;
+  scaled.threads = threads;
+  scaled.read_bytes_per_s = read_bytes_per_s;
+  for (double* peak :
+       {&scaled.peaks.int8_ops_per_s, &scaled.peaks.bf16_flops, &scaled.peaks.f32_flops}) {
+    *peak *= ops;
+  }
+  for (TypeRate& rate : scaled.types) {
+    // One row is bound by whichever grew less.
+    rate.bytes_per_s *= std::min(bytes, std::max(ops, rate.bytes_per_s / read_bytes_per_s));
+    rate.ops_per_s *= ops;
+  }
+  for (AttentionRate& rate : scaled.attention) {
+    rate.bytes_per_s *= std::min(bytes, std::max(ops, rate.bytes_per_s / read_bytes_per_s));
+    rate.ops_per_s *= ops;
+  }
+  scaled.value_seconds /= ops;
+  return scaled;
+}
+
+// --- the file ---
+
+std::string MachineRatesToJson(const MachineRates& rates) {
+  ordered_json out = {{"version", kFileVersion},
+                      {"processor", rates.processor},
+                      {"isa", rates.isa},
+                      {"threads", rates.threads},
+                      {"read_bytes_per_s", rates.read_bytes_per_s},
+                      {"int8_ops_per_s", rates.peaks.int8_ops_per_s},
+                      {"bf16_flops", rates.peaks.bf16_flops},
+                      {"f32_flops", rates.peaks.f32_flops},
+                      {"layer_seconds", rates.layer_seconds},
+                      {"value_seconds", rates.value_seconds},
+                      {"spread", rates.spread}};
+  for (const TypeRate& rate : rates.types) {
+    out["types"][std::string(TraitsOf(rate.type).name)] = {{"bytes_per_s", rate.bytes_per_s},
+                                                           {"ops_per_s", rate.ops_per_s}};
+  }
+  for (const AttentionRate& rate : rates.attention) {
+    out["attention"].push_back({{"kv", std::string(KvTypeName(rate.kv))},
+                                {"head_dim", rate.head_dim},
+                                {"bytes_per_s", rate.bytes_per_s},
+                                {"ops_per_s", rate.ops_per_s}});
+  }
+  return out.dump(1) + "\n";
+}
+
+Result<MachineRates> ParseMachineRates(std::string_view text, const std::string& name) {
+  const auto corrupt = [&name](const std::string& what) {
+    return Status(ErrorCode::kCorruptFile, name + ": " + what);
+  };
+  const ordered_json file = ordered_json::parse(text, nullptr, false);
+  if (!file.is_object()) return corrupt("is not a JSON object");
+  try {  // the library throws for fields that are missing or of another type
+    if (file.at("version").get<int>() != kFileVersion) return corrupt("is of another version");
+    MachineRates rates;
+    rates.processor = file.at("processor").get<std::string>();
+    rates.isa = file.at("isa").get<std::string>();
+    rates.threads = file.at("threads").get<int>();
+    rates.read_bytes_per_s = file.at("read_bytes_per_s").get<double>();
+    rates.peaks.int8_ops_per_s = file.at("int8_ops_per_s").get<double>();
+    rates.peaks.bf16_flops = file.at("bf16_flops").get<double>();
+    rates.peaks.f32_flops = file.at("f32_flops").get<double>();
+    rates.layer_seconds = file.at("layer_seconds").get<double>();
+    rates.value_seconds = file.at("value_seconds").get<double>();
+    rates.spread = file.at("spread").get<double>();
+    for (const auto& item : file.at("types").items()) {
+      const auto type = DTypeFromName(item.key());
+      if (!type) return corrupt("knows a type " + item.key());
+      rates.types.push_back({*type, item.value().at("bytes_per_s").get<double>(),
+                             item.value().at("ops_per_s").get<double>()});
+    }
+    for (const ordered_json& row : file.at("attention")) {
+      const auto kv = std::find_if(
+          std::begin(kMeasuredKv), std::end(kMeasuredKv),
+          [&](KvType each) { return KvTypeName(each) == row.at("kv").get<std::string>(); });
+      if (kv == std::end(kMeasuredKv)) return corrupt("knows another type of KV cache");
+      rates.attention.push_back({*kv, row.at("head_dim").get<size_t>(),
+                                 row.at("bytes_per_s").get<double>(),
+                                 row.at("ops_per_s").get<double>()});
+    }
+    std::vector<double> positive = {rates.read_bytes_per_s, rates.spread,
+                                    static_cast<double>(rates.threads)};
+    for (const TypeRate& rate : rates.types) {
+      positive.insert(positive.end(), {rate.bytes_per_s, rate.ops_per_s});
+    }
+    for (const AttentionRate& rate : rates.attention) {
+      positive.insert(positive.end(),
+                      {rate.bytes_per_s, rate.ops_per_s, static_cast<double>(rate.head_dim)});
+    }
+    const bool are_positive = std::all_of(positive.begin(), positive.end(), [](double value) {
+      return value > 0 && std::isfinite(value);
+    });
+    if (!are_positive || rates.types.empty() || rates.attention.empty()) {
+      return corrupt("has a rate that is no rate");
+    }
+    return rates;
+  } catch (const ordered_json::exception& error) {
+    return corrupt(error.what());
+  }
+}
+
+}  // namespace altteul::plan

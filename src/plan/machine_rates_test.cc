@@ -1,0 +1,45 @@
+#include "plan/machine_rates.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "base/machine.h"
+#include "kernels/codecs/codec.h"
+
+namespace altteul::plan {
+namespace {
+
+TEST(MachineRatesTest, EverythingIsMeasuredAndNothingIsAboveThePeaks) {
+  const kernels::KernelTable& kernels = *kernels::SelectKernels("", DetectCpuFeatures()).value();
+  ThreadTeam team(1);
+  const SteadyClock clock;
+  const auto measured = MeasureMachine(kernels, team, clock, {}, 1);
+  ASSERT_TRUE(measured.ok()) << measured.status().message();
+  const MachineRates& rates = measured.value();
+  std::set<DType> types;
+  for (const TypeRate& rate : rates.types) {
+    EXPECT_TRUE(types.insert(rate.type).second);
+    EXPECT_GT(rate.bytes_per_s, 0.0);
+    // Tests beside this one may have slowed the measurement of the limit; ten times they do not.
+    EXPECT_LT(rate.bytes_per_s, 10 * rates.read_bytes_per_s) << TraitsOf(rate.type).name;
+  }
+  EXPECT_EQ(types.size(), kernels::AllCodecs().size());
+  EXPECT_EQ(rates.attention.size(), 9u);
+  EXPECT_EQ(rates.Attention(kernels::KvType::kQ8_0, 80).kv, kernels::KvType::kQ8_0);
+  EXPECT_EQ(rates.Attention(kernels::KvType::kQ8_0, 80).head_dim, 64u);
+  EXPECT_GE(rates.spread, 1.0);
+  EXPECT_TRUE(ParseMachineRates(MachineRatesToJson(rates), "kept").ok());
+}
+
+TEST(MachineRatesTest, MeasuringCanBeInterrupted) {
+  const kernels::KernelTable& kernels = *kernels::SelectKernels("", DetectCpuFeatures()).value();
+  ThreadTeam team(1);
+  const SteadyClock clock;
+  const auto measured =
+      MeasureMachine(kernels, team, clock, [](uint64_t, uint64_t) { return false; });
+  EXPECT_EQ(measured.status().code(), ErrorCode::kCancelled);
+}
+
+}  // namespace
+}  // namespace altteul::plan

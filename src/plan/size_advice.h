@@ -1,0 +1,38 @@
+// Which compressed sizes of a model would fit, and about what each loses.
+
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "model/config.h"
+#include "model/weights.h"
+#include "plan/memory_plan.h"
+
+namespace altteul::plan {
+
+/// A usual size of file, as llama.cpp names it.
+struct UsualSize {
+  std::string_view name;
+  double bits_per_weight;
+  double kl;  ///< mean KL divergence from the original [nats a token]
+};
+
+/// Largest first. Measured by llama.cpp on Llama-3-8B and WikiText-2, those below 5 bits with an
+/// importance matrix (tools/perplexity/README.md). Smaller models lose more at the same bits, and
+/// `compress` loses less than these files do.
+std::span<const UsualSize> UsualSizes();
+
+struct SizeAdvice {
+  UsualSize size;
+  uint64_t file_bytes = 0;
+  uint64_t peak_bytes = 0;  ///< of memory, with the context that `plan` was made for
+};
+
+/// `plan` with the weights at each usual size that is smaller than the model is.
+std::vector<SizeAdvice> AdviseSizes(const model::WeightPlan& weights, const MemoryPlan& plan,
+                                    uint64_t file_bytes);
+
+}  // namespace altteul::plan
