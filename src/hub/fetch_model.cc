@@ -47,21 +47,6 @@ bool IsThere(const HubPlace& place, const HubReference& reference, const ModelIn
   return place.cache.Find(reference.repository, index.commit, file.name).ok();
 }
 
-/// @return kDoesNotFit
-Status CheckRoom(const HubPlace& place, uint64_t bytes) {
-  // Of the first folder that there is.
-  fs::path folder = place.cache.folder();
-  std::error_code ignored;
-  while (!fs::exists(folder, ignored) && folder.has_relative_path()) folder = folder.parent_path();
-  struct statvfs disk = {};
-  if (statvfs(folder.c_str(), &disk) != 0) return Status();
-  const uint64_t free_bytes = uint64_t{disk.f_bavail} * disk.f_frsize;
-  if (bytes <= free_bytes) return Status();
-  return Status(ErrorCode::kDoesNotFit, place.cache.folder() + ": " + FormatCount(bytes) +
-                                            " bytes are to be fetched, and " +
-                                            FormatCount(free_bytes) + " are free");
-}
-
 }  // namespace
 
 Result<std::string> HubPlace::PathOf(const Repository& repository, const std::string& commit,
@@ -89,6 +74,20 @@ Result<ModelIndex> AskIndex(const HubPlace& place, const HubReference& reference
     return Status(ErrorCode::kNotFound, answer + ": there is no " + NameOf(reference) + key);
   }
   return Status(ErrorCode::kNetwork, answer);
+}
+
+Status CheckRoom(const HubPlace& place, uint64_t bytes) {
+  // Of the first folder that there is.
+  fs::path folder = place.cache.folder();
+  std::error_code ignored;
+  while (!fs::exists(folder, ignored) && folder.has_relative_path()) folder = folder.parent_path();
+  struct statvfs disk = {};
+  if (statvfs(folder.c_str(), &disk) != 0) return Status();
+  const uint64_t free_bytes = uint64_t{disk.f_bavail} * disk.f_frsize;
+  if (bytes <= free_bytes) return Status();
+  return Status(ErrorCode::kDoesNotFit, place.cache.folder() + ": " + FormatCount(bytes) +
+                                            " bytes are to be fetched, and " +
+                                            FormatCount(free_bytes) + " are free");
 }
 
 Missing MissingOf(const HubPlace& place, const HubReference& reference, const ModelIndex& index,

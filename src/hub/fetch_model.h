@@ -46,6 +46,10 @@ struct FetchedModel {
   std::vector<std::string> blobs;  ///< hashes of what was fetched, and was not there before
 };
 
+/// Whether the disk of the cache has room for so many bytes.
+/// @return kDoesNotFit with both numbers
+Status CheckRoom(const HubPlace& place, uint64_t bytes);
+
 /// First bytes of files, by name.
 using FileHeads = std::map<std::string, std::string>;
 

@@ -34,7 +34,8 @@ Result<Job> ParseJob(std::string_view text);
 /// Hours of a job at a speed.
 double HoursOf(const Job& job, double prompt_tokens_per_s, double answer_tokens_per_s);
 
-/// What a chip would reach; nothing where its bandwidth or arithmetic is not known.
+/// What a chip would reach; nothing where its bandwidth or arithmetic is not known. Without a
+/// figure for 16-bit arithmetic it is half of that for 8 bits.
 std::optional<MachineRates> RatesOfChip(const Chip& chip);
 
 struct RentedJob {

@@ -73,6 +73,17 @@ TEST_F(RentPlanTest, AnAnswerIsBoundByBandwidth) {
               3350.0 / 4800, 0.01);
 }
 
+TEST_F(RentPlanTest, AChipWithoutSixteenBitsHasHalfItsEight) {
+  struct Chip chip;
+  EXPECT_FALSE(RatesOfChip(chip));
+  chip.memory_gb_s = 936;
+  EXPECT_FALSE(RatesOfChip(chip));
+  chip.int8_tops = 284;
+  EXPECT_EQ(RatesOfChip(chip)->peaks.bf16_flops, 142e12);
+  chip.fp16_tflops = 71;
+  EXPECT_EQ(RatesOfChip(chip)->peaks.bf16_flops, 71e12);
+}
+
 TEST_F(RentPlanTest, AModelIsCutWhereItMustBe) {
   Offers offers;
   const size_t chip = Chip("A100 SXM 80GB");

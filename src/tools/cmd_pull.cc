@@ -50,7 +50,8 @@ class PullCommand : public Command {
     app.add_option("--stall-timeout", stall_timeout_s_, "seconds without a byte that end a try")
         ->check(CLI::Range(1.0, 3600.0))
         ->capture_default_str();
-    app.add_flag("--dry-run", dry_run_, "say what would be fetched, and fetch nothing");
+    app.add_flag("--dry-run", dry_run_,
+                 "say what would be fetched and whether it fits; headers come, and nothing else");
     app.add_flag("--json", json_, "one JSON object");
   }
 
@@ -88,6 +89,7 @@ class PullCommand : public Command {
     ALT_ASSIGN_OR_RETURN(const hub::ModelFiles files, hub::ChooseFiles(index, reference.what));
     const hub::Missing missing = hub::MissingOf(place, reference, index, files);
     Announce(place, index, files, missing);
+    if (!dry_run_ && to_.empty()) ALT_RETURN_IF_ERROR(hub::CheckRoom(place, missing.bytes));
     hub::FileHeads heads;
     if (missing.n_files != 0 && !IsBegun(place, reference, files)) {
       heads = SayWhetherItFits(place, reference, index, files, options.http);

@@ -22,7 +22,7 @@ double WattHours(const PlanTarget& target, const plan::SpeedRange& speed) {
 
 std::string Hours(double hours) { return FormatDuration(hours * kSecondsOfHour); }
 
-std::string Usd(double usd) { return FormatFixed(usd, usd < 10 ? 2 : 0); }
+std::string Usd(double usd) { return FormatFixed(usd, usd < 0.1 ? 4 : usd < 10 ? 2 : 0); }
 
 // --- JSON ---
 
