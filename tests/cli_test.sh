@@ -512,6 +512,43 @@ wait "$process"
 [ $? -eq 143 ] || fail "TERM while a peer is measured"
 kill -0 "$(cat peer)" 2>/dev/null && fail "the peer goes on without us"
 
+# --- plan and gap: without measuring this machine, which takes seconds
+expect 0 '' "$altteul" plan 7b:q4_k_m --gpu h100 --json
+one_json_line
+says '"fits":true'
+expect 0 '' "$altteul" plan random.gguf --gpu "rtx 4090" -c 100 --slots 3
+says 'It fits: one NVIDIA GeForce RTX 4090'
+expect 0 '' "$altteul" plan 8b:q4_k_m --gpu h100 --rent --job "2M in, 500k out" --json
+says '"usd":[0-9.]+'
+# What does not fit is said on standard output too, because it is what was asked for.
+checks=$((checks + 1))
+"$altteul" plan 70b:f16 --gpu h100 --json >out 2>err
+[ $? -eq 4 ] && grep -q '"fits":false' out && grep -q 'has 80.0 GB free' err ||
+  fail "plan of what does not fit"
+expect 2 'shapes are' "$altteul" plan 9b:q4_0 --gpu h100
+expect 3 'none.gguf' "$altteul" plan none.gguf --gpu h100
+expect 3 'nearest|H100' "$altteul" plan 7b:q4_0 --gpu "H1000 super"
+expect 2 'parsec' "$altteul" plan 7b:q4_0 --machine "32 parsecs"
+expect 2 'no machine' "$altteul" plan 7b:q4_0 --machine "8 cores, 99999 TB"
+expect 2 'is no job' "$altteul" plan 7b:q4_0 --gpu h100 --rent --job "much"
+expect 2 'job' "$altteul" plan 7b:q4_0 --gpu h100 --rent
+expect 6 'random.gguf|cut.gguf' sh -c "head -c 300 random.gguf >cut.gguf; exec '$altteul' plan cut.gguf --gpu h100"
+printf 'gpu_name,gpu_count,price\nH100,1,2.5\n' >offers.csv
+expect 0 '' "$altteul" plan 8b:q4_0 --gpu h100 --rent --job "1M in" --offers offers.csv --json
+says '"usd_per_hour":2.5'
+expect 1 'columns' "$altteul" plan 8b:q4_0 --gpu h100 --rent --job "1M in" --offers text.txt
+expect 0 '' "$altteul" gap --own "4x RTX 3090" --rent "500 H100-hours/month" --budget 5000usd --json
+one_json_line
+expect 0 '' "$altteul" gap --own "4x RTX 3090" --country KR --html gap.html
+[ "$(wc -c <gap.html)" -lt 300000 ] && ! grep -Eq '(src|href)="?https?:' gap.html ||
+  fail "the page is too large, or asks the network"
+expect 2 '' "$altteul" gap --own "0x RTX 3090"
+expect 2 '' "$altteul" gap --own "99999999x RTX 3090"
+expect 3 '' "$altteul" gap --own "4x RTX 9999 Turbo"
+expect 2 '' "$altteul" gap --own "1x H100" --rent "5 H100-hours"
+expect 2 '' "$altteul" gap --own "1x H100" --budget "many euros"
+expect 2 '' "$altteul" gap --own "1x H100" --country Atlantis
+
 # --- a disk or a reader that is gone
 checks=$((checks + 2))
 "$altteul" show random.gguf >/dev/full 2>err

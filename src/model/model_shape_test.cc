@@ -18,7 +18,8 @@ uint64_t FileBytes(const std::string& what) {
 
 uint64_t Parameters(const std::string& what) {
   uint64_t sum = 0;
-  for (const ShapedTensor& tensor : ParseShapedModel(what).value().tensors) {
+  const ShapedModel shaped = ParseShapedModel(what).value();
+  for (const ShapedTensor& tensor : shaped.tensors) {
     sum += uint64_t{std::max(tensor.rows, 1u)} * tensor.cols;
   }
   return sum;
@@ -54,7 +55,8 @@ TEST(ModelShapeTest, MixedTypesGiveSomeLayersMore) {
 }
 
 TEST(ModelShapeTest, EmbeddingAndHeadKeepEightBits) {
-  for (const ShapedTensor& tensor : ParseShapedModel("1b:q4_0").value().tensors) {
+  const ShapedModel shaped = ParseShapedModel("1b:q4_0").value();
+  for (const ShapedTensor& tensor : shaped.tensors) {
     if (tensor.name == "token_embd.weight") {
       EXPECT_EQ(tensor.type, DType::kQ8_0);
     }

@@ -30,12 +30,8 @@ using kernels::WeightMatrix;
 using nlohmann::ordered_json;
 
 constexpr int kFileVersion = 1;
-constexpr uint64_t kStreamBytes = uint64_t{128} << 20;  // beyond the caches that a core can fill
 constexpr size_t kProbeCols = 2048;
 constexpr size_t kCachedRows = 512;  // of the matrix for many rows
-constexpr size_t kOneDepth = 8192;   // positions that one query sees: beyond the caches too
-constexpr size_t kManyDepth = 1024;  // before the queries of a prompt
-constexpr size_t kQueries = 128;     // of these
 constexpr size_t kHeadDims[] = {64, 128, 256};
 constexpr KvType kMeasuredKv[] = {KvType::kF16, KvType::kQ8_0,
                                   KvType::kQ4_0};  // others as the first
@@ -51,27 +47,30 @@ WeightMatrix MatrixOf(DType type, size_t rows, const kernels::KernelTable& kerne
 }
 
 Status MeasureTypes(const kernels::KernelTable& kernels, ThreadTeam& team, const Clock& clock,
-                    MachineRates* rates) {
-  ALT_ASSIGN_OR_RETURN(Buffer bytes, Buffer::Allocate(kStreamBytes, "weights to measure with"));
+                    const ProbeSizes& sizes, MachineRates* rates) {
+  // The matrix for many rows is of the widest type's size.
+  const uint64_t most_bytes =
+      std::max<uint64_t>(sizes.stream_bytes, kCachedRows * kProbeCols * sizeof(double));
+  ALT_ASSIGN_OR_RETURN(Buffer bytes, Buffer::Allocate(most_bytes, "weights to measure with"));
   // Untouched memory would be one page of zeros, and in the cache. 0x11 is a small number in every
   // type's fields.
   std::memset(bytes.mutable_bytes().data(), 0x11, bytes.size());
-  const size_t most_rows = kStreamBytes / (kProbeCols / 8);  // of types of one bit
+  const size_t most_rows = sizes.stream_bytes / (kProbeCols / 8);  // of types of one bit
   ALT_ASSIGN_OR_RETURN(const ProductBench one,
                        ProductBench::Create(kernels, team, clock, 1, kProbeCols, most_rows));
   ALT_ASSIGN_OR_RETURN(
       const ProductBench many,
-      ProductBench::Create(kernels, team, clock, kManyRows, kProbeCols, kCachedRows));
+      ProductBench::Create(kernels, team, clock, sizes.many_rows, kProbeCols, kCachedRows));
   for (const kernels::Codec& codec : kernels::AllCodecs()) {
     const uint64_t row_bytes = *RowBytes(codec.type, kProbeCols);
-    const size_t rows = kStreamBytes / row_bytes / kernels::kGroupRows * kernels::kGroupRows;
+    const size_t rows = sizes.stream_bytes / row_bytes / kernels::kGroupRows * kernels::kGroupRows;
     const WeightMatrix stream = MatrixOf(codec.type, rows, kernels, bytes.bytes().data());
     const WeightMatrix cached = MatrixOf(codec.type, kCachedRows, kernels, bytes.bytes().data());
     const auto seconds = [](const ProductBench& bench, const WeightMatrix& matrix, int sweeps) {
       const WeightMatrix* const matrices[] = {&matrix};
       return bench.Seconds(matrices, sweeps).back();
     };
-    const double ops = 2.0 * kManyRows * kProbeCols * kCachedRows;
+    const double ops = 2.0 * static_cast<double>(sizes.many_rows) * kProbeCols * kCachedRows;
     const double streamed = static_cast<double>(rows * row_bytes);
     rates->types.push_back({.type = codec.type,
                             .bytes_per_s = streamed / seconds(one, stream, 1),
@@ -100,15 +99,16 @@ Result<std::unique_ptr<const model::Model>> ZeroModel(const model::ModelShape& s
 class PassBench {
  public:
   static Result<PassBench> Create(const model::Model& model, const kernels::KernelTable& kernels,
-                                  ThreadTeam& team, const Clock& clock, KvType kv, size_t context) {
+                                  ThreadTeam& team, const Clock& clock, KvType kv, size_t context,
+                                  size_t max_rows) {
     PassBench bench(clock);
     ALT_ASSIGN_OR_RETURN(bench.forward_,
-                         engine::Forward::Create(model, kernels, team, kManyRows, context));
-    ALT_ASSIGN_OR_RETURN(auto cache, engine::KvCache::Create(model.config, kv, context, kManyRows));
+                         engine::Forward::Create(model, kernels, team, max_rows, context));
+    ALT_ASSIGN_OR_RETURN(auto cache, engine::KvCache::Create(model.config, kv, context, max_rows));
     // Untouched memory would be one page of zeros, and in the cache.
     std::memset(cache.data(0), 0, cache.size_bytes());
     bench.cache_ = std::make_unique<engine::KvCache>(std::move(cache));
-    bench.tokens_.assign(kManyRows, 0);
+    bench.tokens_.assign(max_rows, 0);
     return bench;
   }
 
@@ -148,7 +148,7 @@ model::ModelShape AttentionShape(size_t head_dim) {
           .kv_heads = static_cast<uint32_t>(512 / head_dim),
           .head_dim = static_cast<uint32_t>(head_dim),
           .vocabulary = 64,
-          .context = kOneDepth,
+          .context = 8192,
           .rope_base = 1e4f,
           .tied = true};
 }
@@ -163,18 +163,19 @@ constexpr model::ModelShape kLayerShape = {.name = "layer",
                                            .kv_heads = 4,
                                            .head_dim = 64,
                                            .vocabulary = 64,
-                                           .context = kOneDepth,
+                                           .context = 8192,
                                            .rope_base = 1e4f,
                                            .tied = true};
 
 Status MeasureAttention(const kernels::KernelTable& kernels, ThreadTeam& team, const Clock& clock,
-                        MachineRates* rates) {
+                        const ProbeSizes& sizes, MachineRates* rates) {
   for (const size_t head_dim : kHeadDims) {
     ALT_ASSIGN_OR_RETURN(const auto model,
                          ZeroModel(AttentionShape(head_dim), DType::kQ8_0, kernels, team));
     for (const KvType kv : kMeasuredKv) {
-      ALT_ASSIGN_OR_RETURN(PassBench bench, PassBench::Create(*model, kernels, team, clock, kv,
-                                                              kOneDepth + kManyRows));
+      ALT_ASSIGN_OR_RETURN(PassBench bench,
+                           PassBench::Create(*model, kernels, team, clock, kv,
+                                             sizes.one_depth + sizes.many_rows, sizes.many_rows));
       // What a deep context adds to a shallow one is attention alone: seconds and work of that. A
       // clock that stands still must not divide by zero.
       struct Added {
@@ -191,8 +192,8 @@ Status MeasureAttention(const kernels::KernelTable& kernels, ThreadTeam& team, c
         return Added{std::max(1e-9, deep - shallow), more.kv_bytes - less.kv_bytes,
                      more.attention_ops - less.attention_ops};
       };
-      ALT_ASSIGN_OR_RETURN(const Added one, added(kOneDepth, 1));
-      ALT_ASSIGN_OR_RETURN(const Added many, added(kManyDepth, kQueries));
+      ALT_ASSIGN_OR_RETURN(const Added one, added(sizes.one_depth, 1));
+      ALT_ASSIGN_OR_RETURN(const Added many, added(sizes.many_depth, sizes.queries));
       rates->attention.push_back({.kv = kv,
                                   .head_dim = head_dim,
                                   .bytes_per_s = one.bytes / one.seconds,
@@ -221,10 +222,11 @@ Result<double> ProductSeconds(const model::Model& model, const kernels::KernelTa
 }
 
 Status MeasureLayer(const kernels::KernelTable& kernels, ThreadTeam& team, const Clock& clock,
-                    MachineRates* rates) {
+                    const ProbeSizes& sizes, MachineRates* rates) {
   ALT_ASSIGN_OR_RETURN(const auto model, ZeroModel(kLayerShape, DType::kQ8_0, kernels, team));
-  ALT_ASSIGN_OR_RETURN(PassBench bench, PassBench::Create(*model, kernels, team, clock,
-                                                          KvType::kF16, 2 * kManyRows));
+  ALT_ASSIGN_OR_RETURN(PassBench bench,
+                       PassBench::Create(*model, kernels, team, clock, KvType::kF16,
+                                         2 * sizes.many_rows, sizes.many_rows));
   const auto beside_products = [&](size_t n_rows) -> Result<double> {
     ALT_ASSIGN_OR_RETURN(const double pass, bench.Seconds(0, n_rows));
     ALT_ASSIGN_OR_RETURN(const double products,
@@ -232,29 +234,30 @@ Status MeasureLayer(const kernels::KernelTable& kernels, ThreadTeam& team, const
     return std::max(0.0, pass - products) / kLayerShape.layers;
   };
   ALT_ASSIGN_OR_RETURN(rates->layer_seconds, beside_products(1));
-  ALT_ASSIGN_OR_RETURN(const double many, beside_products(kManyRows));
+  ALT_ASSIGN_OR_RETURN(const double many, beside_products(sizes.many_rows));
   const engine::PassWork work =
       engine::WorkOfPass(model->config, model->weights, KvType::kF16,
-                         {.first_position = 0, .n_rows = kManyRows, .n_logits = 0});
+                         {.first_position = 0, .n_rows = sizes.many_rows, .n_logits = 0});
   const double attention = work.attention_ops / kLayerShape.layers /
                            rates->Attention(KvType::kF16, kLayerShape.head_dim).ops_per_s;
-  rates->value_seconds = std::max(0.0, many - attention) / (kManyRows * RowValues(model->config));
+  rates->value_seconds = std::max(0.0, many - attention) /
+                         (static_cast<double>(sizes.many_rows) * RowValues(model->config));
   return Status();
 }
 
 // --- rounds ---
 
 Result<MachineRates> MeasureRound(const kernels::KernelTable& kernels, ThreadTeam& team,
-                                  const Clock& clock) {
+                                  const Clock& clock, const ProbeSizes& sizes) {
   MachineRates rates;
   rates.processor = CpuModelName();
   rates.isa = kernels.name;
   rates.threads = team.size();
   ALT_ASSIGN_OR_RETURN(rates.read_bytes_per_s,
-                       kernels::MeasureReadBandwidth(team, clock, 2 * kStreamBytes));
-  ALT_RETURN_IF_ERROR(MeasureTypes(kernels, team, clock, &rates));
-  ALT_RETURN_IF_ERROR(MeasureAttention(kernels, team, clock, &rates));
-  ALT_RETURN_IF_ERROR(MeasureLayer(kernels, team, clock, &rates));
+                       kernels::MeasureReadBandwidth(team, clock, 2 * sizes.stream_bytes));
+  ALT_RETURN_IF_ERROR(MeasureTypes(kernels, team, clock, sizes, &rates));
+  ALT_RETURN_IF_ERROR(MeasureAttention(kernels, team, clock, sizes, &rates));
+  ALT_RETURN_IF_ERROR(MeasureLayer(kernels, team, clock, sizes, &rates));
   return rates;
 }
 
@@ -319,16 +322,16 @@ const AttentionRate& MachineRates::Attention(KvType kv, size_t head_dim) const {
 
 Result<MachineRates> MeasureMachine(const kernels::KernelTable& kernels, ThreadTeam& team,
                                     const Clock& clock, const ProgressSink& progress,
-                                    int n_rounds) {
+                                    const ProbeSizes& sizes) {
   std::vector<MachineRates> rounds;
-  for (int round = 0; round < n_rounds; ++round) {
-    if (progress && !progress(round, n_rounds)) {
+  for (int round = 0; round < sizes.rounds; ++round) {
+    if (progress && !progress(round, sizes.rounds)) {
       return Status(ErrorCode::kCancelled, "measuring was interrupted");
     }
-    ALT_ASSIGN_OR_RETURN(MachineRates rates, MeasureRound(kernels, team, clock));
+    ALT_ASSIGN_OR_RETURN(MachineRates rates, MeasureRound(kernels, team, clock, sizes));
     rounds.push_back(std::move(rates));
   }
-  if (progress) progress(n_rounds, n_rounds);
+  if (progress) progress(sizes.rounds, sizes.rounds);
   MachineRates rates = MergedRounds(std::move(rounds));
   rates.peaks = kernels::MeasurePeaks(team, clock, kernels.name).team;
   return rates;

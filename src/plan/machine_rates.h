@@ -60,15 +60,22 @@ inline constexpr size_t kManyRows = 512;
 /// Values that the row steps of one layer write for one row.
 double RowValues(const model::ModelConfig& config);
 
-/// Rounds of everything: a moment in which others work spoils one of them.
-inline constexpr int kRounds = 3;
+/// How much is measured with. Smaller figures than these are for tests: what they give is no rate.
+struct ProbeSizes {
+  int rounds = 3;  ///< of everything: a moment in which others work spoils one of them
+  uint64_t stream_bytes = uint64_t{128} << 20;  ///< beyond the caches that a core can fill
+  size_t many_rows = kManyRows;
+  size_t one_depth = 8192;   ///< positions that one query sees: beyond the caches too
+  size_t many_depth = 1024;  ///< before the queries of a prompt
+  size_t queries = 128;      ///< of these
+};
 
 /// Takes about two seconds a round, and 300 MB.
 /// @param kernels, team, clock  must outlive the call
 /// @return kOutOfMemory, kCancelled, kIoError (of the folder for temporary files)
 Result<MachineRates> MeasureMachine(const kernels::KernelTable& kernels, ThreadTeam& team,
                                     const Clock& clock, const ProgressSink& progress,
-                                    int rounds = kRounds);
+                                    const ProbeSizes& sizes = {});
 
 // The rates as a file of ours.
 

@@ -10,19 +10,25 @@
 namespace altteul::plan {
 namespace {
 
-TEST(MachineRatesTest, EverythingIsMeasuredAndNothingIsAboveThePeaks) {
+constexpr ProbeSizes kSmall = {.rounds = 2,
+                               .stream_bytes = uint64_t{1} << 20,
+                               .many_rows = 8,
+                               .one_depth = 256,
+                               .many_depth = 64,
+                               .queries = 4};
+
+TEST(MachineRatesTest, EverythingIsMeasured) {
   const kernels::KernelTable& kernels = *kernels::SelectKernels("", DetectCpuFeatures()).value();
   ThreadTeam team(1);
   const SteadyClock clock;
-  const auto measured = MeasureMachine(kernels, team, clock, {}, 1);
+  const auto measured = MeasureMachine(kernels, team, clock, {}, kSmall);
   ASSERT_TRUE(measured.ok()) << measured.status().message();
   const MachineRates& rates = measured.value();
   std::set<DType> types;
   for (const TypeRate& rate : rates.types) {
     EXPECT_TRUE(types.insert(rate.type).second);
     EXPECT_GT(rate.bytes_per_s, 0.0);
-    // Tests beside this one may have slowed the measurement of the limit; ten times they do not.
-    EXPECT_LT(rate.bytes_per_s, 10 * rates.read_bytes_per_s) << TraitsOf(rate.type).name;
+    EXPECT_GT(rate.ops_per_s, 0.0);
   }
   EXPECT_EQ(types.size(), kernels::AllCodecs().size());
   EXPECT_EQ(rates.attention.size(), 9u);

@@ -113,13 +113,35 @@ TEST_F(SpeedPlanTest, SmallerSizesAreAdvised) {
   const MemoryPlan memory = PlanMemory(config_, weights_, {}).value();
   const auto advice = AdviseSizes(weights_, memory, file_->file_bytes());
   ASSERT_GE(advice.size(), 5u);
-  EXPECT_EQ(advice.front().size.name, "Q6_K") << "the model has Q8_0 already";
+  EXPECT_EQ(advice.front().name, "Q6_K") << "the model has Q8_0 already";
   for (size_t i = 0; i < advice.size(); ++i) {
     EXPECT_LT(advice[i].file_bytes, file_->file_bytes());
     EXPECT_EQ(memory.Peak() - advice[i].peak_bytes, memory.weights - (advice[i].file_bytes));
     if (i > 0) {
-      EXPECT_GT(advice[i].size.kl, advice[i - 1].size.kl);
+      EXPECT_GT(advice[i].kl, advice[i - 1].kl);
     }
+  }
+}
+
+TEST_F(SpeedPlanTest, AFrontOfThisModelIsBetterThanATable) {
+  std::string text = R"({"front":[)";
+  for (int i = 0; i < 40; ++i) {
+    text += std::string(i == 0 ? "" : ",") + R"({"bytes":)" + std::to_string(2'000'000'000 + i) +
+            R"(,"kld_expected":)" + std::to_string(1.0 / (i + 1)) + "}";
+  }
+  const auto front = ParseFront(text + "]}", "front.json");
+  ASSERT_TRUE(front.ok()) << front.status().message();
+  const MemoryPlan memory = PlanMemory(config_, weights_, {}).value();
+  const auto advice = AdviseFront(weights_, memory, front.value());
+  ASSERT_EQ(advice.size(), 10u);
+  EXPECT_EQ(advice.front().file_bytes, 2'000'000'039u);
+  EXPECT_EQ(advice.back().file_bytes, 2'000'000'000u);
+  EXPECT_EQ(advice.back().kl, 1.0);
+  EXPECT_EQ(AdviseFront(weights_, memory, std::span(front.value()).first(1)).size(), 1u);
+  for (const char* bad : {"", "{", "[]", R"({"front":3})", R"({"front":[]})", R"({"front":[1]})",
+                          R"({"front":[{"bytes":-1,"kld_expected":0}]})",
+                          R"({"front":[{"bytes":1,"kld_expected":-1}]})"}) {
+    EXPECT_EQ(ParseFront(bad, "f").status().code(), ErrorCode::kCorruptFile) << bad;
   }
 }
 

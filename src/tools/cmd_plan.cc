@@ -64,6 +64,9 @@ class PlanCommand : public Command {
         "is taken from this one");
     app.add_option("--gpu", gpu_, "another machine: one accelerator, such as \"RTX 3090\"")
         ->excludes(machine);
+    app.add_option("--front", front_,
+                   "what compress MODEL --plan --json found: sizes and what they cost, of this "
+                   "model in place of published ones");
     app.add_option("--watts", watts_, "what the machine draws under load, for energy")
         ->check(CLI::Range(0.1, 1e6));
     auto* job = app.add_option("--job", job_, "tokens to be read and written: \"2M in, 500k out\"");
@@ -189,7 +192,14 @@ class PlanCommand : public Command {
     report_.speed = plan::PlanSpeed(subject.config, subject.weights.weights, report_.target.rates,
                                     report_.speed_request);
     if (subject.tokenizer != nullptr) CountTokens(*subject.tokenizer);
-    report_.sizes = plan::AdviseSizes(subject.weights, report_.memory, report_.file_bytes);
+    if (front_.empty()) {
+      report_.sizes = plan::AdviseSizes(subject.weights, report_.memory, report_.file_bytes);
+    } else {
+      ALT_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(front_));
+      ALT_ASSIGN_OR_RETURN(const auto front, plan::ParseFront(text, front_));
+      report_.sizes = plan::AdviseFront(subject.weights, report_.memory, front);
+      report_.sizes_are_measured = true;
+    }
     if (report_.rent) {
       PlanReport::Rent& rent = *report_.rent;
       rent.hours_here =
@@ -219,7 +229,7 @@ class PlanCommand : public Command {
     return Status(ErrorCode::kDoesNotFit, what);
   }
 
-  std::string model_, machine_, gpu_, job_, offers_, data_;
+  std::string model_, machine_, gpu_, job_, offers_, data_, front_;
   std::string kv_type_ = "f16";
   size_t context_ = 0;
   double watts_ = 0;

@@ -143,9 +143,11 @@ std::string SizesText(const PlanReport& report) {
   for (const plan::SizeAdvice& row : report.sizes) {
     const bool fits = static_cast<double>(row.peak_bytes) * kMemoryMargin <=
                       static_cast<double>(report.target.free_bytes);
-    table.AddRow({std::string(row.size.name), FormatFixed(row.size.bits_per_weight, 2),
-                  FormatBytes(row.file_bytes), FormatBytes(row.peak_bytes), fits ? "yes" : "no",
-                  FormatFixed(row.size.kl, 4)});
+    table.AddRow({row.name, FormatFixed(row.bits_per_weight, 2), FormatBytes(row.file_bytes),
+                  FormatBytes(row.peak_bytes), fits ? "yes" : "no", FormatFixed(row.kl, 4)});
+  }
+  if (report.sizes_are_measured) {
+    return table.ToString() + "(*) what compress expects of this very model\n";
   }
   return table.ToString() +
          "(*) published: llama.cpp's files of Llama-3-8B against 16 bits, WikiText-2. Smaller "
@@ -224,11 +226,12 @@ ordered_json PlanJson(const PlanReport& report) {
   }
   out["sizes"] = ordered_json::array();
   for (const plan::SizeAdvice& row : report.sizes) {
-    out["sizes"].push_back({{"name", std::string(row.size.name)},
-                            {"bits_per_weight", row.size.bits_per_weight},
-                            {"file_bytes", row.file_bytes},
-                            {"peak_bytes", row.peak_bytes},
-                            {"kl_of_llama_3_8b", row.size.kl}});
+    out["sizes"].push_back(
+        {{"name", row.name},
+         {"bits_per_weight", row.bits_per_weight},
+         {"file_bytes", row.file_bytes},
+         {"peak_bytes", row.peak_bytes},
+         {report.sizes_are_measured ? "kld_expected" : "kl_of_llama_3_8b", row.kl}});
   }
   if (report.rent) out["rent"] = RentJson(*report.rent);
   return out;

@@ -49,6 +49,7 @@ struct PlanReport {
   };
   std::vector<Page> pages;
   std::vector<plan::SizeAdvice> sizes;
+  bool sizes_are_measured = false;  ///< from a survey of this model, not from a published table
 
   struct Rent {
     plan::Job job;

@@ -53,14 +53,19 @@ Result<PlanSubject> OpenRemoteSubject(const hub::HubPlace& place,
 }
 
 Result<PlanSubject> OpenSubject(const std::string& name, const kernels::KernelTable& kernels) {
-  if (model::ParseShapedModel(name).ok()) {
+  const auto shaped = model::ParseShapedModel(name);
+  if (shaped.ok()) {
     ALT_ASSIGN_OR_RETURN(auto file, plan::OpenShape(name));
     return SubjectOf(std::move(file), kernels);
   }
   const auto path = ModelPath(name);
   if (path.ok()) {
-    ALT_ASSIGN_OR_RETURN(auto file, model::Checkpoint::Open(path.value()));
-    return SubjectOf(std::move(file), kernels);
+    auto file = model::Checkpoint::Open(path.value());
+    const bool is_shape =
+        name.find(':') != std::string::npos && name.find('/') == std::string::npos;
+    if (file.status().code() == ErrorCode::kNotFound && is_shape) return shaped.status();
+    if (!file.ok()) return file.status();
+    return SubjectOf(std::move(file).value(), kernels);
   }
   if (path.status().code() != ErrorCode::kNotFound) return path.status();
   ALT_ASSIGN_OR_RETURN(const hub::HubPlace place, HubPlaceFromEnvironment());
