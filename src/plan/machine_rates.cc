@@ -287,6 +287,10 @@ MachineRates MergedRounds(std::vector<MachineRates> rounds) {
   }
   for (const MachineRates& round : rounds) {
     merged.read_bytes_per_s = std::max(merged.read_bytes_per_s, round.read_bytes_per_s);
+    // What a product read is no more than what can be read.
+    for (const TypeRate& rate : round.types) {
+      merged.read_bytes_per_s = std::max(merged.read_bytes_per_s, rate.bytes_per_s);
+    }
   }
   merged.spread = ratios.empty() ? 1.0 : SpreadOf(ratios).median;
   return merged;
