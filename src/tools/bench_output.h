@@ -20,7 +20,7 @@ namespace altteul::tools {
 struct ThreadResult {
   int threads = 0;
   std::vector<SeriesRuns> series;
-  std::vector<double> bandwidths;  ///< [bytes/s] read, measured once a turn
+  std::vector<double> bandwidths;    ///< [bytes/s] read, measured once a turn
   uint64_t peak_resident_bytes = 0;  ///< of the process, when the first turn's series were done
   kernels::MeasuredPeaks peaks;
   std::vector<LayerRate> layers;  ///< measured for a roofline only
