@@ -532,6 +532,10 @@ expect 2 'parsec' "$altteul" plan 7b:q4_0 --machine "32 parsecs"
 expect 2 'no machine' "$altteul" plan 7b:q4_0 --machine "8 cores, 99999 TB"
 expect 2 'is no job' "$altteul" plan 7b:q4_0 --gpu h100 --rent --job "much"
 expect 2 'job' "$altteul" plan 7b:q4_0 --gpu h100 --rent
+expect 2 'for --rent' "$altteul" plan 7b:q4_0 --gpu h100 --job "1M in"
+expect 2 'for --gpu' "$altteul" plan 7b:q4_0 --data .
+expect 2 'sha256' "$altteul" pull hf:a/b --sha256 00
+expect 2 '--to' "$altteul" pull . --to x
 expect 6 'random.gguf|cut.gguf' sh -c "head -c 300 random.gguf >cut.gguf; exec '$altteul' plan cut.gguf --gpu h100"
 printf 'gpu_name,gpu_count,price\nH100,1,2.5\n' >offers.csv
 expect 0 '' "$altteul" plan 8b:q4_0 --gpu h100 --rent --job "1M in" --offers offers.csv --json

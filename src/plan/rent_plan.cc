@@ -16,7 +16,6 @@ constexpr double kShareOfArithmetic = 0.4;
 constexpr double kSpread = 1.3;          // with the model's own error: a factor of 1.5 either way
 constexpr double kLayerSeconds = 40e-6;  // of a layer's launches
 constexpr double kShareOfCut = 0.7;  // of its speed that a model keeps when it is cut over chips
-constexpr uint64_t kChipBase = 1'000'000'000;
 constexpr double kMemoryMargin = 1.05;
 constexpr double kMostTokens = 1e15;
 
@@ -127,7 +126,7 @@ RentPlan PlanRent(const model::ModelConfig& config, const model::Weights& weight
                   std::span<const Chip> chips, const Offers& offers) {
   RentPlan plan;
   MemoryPlan on_chip = memory;
-  on_chip.base = kChipBase;
+  on_chip.base = kChipBaseBytes;
   on_chip.loading = 0;
   const double needed = kMemoryMargin * static_cast<double>(on_chip.Peak());
   for (const Offer& offer : offers.rows) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -20,6 +21,9 @@
 #include "plan/speed_plan.h"
 
 namespace altteul::plan {
+
+/// What a program takes of a chip's memory beside the model.
+inline constexpr uint64_t kChipBaseBytes = 1'000'000'000;
 
 /// Tokens to be read and to be written.
 struct Job {

@@ -25,6 +25,7 @@ namespace altteul::tools {
 namespace {
 
 constexpr size_t kMostContext = size_t{1} << 24;
+constexpr size_t kMostTimed = size_t{1} << 20;       // tokens; each is counted
 constexpr uint64_t kMostOfSystem = 2'000'000'000;    // bytes that another machine's system takes
 constexpr uint64_t kListBytes = uint64_t{64} << 20;  // of a list of offers
 constexpr size_t kListRows = 1'000'000;
@@ -52,11 +53,11 @@ class PlanCommand : public Command {
         ->capture_default_str();
     app.add_option("-p,--n-prompt", report_.speed_request.prompt_tokens,
                    "tokens of the prompt to be timed")
-        ->check(CLI::Range(size_t{1}, kMostContext))
+        ->check(CLI::Range(size_t{1}, kMostTimed))
         ->capture_default_str();
     app.add_option("-n,--n-gen", report_.speed_request.answer_tokens,
                    "tokens of the answer to be timed")
-        ->check(CLI::Range(size_t{1}, kMostContext))
+        ->check(CLI::Range(size_t{1}, kMostTimed))
         ->capture_default_str();
     auto* machine = app.add_option(
         "--machine", machine_,
@@ -102,7 +103,13 @@ class PlanCommand : public Command {
 
  private:
   Status ReadTables() {
-    if (gpu_.empty() && !rent_) return Status();
+    const auto senseless = [](const char* what) {
+      return Status(ErrorCode::kInvalidArgument, what);
+    };
+    if (!job_.empty() && !rent_) return senseless("--job is for --rent");
+    if (gpu_.empty() && !rent_) {
+      return data_.empty() ? Status() : senseless("--data is for --gpu and --rent");
+    }
     ALT_ASSIGN_OR_RETURN(tables_, plan::LoadDataTables(data_));
     if (!rent_) return Status();
     report_.rent.emplace();
@@ -179,7 +186,7 @@ class PlanCommand : public Command {
     report_.fetched_bytes = subject.fetched_bytes;
     report_.trained_context = subject.config.context;
     report_.request.threads = report_.target.threads;
-    report_.request.base_bytes = subject.base_bytes;
+    report_.request.base_bytes = gpu_.empty() ? subject.base_bytes : plan::kChipBaseBytes;
     ALT_ASSIGN_OR_RETURN(report_.memory,
                          plan::PlanMemory(subject.config, subject.weights, report_.request));
     const auto allowed =

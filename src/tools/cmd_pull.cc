@@ -57,6 +57,13 @@ class PullCommand : public Command {
 
   Status Run() override {
     ALT_ASSIGN_OR_RETURN(const hub::HubPlace place, HubPlaceFromEnvironment());
+    const bool is_url = model_.find("://") != std::string::npos;
+    if (!sha256_.empty() && (!is_url || hub::ReferenceOfUrl(place.endpoint, model_))) {
+      return Status(
+          ErrorCode::kInvalidArgument,
+          "--sha256 is for files of other servers; a hub and a bundle say themselves what "
+          "their files must be");
+    }
     hub::FetchOptions options;
     options.http.retries = retries_;
     options.http.stall_timeout_s = stall_timeout_s_;
@@ -69,9 +76,12 @@ class PullCommand : public Command {
                            hub::ParseHubReference(model_.substr(kHubScheme.size())));
       return PullModel(place, reference, options);
     }
-    if (model_.find("://") != std::string::npos) {
+    if (is_url) {
       const auto reference = hub::ReferenceOfUrl(place.endpoint, model_);
       return reference ? PullModel(place, *reference, options) : PullFile(place, options);
+    }
+    if (!to_.empty()) {
+      return Status(ErrorCode::kInvalidArgument, "--to is for a model of a hub or a URL");
     }
     if (hub::IsBundle(model_)) return PullBundle(place, options);
     return Status(ErrorCode::kInvalidArgument,
