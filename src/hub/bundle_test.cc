@@ -7,22 +7,16 @@
 #include <fstream>
 #include <iterator>
 
-#include "hub/blob_hash.h"
 #include "hub/test_server.h"
 
 namespace altteul::hub {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::HashOf;
 using testing::TestServer;
 
 const std::string kCommit(40, 'c');
-
-std::string HashOf(const std::string& content, size_t digits) {
-  BlobHash hash(std::string(digits, '0'), content.size());
-  hash.Add(std::as_bytes(std::span(content)));
-  return hash.Hex();
-}
 
 std::string ReadAll(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

@@ -8,7 +8,6 @@
 #include <string>
 #include <thread>
 
-#include "hub/blob_hash.h"
 #include "hub/test_server.h"
 
 namespace altteul::hub {
@@ -16,15 +15,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::Fault;
+using testing::HashOf;
 using testing::TestServer;
 
 const std::string kCommit(40, 'c');
-
-std::string HashOf(const std::string& content, size_t digits) {
-  BlobHash hash(std::string(digits, '0'), content.size());
-  hash.Add(std::as_bytes(std::span(content)));
-  return hash.Hex();
-}
 
 /// A hub with one repository: a GGUF file and a small one that git keeps.
 class FetchModelTest : public ::testing::Test {

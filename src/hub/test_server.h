@@ -18,9 +18,17 @@
 #include <utility>
 #include <vector>
 
+#include "hub/blob_hash.h"
 #include "hub/local_listener.h"
 
 namespace altteul::hub::testing {
+
+/// The hash of `content` with so many digits: 40 as git has it, 64 for SHA-256.
+inline std::string HashOf(const std::string& content, size_t digits) {
+  BlobHash hash(std::string(digits, '0'), content.size());
+  hash.Add(std::as_bytes(std::span(content)));
+  return hash.Hex();
+}
 
 struct Fault {
   enum class Kind {
