@@ -534,6 +534,19 @@ expect 2 'is no job' "$altteul" plan 7b:q4_0 --gpu h100 --rent --job "much"
 expect 2 'job' "$altteul" plan 7b:q4_0 --gpu h100 --rent
 expect 2 'for --rent' "$altteul" plan 7b:q4_0 --gpu h100 --job "1M in"
 expect 2 'for --gpu' "$altteul" plan 7b:q4_0 --data .
+expect 0 '' "$altteul" plan 7b:q4_k_m --gpu h100 --tune --together 4 --hours 8 --json
+says '"trained_values":39976960'
+says '"trials":[1-9]'
+expect 0 '' "$altteul" plan 7b:q4_k_m --gpu h100 --adapters 10 --json
+says '"adapter_bytes":1599078400'
+checks=$((checks + 1))
+"$altteul" plan 7b:q4_k_m --gpu h100 --tune --together 4096 >out 2>err
+[ $? -eq 4 ] && grep -q 'Training does not fit' out && grep -q 'training 4096 adapters' err ||
+  fail "plan of a study that does not fit"
+expect 2 'number of tokens' "$altteul" plan 7b:q4_0 --gpu h100 --tune --train-tokens many
+expect 2 'none of all-linear' "$altteul" plan 7b:q4_0 --gpu h100 --tune --target-modules head
+expect 2 'for --adapters and --tune' "$altteul" plan 7b:q4_0 --gpu h100 --rank 8
+expect 2 '--tune' "$altteul" plan 7b:q4_0 --gpu h100 --hours 8
 expect 2 'sha256' "$altteul" pull hf:a/b --sha256 00
 expect 2 '--to' "$altteul" pull . --to x
 expect 6 'random.gguf|cut.gguf' sh -c "head -c 300 random.gguf >cut.gguf; exec '$altteul' plan cut.gguf --gpu h100"

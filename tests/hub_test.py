@@ -274,6 +274,36 @@ class HubTest(unittest.TestCase):
         self.assertIn("3,000,001 bytes are to be fetched", err)
         self.assertEqual(self.hub.content_requests, 0)
 
+    def test_a_read_only_disk(self):
+        self.hub.repositories["org/tiny"] = hub_server.Repository({"tiny-F32.gguf": self.tiny()})
+        disk = self.folder / "disk"
+        disk.mkdir()
+        if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "none", str(disk)],
+                                               stderr=subprocess.DEVNULL, check=False).returncode != 0:
+            self.skipTest("needs to mount a tmpfs")
+        self.addCleanup(subprocess.run, ["umount", str(disk)], check=False)
+        there = {"HF_HUB_CACHE": str(disk / "hub"), "XDG_CACHE_HOME": str(disk / "xdg")}
+        self.assertEqual(self.pull("hf:org/tiny", **there)[0], 0)
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        before = self.hub.content_requests
+        # What is there is of use as it is, also to a pull.
+        self.assertEqual(self.pull("hf:org/tiny", **there)[0], 0)
+        code, _, err = self.run_verb("run", "hf:org/tiny", "-p", "a", "-n", "2", "--raw", **there)
+        self.assertEqual(code, 0, err)
+        code, out, err = self.run_verb("ls", "--json", **there)
+        self.assertEqual(len(json.loads(out)["models"]), 1, err)
+        code, _, err = self.run_verb("plan", "hf:org/tiny", **there)
+        self.assertEqual(code, 0, err)
+        self.assertEqual(self.hub.content_requests, before)
+        # What would have to be written is refused, and nothing is taken away.
+        self.assertEqual(self.run_verb("rm", "hf:org/tiny", "--yes", **there)[0], 1)
+        self.assertEqual(self.run_verb("ls", "--json", **there)[1], out)
+        for where in ((), ("--to", str(disk / "bundle"))):
+            code, _, err = self.pull(f"hf:{ID}:Q4_0", *where, **there)
+            self.assertEqual(code, 1, err)
+            self.assertIn("Read-only file system", err)
+        self.assertEqual(self.hub.content_requests, before + 2, "the header, for the verdict")
+
     def test_wrong_bytes_never_get_their_name(self):
         self.hub.fault = lambda path: "wrong_byte"
         code, _, err = self.pull(f"hf:{ID}:Q4_0")

@@ -74,4 +74,24 @@ std::optional<uint64_t> ParseBytes(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<double> ParseCount(std::string_view text) {
+  constexpr double kMost = 1e15;
+  double count = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (end.ec != std::errc()) return std::nullopt;
+  text.remove_prefix(static_cast<size_t>(end.ptr - text.data()));
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  if (text == "k" || text == "K") {
+    count *= 1e3;
+  } else if (text == "M") {
+    count *= 1e6;
+  } else if (text == "G" || text == "B") {
+    count *= 1e9;
+  } else if (!text.empty()) {
+    return std::nullopt;
+  }
+  if (!(count > 0) || count > kMost) return std::nullopt;
+  return count;
+}
+
 }  // namespace altteul

@@ -18,4 +18,8 @@ std::string FormatFixed(double value, int digits);  ///< "3.14"
 /// nothing. Nothing for anything else, or for more than 2^63 bytes.
 std::optional<uint64_t> ParseBytes(std::string_view text);
 
+/// "500k", "2M", "1.5 G", "4096": a number above 0, then k, M, G (or K, B) or nothing, powers of
+/// 1000. Nothing for anything else, or for more than 10^15.
+std::optional<double> ParseCount(std::string_view text);
+
 }  // namespace altteul

@@ -24,6 +24,16 @@ TEST(ParseBytesTest, WhatIsNoSizeIsNothing) {
   }
 }
 
+TEST(ParseCountTest, ThousandsAreWrittenShort) {
+  EXPECT_EQ(ParseCount("4096"), 4096.0);
+  EXPECT_EQ(ParseCount("500k"), 500e3);
+  EXPECT_EQ(ParseCount("1.5 M"), 1.5e6);
+  EXPECT_EQ(ParseCount("2B"), 2e9);
+  for (const char* text : {"", "k", "0", "-1", "2MB", "2m", "nan", "inf", "1e16", "2M "}) {
+    EXPECT_EQ(ParseCount(text), std::nullopt) << text;
+  }
+}
+
 TEST(FormatTest, PeopleReadDecimalUnits) {
   EXPECT_EQ(FormatBytes(512), "512 B");
   EXPECT_EQ(FormatBytes(98'362'432), "98.4 MB");

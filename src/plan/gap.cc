@@ -1,7 +1,6 @@
 #include "plan/gap.h"
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 #include <map>
 #include <utility>
@@ -24,38 +23,6 @@ constexpr std::string_view kLandmarks[] = {"El Capitan",   "Jupiter",          "
                                            "EuroHPC LUMI", "NERSC Perlmutter", "JUWELS-Booster"};
 constexpr std::string_view kShared = "EuroHPC Leonardo";  // of which an equal share is shown
 
-std::string Exact(double value) {
-  char text[40];
-  const auto end = std::to_chars(text, text + sizeof(text), value);
-  return std::string(text, end.ptr);
-}
-
-std::string SourceOf(const Origin& origin) {
-  return origin.source + ", " + origin.date + ", " + origin.license + ", " +
-         std::string(ConfidenceName(origin.confidence));
-}
-
-std::string CellName(const Origin& origin, std::string_view column) {
-  return std::string(TableFile(origin.table)) + ":" + std::to_string(origin.line) + "." +
-         std::string(column);
-}
-
-Figure Cell(double value, const Origin& origin, std::string_view column) {
-  return {.value = value, .trace = "cell " + CellName(origin, column), .source = SourceOf(origin)};
-}
-
-std::optional<Figure> Cell(const std::optional<double>& value, const Origin& origin,
-                           std::string_view column) {
-  if (!value) return std::nullopt;
-  return Cell(*value, origin, column);
-}
-
-Figure Computed(double value, const std::string& from, const std::string& how,
-                const Origin& origin) {
-  return {
-      .value = value, .trace = "computed from " + from + ": " + how, .source = SourceOf(origin)};
-}
-
 using Filter = std::function<bool(const Cluster&)>;
 
 class GapFinder {
@@ -66,13 +33,13 @@ class GapFinder {
 
   GapReport Find() {
     report_.country = question_.country;
-    FindOffers();
+    if (question_.budget) report_.offers = FindBudgetOffers(tables_, h100_, *question_.budget);
     AddParts();
     AddUp();
     AddPlaces();
     AddLandmarks();
     AddNations();
-    AddProgrammes();
+    report_.programmes = ViewProgrammes(tables_, h100_, question_.country);
     for (const PaperFigure& paper : tables_.papers) {
       report_.papers.push_back({&paper, Cell(paper.value, paper.origin, "value")});
     }
@@ -98,83 +65,6 @@ class GapFinder {
         *each * count,
         CellName(chip.origin, "memory_gb_s") + "; " + CellName(h100_.origin, "memory_gb_s"),
         given + " times the ratio of the two", chip.origin);
-  }
-
-  BudgetOffer OfferOf(const RentPrice& price) const {
-    const Budget budget = question_.budget.value_or(Budget{.usd = 0, .period = Period::kYear});
-    const Chip& chip = tables_.chips[price.chip];
-    BudgetOffer offer;
-    offer.provider = price.provider;
-    offer.chip = chip.name;
-    offer.kind = price.kind;
-    offer.date = price.origin.date;
-    offer.usd_per_hour = Cell(price.usd_per_gpu_hour, price.origin, "usd_per_gpu_hour");
-    const double hours = budget.usd / price.usd_per_gpu_hour;
-    const std::string from = CellName(price.origin, "usd_per_gpu_hour");
-    offer.hours = Computed(hours, from, "the given amount over the price", price.origin);
-    const double share = hours / PeriodHours(budget.period);
-    const Equivalents each = EquivalentsOf(chip, h100_);
-    const std::string_view column = ArithmeticColumn(chip);
-    if (each.arithmetic) {
-      offer.arithmetic = Computed(
-          *each.arithmetic * share,
-          from + "; " + CellName(chip.origin, column) + "; " + CellName(h100_.origin, column),
-          "hours over the period's, times the ratio of chips", price.origin);
-    }
-    if (each.bandwidth) {
-      offer.bandwidth = Computed(*each.bandwidth * share,
-                                 from + "; " + CellName(chip.origin, "memory_gb_s") + "; " +
-                                     CellName(h100_.origin, "memory_gb_s"),
-                                 "hours over the period's, times the ratio of chips", price.origin);
-    }
-    return offer;
-  }
-
-  void FindOffers() {
-    if (!question_.budget) return;
-    std::map<std::string, const RentPrice*> newest;  // provider -> its latest H100 on demand
-    for (const RentPrice& price : tables_.rent) {
-      if (price.kind != RentKind::kOnDemand || &tables_.chips[price.chip] != &h100_) continue;
-      const RentPrice*& held = newest[price.provider];
-      if (held == nullptr || price.origin.date > held->origin.date) held = &price;
-    }
-    std::vector<const RentPrice*> prices;
-    for (const auto& entry : newest) prices.push_back(entry.second);
-    std::stable_sort(prices.begin(), prices.end(), [](const RentPrice* a, const RentPrice* b) {
-      return a->usd_per_gpu_hour < b->usd_per_gpu_hour;
-    });
-    if (prices.empty()) return;
-    std::vector<size_t> chosen = {0, (prices.size() - 1) / 2, prices.size() - 1};
-    chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
-    for (const size_t i : chosen) report_.offers.push_back(OfferOf(*prices[i]));
-    middle_offer_ = report_.offers[chosen.size() / 2];
-    AddThrifty();
-  }
-
-  /// The offers on demand whose arithmetic, and whose bandwidth, cost least.
-  void AddThrifty() {
-    const RentPrice* best[2] = {nullptr, nullptr};
-    double most[2] = {0, 0};
-    for (const RentPrice& price : tables_.rent) {
-      if (price.kind != RentKind::kOnDemand) continue;
-      const Equivalents each = EquivalentsOf(tables_.chips[price.chip], h100_);
-      const double worth[2] = {each.arithmetic.value_or(0) / price.usd_per_gpu_hour,
-                               each.bandwidth.value_or(0) / price.usd_per_gpu_hour};
-      for (int i = 0; i < 2; ++i) {
-        if (!each.arithmetic || worth[i] <= most[i]) continue;
-        most[i] = worth[i];
-        best[i] = &price;
-      }
-    }
-    for (int i = 0; i < 2; ++i) {
-      if (best[i] == nullptr || (i == 1 && best[1] == best[0])) continue;
-      BudgetOffer offer = OfferOf(*best[i]);
-      const bool is_shown =
-          std::any_of(report_.offers.begin(), report_.offers.end(), [&](const BudgetOffer& each) {
-            return each.usd_per_hour.trace == offer.usd_per_hour.trace;
-          });
-      if (!is_shown) report_.thrifty.push_back(std::move(offer));
-    }
   }
 
   void AddParts() {
@@ -219,14 +109,15 @@ class GapFinder {
       part.bandwidth = Bandwidth(chip, share, how);
       report_.parts.push_back(std::move(part));
     }
-    if (question_.budget && middle_offer_) {
+    if (question_.budget && report_.offers.middle) {
+      const BudgetOffer& middle = *report_.offers.middle;
       AccessPart part;
       part.kind = AccessPart::Kind::kBudget;
-      part.name = middle_offer_->chip;
+      part.name = middle.chip;
       part.amount = Figure{.value = question_.budget->usd, .trace = "given", .source = {}};
       part.period = question_.budget->period;
-      part.arithmetic = middle_offer_->arithmetic;
-      part.bandwidth = middle_offer_->bandwidth;
+      part.arithmetic = middle.arithmetic;
+      part.bandwidth = middle.bandwidth;
       report_.parts.push_back(std::move(part));
     }
   }
@@ -452,62 +343,6 @@ class GapFinder {
     }
   }
 
-  /// Programmes open to the country stand first.
-  bool IsOpenTo(const Programme& programme) const {
-    if (question_.country.empty()) return false;
-    const Country* country = FindCountry(question_.country);
-    return programme.country == question_.country ||
-           (programme.country == "EU" && country != nullptr && country->in_eu);
-  }
-
-  void AddProgrammes() {
-    for (const Programme& programme : tables_.programmes) {
-      const std::string_view kind = programme.kind;
-      if (kind != "grant" && kind != "share" && kind != "pool" && kind != "money") continue;
-      const Origin& origin = programme.origin;
-      ProgrammeView view;
-      view.row = &programme;
-      view.is_open = IsOpenTo(programme);
-      view.low = Cell(programme.low, origin, "low");
-      view.high = Cell(programme.high, origin, "high");
-      view.months = Cell(programme.months, origin, "months");
-      view.applications = Cell(programme.applications, origin, "applications");
-      view.grants = Cell(programme.grants, origin, "grants");
-      view.gpus_asked = Cell(programme.gpus_asked, origin, "gpus_asked");
-      view.gpus_granted = Cell(programme.gpus_granted, origin, "gpus_granted");
-      if (programme.gpus_asked && programme.gpus_granted) {
-        view.granted_percent =
-            Computed(100 * *programme.gpus_granted / *programme.gpus_asked,
-                     CellName(origin, "gpus_granted") + "; " + CellName(origin, "gpus_asked"),
-                     "the one over the other, in percent", origin);
-      }
-      view.h100s = ProgrammeInH100s(programme);
-      report_.programmes.push_back(std::move(view));
-    }
-    std::stable_sort(
-        report_.programmes.begin(), report_.programmes.end(),
-        [](const ProgrammeView& a, const ProgrammeView& b) { return a.is_open && !b.is_open; });
-  }
-
-  std::optional<Figure> ProgrammeInH100s(const Programme& programme) const {
-    if (!programme.chip || !programme.high) return std::nullopt;
-    const Chip& chip = tables_.chips[*programme.chip];
-    const auto each = EquivalentsOf(chip, h100_).arithmetic;
-    if (!each) return std::nullopt;
-    const std::string_view column = ArithmeticColumn(chip);
-    std::string from = CellName(programme.origin, "high") + "; " + CellName(chip.origin, column) +
-                       "; " + CellName(h100_.origin, column);
-    if (programme.unit == "GPUs") {
-      return Computed(*each * *programme.high, from, "GPUs times the ratio of chips",
-                      programme.origin);
-    }
-    if (programme.unit != "GPU-hours" || !programme.months) return std::nullopt;
-    const double hours = *programme.months * PeriodHours(Period::kMonth);
-    from += "; " + CellName(programme.origin, "months");
-    return Computed(*each * *programme.high / hours, from,
-                    "hours over those of the months, times the ratio of chips", programme.origin);
-  }
-
   template <typename Row>
   void AddTableCoverage(Table table, const std::vector<Row>& rows) {
     Coverage coverage;
@@ -547,7 +382,6 @@ class GapFinder {
   const GapQuestion& question_;
   const std::string& today_;
   const Chip& h100_;
-  std::optional<BudgetOffer> middle_offer_;
   GapReport report_;
 };
 

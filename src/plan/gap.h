@@ -16,24 +16,11 @@
 #include "base/status.h"
 #include "plan/access.h"
 #include "plan/data_tables.h"
+#include "plan/figure.h"
+#include "plan/gap_offers.h"
+#include "plan/gap_programmes.h"
 
 namespace altteul::plan {
-
-/// A number and its trace, in a small language that a test reads:
-///   cell TABLE:LINE.COLUMN                   as it stands there
-///   sum TABLE.COLUMN where COLUMN=VALUE ...  over all rows that fit
-///   count TABLE where COLUMN=VALUE ...       of rows that fit
-///   computed from CELL; CELL ... : HOW       from the named cells
-///   rank TABLE.COLUMN of VALUE where ...     one more than there are rows with a larger value
-///   nation rank TABLE.COLUMN of country=CODE where its sum stands among all countries' sums
-///   percent TABLE.COLUMN where A of B        the sum where A, of the sum where B
-///   given                                    by the command line
-/// Conditions stand between commas, each COLUMN=VALUE or COLUMN!=VALUE; TABLE is the file's name.
-struct Figure {
-  double value = 0;
-  std::string trace;
-  std::string source;  ///< "Epoch AI GPU clusters, 2025-12-14, CC BY, high"; of the first row
-};
 
 struct MeasuredMachine {
   std::string processor;
@@ -72,31 +59,12 @@ struct Landmark {
   std::optional<Figure> fewer_by_bandwidth;
 };
 
-struct BudgetOffer {
-  std::string provider;
-  std::string chip;
-  RentKind kind = RentKind::kOnDemand;
-  std::string date;  ///< of the price
-  Figure usd_per_hour;
-  Figure hours;       ///< that the budget buys in its period
-  Figure arithmetic;  ///< H100s in use all the time
-  std::optional<Figure> bandwidth;
-};
-
 struct NationTotal {
   std::string country;
   Figure clusters;
   Figure h100e;
   Figure public_h100e;
   Figure share;  ///< percent of all rows that name a country
-};
-
-struct ProgrammeView {
-  const Programme* row = nullptr;  ///< of the tables, which must outlive the report
-  bool is_open = false;            ///< to the country that was asked for
-  std::optional<Figure> low, high, months, applications, grants, gpus_asked, gpus_granted;
-  std::optional<Figure> granted_percent;  ///< of the GPUs asked for
-  std::optional<Figure> h100s;            ///< a grant of GPU-hours over its months, at the most
 };
 
 struct PaperView {
@@ -126,8 +94,7 @@ struct GapReport {
   std::optional<Landmark> rich;     ///< the line from which on somebody is called GPU-rich
   std::optional<Figure> rich_low, rich_high;    ///< how many organisations were above it
   std::optional<Figure> world_low, world_high;  ///< percent of the world in the table of clusters
-  std::vector<BudgetOffer> offers;              ///< cheapest, middle and dearest H100 on demand
-  std::vector<BudgetOffer> thrifty;  ///< of all offers, the most arithmetic and bandwidth for money
+  BudgetOffers offers;                          ///< empty without a budget
   std::string country;
   std::optional<NationTotal> nation;
   std::optional<Figure> nation_rank;

@@ -217,7 +217,7 @@ void ForEachFigure(const GapReport& report, const std::function<void(const Figur
   visit(report.clusters);
   for (const Landmark& each : report.landmarks) landmark(each);
   if (report.rich) landmark(*report.rich);
-  for (const auto* offers : {&report.offers, &report.thrifty}) {
+  for (const auto* offers : {&report.offers.h100, &report.offers.thrifty}) {
     for (const BudgetOffer& offer : *offers) {
       visit(offer.usd_per_hour);
       visit(offer.hours);

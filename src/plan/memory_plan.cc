@@ -26,7 +26,7 @@ Status TooMuch(const MemoryRequest& request) {
 }  // namespace
 
 uint64_t MemoryPlan::Peak() const {
-  return base + weights + std::max(loading, kv + working + answering);
+  return base + weights + adapters + std::max(loading, kv + working + answering);
 }
 
 Result<MemoryPlan> PlanMemory(const model::ModelConfig& config, const model::WeightPlan& weights,
@@ -37,6 +37,7 @@ Result<MemoryPlan> PlanMemory(const model::ModelConfig& config, const model::Wei
   }
   MemoryPlan plan;
   plan.base = request.base_bytes;
+  plan.adapters = request.adapter_bytes;
   plan.weights = weights.arena_bytes + weights.small_bytes + weights.mapped_bytes;
   ALT_ASSIGN_OR_RETURN(
       const uint64_t cache,

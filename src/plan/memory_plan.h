@@ -22,11 +22,13 @@ struct MemoryRequest {
   /// Program, libraries, tokenizer and the file's header: what a process of ours has before weights
   /// are loaded. Measured by the caller, who has them.
   uint64_t base_bytes = 0;
+  uint64_t adapter_bytes = 0;  ///< of low-rank adapters that rest beside the weights
 };
 
 /// Resident memory, with every context full.
 struct MemoryPlan {
   uint64_t weights = 0;    ///< all matrices and norms, wherever they rest
+  uint64_t adapters = 0;   ///< as asked for
   uint64_t kv = 0;         ///< of all slots
   uint64_t working = 0;    ///< activations, attention's sums, threads' scratch
   uint64_t answering = 0;  ///< logits and what sampling needs, of all slots

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cmath>
 #include <string>
 
+#include "base/human_units.h"
 #include "kernels/codecs/codec.h"
 
 namespace altteul::plan {
@@ -17,7 +17,6 @@ constexpr double kSpread = 1.3;          // with the model's own error: a factor
 constexpr double kLayerSeconds = 40e-6;  // of a layer's launches
 constexpr double kShareOfCut = 0.7;  // of its speed that a model keeps when it is cut over chips
 constexpr double kMemoryMargin = 1.05;
-constexpr double kMostTokens = 1e15;
 
 std::string_view Trimmed(std::string_view text) {
   const auto is_blank = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
@@ -29,24 +28,6 @@ std::string_view Trimmed(std::string_view text) {
 Status NoJob(std::string_view text) {
   return Status(ErrorCode::kInvalidArgument,
                 "'" + std::string(text) + "' is no job; one is written \"2M in, 500k out\"");
-}
-
-/// "500k" -> 500,000.
-std::optional<double> TokensIn(std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc()) return std::nullopt;
-  const std::string_view unit = Trimmed(std::string_view(end, text.data() + text.size()));
-  if (unit == "k" || unit == "K")
-    value *= 1e3;
-  else if (unit == "M")
-    value *= 1e6;
-  else if (unit == "G" || unit == "B")
-    value *= 1e9;
-  else if (!unit.empty())
-    return std::nullopt;
-  if (!(value > 0) || value > kMostTokens) return std::nullopt;
-  return value;
 }
 
 /// Rates of several chips together.
@@ -87,7 +68,7 @@ Result<Job> ParseJob(std::string_view text) {
       tokens = &job.tokens_out;
       part.remove_suffix(3);
     }
-    const auto value = TokensIn(Trimmed(part));
+    const auto value = ParseCount(Trimmed(part));
     if (tokens == nullptr || *tokens != 0 || !value) return NoJob(text);
     *tokens = *value;
     if (comma == std::string_view::npos) return job;

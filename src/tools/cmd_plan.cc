@@ -20,6 +20,7 @@
 #include "tools/plan_output.h"
 #include "tools/plan_subject.h"
 #include "tools/runtime.h"
+#include "tools/study_options.h"
 
 namespace altteul::tools {
 namespace {
@@ -80,6 +81,7 @@ class PlanCommand : public Command {
     app.add_option("--data", data_, "folder with chips.csv or rent.csv of your own (as of gap)");
     app.add_flag("--measure", measure_, "measure this machine again");
     app.add_flag("--json", json_, "one JSON object");
+    study_.AddTo(app);
     compute_.AddTo(app);
   }
 
@@ -88,6 +90,7 @@ class PlanCommand : public Command {
     report_.speed_request.kv = report_.request.kv;
     report_.speed_request.slots = report_.request.slots;
     ALT_RETURN_IF_ERROR(ReadTables());
+    ALT_RETURN_IF_ERROR(study_.Read());
     ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime(compute_));
     ALT_ASSIGN_OR_RETURN(const PlanSubject subject, OpenSubject(model_, *runtime->kernels));
     report_.request.context = context_ == 0 ? subject.DefaultContext() : context_;
@@ -98,7 +101,8 @@ class PlanCommand : public Command {
     } else {
       std::printf("%s", PlanText(report_).c_str());
     }
-    return report_.fits ? Status() : DoesNotFit();
+    if (report_.study && !report_.study->fits) return StudyDoesNotFit();
+    return report_.fits || report_.study ? Status() : DoesNotFit();
   }
 
  private:
@@ -187,6 +191,9 @@ class PlanCommand : public Command {
     report_.trained_context = subject.config.context;
     report_.request.threads = report_.target.threads;
     report_.request.base_bytes = gpu_.empty() ? subject.base_bytes : plan::kChipBaseBytes;
+    report_.request.adapter_bytes =
+        study_.adapters * sizeof(float) *
+        plan::AdapterValues(subject.weights.weights, study_.request.rank, study_.request.targets);
     ALT_ASSIGN_OR_RETURN(report_.memory,
                          plan::PlanMemory(subject.config, subject.weights, report_.request));
     const auto allowed =
@@ -214,6 +221,14 @@ class PlanCommand : public Command {
       rent.plan = plan::PlanRent(subject.config, subject.weights.weights, report_.memory,
                                  report_.speed_request, rent.job, tables_.chips, rent.offers);
     }
+    if (study_.tune) {
+      PlanReport::Study& study = report_.study.emplace();
+      study.request = study_.request;
+      ALT_ASSIGN_OR_RETURN(
+          study.plan, plan::PlanStudy(subject.config, subject.weights.weights, report_.memory,
+                                      report_.target.threads, report_.target.rates, study.request));
+      study.fits = study.plan.memory.Peak() <= allowed;
+    }
     return Status();
   }
 
@@ -236,12 +251,21 @@ class PlanCommand : public Command {
     return Status(ErrorCode::kDoesNotFit, what);
   }
 
+  Status StudyDoesNotFit() const {
+    return Status(ErrorCode::kDoesNotFit, "training " + std::to_string(study_.request.together) +
+                                              " adapters of " + model_ + " together takes " +
+                                              FormatBytes(report_.study->plan.memory.Peak()) +
+                                              ", and " + report_.target.name + " has " +
+                                              FormatBytes(report_.target.free_bytes) + " free");
+  }
+
   std::string model_, machine_, gpu_, job_, offers_, data_, front_;
   std::string kv_type_ = "f16";
   size_t context_ = 0;
   double watts_ = 0;
   bool rent_ = false, measure_ = false, json_ = false;
   plan::DataTables tables_;
+  StudyOptions study_;
   PlanReport report_;
   ComputeOptions compute_;
 };

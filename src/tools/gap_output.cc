@@ -15,14 +15,14 @@ using plan::GapReport;
 constexpr size_t kNationsShown = 10;
 
 std::string Show(const std::optional<Figure>& figure) {
-  return figure ? ShortFigure(figure->value) : "-";
+  return figure ? plan::ShortFigure(figure->value) : "-";
 }
 
 /// "1/2,105" below 1.
 std::string ShowAsPart(const std::optional<Figure>& figure) {
   if (!figure) return "not known";
-  if (figure->value >= 1 || !(figure->value > 0)) return ShortFigure(figure->value);
-  return "1/" + ShortFigure(1 / figure->value);
+  if (figure->value >= 1 || !(figure->value > 0)) return plan::ShortFigure(figure->value);
+  return "1/" + plan::ShortFigure(1 / figure->value);
 }
 
 std::string Name(const std::string& code) {
@@ -71,25 +71,25 @@ std::string LandmarksAsText(const GapReport& report) {
   for (const plan::Landmark& landmark : report.landmarks) {
     const std::string name =
         landmark.divisor ? landmark.name + ", 1/" + Show(landmark.divisor) : landmark.name;
-    table.AddRow({name, landmark.country, ShortFigure(landmark.h100e.value),
+    table.AddRow({name, landmark.country, plan::ShortFigure(landmark.h100e.value),
                   Show(landmark.public_rank), Show(landmark.rank), Show(landmark.fewer),
                   Show(landmark.fewer_by_bandwidth)});
   }
   if (report.rich) {
-    table.AddRow({report.rich->name + ", from", "", ShortFigure(report.rich->h100e.value), "-", "-",
-                  Show(report.rich->fewer), "-"});
+    table.AddRow({report.rich->name + ", from", "", plan::ShortFigure(report.rich->h100e.value),
+                  "-", "-", Show(report.rich->fewer), "-"});
   }
   return table.ToString();
 }
 
 std::string BudgetAsText(const GapReport& report) {
-  if (report.offers.empty()) return {};
+  if (report.offers.h100.empty()) return {};
   report::Table table({"offer on demand", "chip", "USD an hour", "of", "hours",
                        "H100s by arithmetic", "by bandwidth"});
-  for (const auto* offers : {&report.offers, &report.thrifty}) {
+  for (const auto* offers : {&report.offers.h100, &report.offers.thrifty}) {
     for (const plan::BudgetOffer& offer : *offers) {
-      table.AddRow({offer.provider, offer.chip, ShortFigure(offer.usd_per_hour.value), offer.date,
-                    ShortFigure(offer.hours.value), ShowAsPart(offer.arithmetic),
+      table.AddRow({offer.provider, offer.chip, plan::ShortFigure(offer.usd_per_hour.value),
+                    offer.date, plan::ShortFigure(offer.hours.value), ShowAsPart(offer.arithmetic),
                     ShowAsPart(offer.bandwidth)});
     }
   }
@@ -101,9 +101,10 @@ std::string NationsAsText(const GapReport& report) {
   for (size_t i = 0; i < report.nations.size(); ++i) {
     const plan::NationTotal& nation = report.nations[i];
     if (i >= kNationsShown && nation.country != report.country) continue;
-    table.AddRow({Name(nation.country), ShortFigure(nation.clusters.value),
-                  ShortFigure(nation.h100e.value), ShortFigure(nation.public_h100e.value),
-                  ShortFigure(nation.share.value)});
+    table.AddRow({Name(nation.country), plan::ShortFigure(nation.clusters.value),
+                  plan::ShortFigure(nation.h100e.value),
+                  plan::ShortFigure(nation.public_h100e.value),
+                  plan::ShortFigure(nation.share.value)});
   }
   std::string text = table.ToString();
   if (report.nation_rank) {
@@ -145,7 +146,7 @@ std::string PapersAsText(const GapReport& report) {
   report::Table table({"report", "measure", "country", "value", "unit"});
   for (const plan::PaperView& view : report.papers) {
     table.AddRow({view.row->report + " " + std::to_string(view.row->year), view.row->measure,
-                  Name(view.row->country), ShortFigure(view.value.value), view.row->unit});
+                  Name(view.row->country), plan::ShortFigure(view.value.value), view.row->unit});
   }
   return table.ToString();
 }
@@ -155,8 +156,8 @@ std::string CoverageAsText(const GapReport& report) {
       {"data", "from", "rows", "high", "medium", "low", "oldest", "newest", "days old"});
   for (const plan::Coverage& coverage : report.coverage) {
     table.AddRow({std::string(plan::TableFile(coverage.table)), coverage.file,
-                  ShortFigure(coverage.rows.value), ShortFigure(coverage.high.value),
-                  ShortFigure(coverage.medium.value), ShortFigure(coverage.low.value),
+                  plan::ShortFigure(coverage.rows.value), plan::ShortFigure(coverage.high.value),
+                  plan::ShortFigure(coverage.medium.value), plan::ShortFigure(coverage.low.value),
                   coverage.oldest, coverage.newest, std::to_string(coverage.newest_age_days)});
   }
   std::string text = table.ToString();
@@ -239,7 +240,7 @@ ordered_json ReportAsJson(const GapReport& report) {
   }
   for (const auto& landmark : report.landmarks) json["landmarks"].push_back(AsJson(landmark));
   if (report.rich) json["gpu_rich"] = AsJson(*report.rich);
-  for (const auto* offers : {&report.offers, &report.thrifty}) {
+  for (const auto* offers : {&report.offers.h100, &report.offers.thrifty}) {
     for (const auto& offer : *offers) json["offers"].push_back(AsJson(offer));
   }
   for (const plan::NationTotal& nation : report.nations) {

@@ -1,16 +1,13 @@
 #include "tools/gap_page.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "base/human_units.h"
-#include "plan/countries.h"
 #include "report/escape.h"
 #include "tools/gap_bars.h"
+#include "tools/gap_markup.h"
 
 namespace altteul::tools {
 namespace {
@@ -18,6 +15,16 @@ namespace {
 using plan::Figure;
 using plan::Landmark;
 using report::EscapeMarkup;
+
+using markup::Both;
+using markup::CountryName;
+using markup::CountryWords;
+using markup::Quoted;
+using markup::QuotedBoth;
+using markup::Show;
+using markup::ShowAsPart;
+using markup::Spans;
+using markup::Text;
 
 constexpr std::string_view kStyle = R"(<style>
 :root { color-scheme: light dark; --ink: #222; --grid: #ccc; --page: #fff; --bar: #0072b2;
@@ -48,81 +55,6 @@ small { color: inherit; opacity: 0.8; }
   outline: 2px solid var(--mine); }
 </style>
 )";
-
-std::string Exact(double value) {
-  char text[40];
-  const auto end = std::to_chars(text, text + sizeof(text), value);
-  return std::string(text, end.ptr);
-}
-
-/// A text in both languages.
-struct Both {
-  std::string en, ko;
-};
-
-/// Markup of a text in both languages; `en` and `ko` are markup already.
-std::string Spans(const std::string& en, const std::string& ko) {
-  return "<span class=\"en\" lang=\"en\">" + en + "</span><span class=\"ko\" lang=\"ko\">" + ko +
-         "</span>";
-}
-
-std::string Text(const std::string& en, const std::string& ko) {
-  return Spans(EscapeMarkup(en), EscapeMarkup(ko));
-}
-
-/// Words out of a row or a command line: they may hold digits that are no figures.
-std::string Quoted(std::string_view text) {
-  return "<span class=\"q\">" + EscapeMarkup(text) + "</span>";
-}
-
-std::string QuotedBoth(const std::string& en, const std::string& ko) {
-  return Spans(Quoted(en), Quoted(ko.empty() ? en : ko));
-}
-
-/// A figure, with what it follows from at hand.
-std::string Show(const Figure& figure) {
-  const std::string title = (figure.source.empty() ? "" : figure.source + "\n") + figure.trace;
-  return "<b class=\"f\" data-v=\"" + Exact(figure.value) + "\" data-t=\"" +
-         EscapeMarkup(figure.trace) + "\" title=\"" + EscapeMarkup(title) + "\">" +
-         ShortFigure(figure.value) + "</b>";
-}
-
-std::string Show(const std::optional<Figure>& figure) { return figure ? Show(*figure) : "–"; }
-
-/// 1 over a figure below 1, as "1/2,100"; others as they are.
-std::string ShowAsPart(const Figure& figure) {
-  if (!(figure.value > 0) || figure.value >= 1 || !figure.trace.starts_with("computed ")) {
-    return Show(figure);
-  }
-  Figure inverse = figure;
-  inverse.value = 1 / figure.value;
-  inverse.trace += ", turned over";
-  return "<i class=\"q\">1/</i>" + Show(inverse);
-}
-
-std::string CountryName(const std::string& code) {
-  const plan::Country* country = plan::FindCountry(code);
-  if (country == nullptr) return Text("not named", "미상");
-  return Text(std::string(country->name), std::string(country->name_ko));
-}
-
-Both CountryWords(const std::string& code) {
-  const plan::Country* country = plan::FindCountry(code);
-  if (country == nullptr) return {"not named", "미상"};
-  return {std::string(country->name), std::string(country->name_ko)};
-}
-
-/// "한국은", "스페인은", "독일은" but "호주는": the particle follows the last syllable, which is a
-/// Hangul syllable of three bytes in all names of the table.
-std::string WithTopicParticle(const std::string& name) {
-  constexpr uint32_t kFirstSyllable = 0xac00, kFinals = 28;
-  if (name.size() < 3) return name;
-  const auto byte = [&name](size_t back) {
-    return static_cast<uint32_t>(static_cast<unsigned char>(name[name.size() - back]));
-  };
-  const uint32_t code = ((byte(3) & 0x0f) << 12) | ((byte(2) & 0x3f) << 6) | (byte(1) & 0x3f);
-  return name + ((code - kFirstSyllable) % kFinals == 0 ? "는" : "은");
-}
 
 class PageWriter {
  public:
@@ -324,8 +256,8 @@ class PageWriter {
     return {.name = name_en,
             .other_name = name_ko,
             .value = figure.value,
-            .text = ShortFigure(figure.value),
-            .attributes = "class=\"f\" data-v=\"" + Exact(figure.value) + "\" data-t=\"" +
+            .text = plan::ShortFigure(figure.value),
+            .attributes = "class=\"f\" data-v=\"" + plan::Exact(figure.value) + "\" data-t=\"" +
                           EscapeMarkup(figure.trace) + "\"",
             .tooltip = figure.source,
             .is_marked = mine};
@@ -358,7 +290,7 @@ class PageWriter {
   }
 
   void AddBudget() {
-    if (report_.offers.empty()) return;
+    if (report_.offers.h100.empty()) return;
     Heading("What the budget rents", "예산으로 빌릴 수 있는 자원");
     std::vector<Cells> rows;
     const auto add = [&rows](const plan::BudgetOffer& offer, const std::string& what) {
@@ -369,10 +301,10 @@ class PageWriter {
     const std::string words[] = {Text("cheapest H100", "가장 싼 H100"),
                                  Text("middle H100, counted above", "중간 값 H100(위 합계에 반영)"),
                                  Text("dearest H100", "가장 비싼 H100")};
-    for (size_t i = 0; i < report_.offers.size(); ++i) {
-      add(report_.offers[i], words[report_.offers.size() == 3 ? i : 1]);
+    for (size_t i = 0; i < report_.offers.h100.size(); ++i) {
+      add(report_.offers.h100[i], words[report_.offers.h100.size() == 3 ? i : 1]);
     }
-    for (const plan::BudgetOffer& offer : report_.thrifty) {
+    for (const plan::BudgetOffer& offer : report_.offers.thrifty) {
       add(offer, Text("most for the money", "가격 대비 성능이 가장 좋은 칩"));
     }
     Table({Text("offer", "구분"), Text("provider", "업체"), Text("chip", "칩"),
@@ -396,8 +328,8 @@ class PageWriter {
                     Show(nation.clusters) + " clusters, of which public " +
                     Show(nation.public_h100e) + "; place " + Show(*report_.nation_rank) +
                     " among the countries of the table.",
-                EscapeMarkup(WithTopicParticle(name.ko)) + " 클러스터 " + Show(nation.clusters) +
-                    "곳을 합쳐 H100 " + Show(nation.h100e) +
+                EscapeMarkup(markup::WithTopicParticle(name.ko)) + " 클러스터 " +
+                    Show(nation.clusters) + "곳을 합쳐 H100 " + Show(nation.h100e) +
                     "장에 해당합니다. 그 가운데 공공 자원은 " + Show(nation.public_h100e) +
                     "장이고, 표에 있는 나라 가운데 " + Show(*report_.nation_rank) + "위입니다.");
     } else if (!report_.country.empty()) {
@@ -554,20 +486,6 @@ Result<PageLanguage> ParsePageLanguage(const std::string& name) {
   if (name == "en") return PageLanguage::kEnglish;
   if (name == "ko") return PageLanguage::kKorean;
   return Status(ErrorCode::kInvalidArgument, "--lang " + name + ": en or ko");
-}
-
-std::string ShortFigure(double value) {
-  constexpr int kDigits = 3;
-  if (!std::isfinite(value)) return "–";
-  const double size = std::fabs(value);
-  if (value == std::floor(value) || size >= 99.95) {
-    // Figures are bounded far below 2^63 by what may be asked.
-    return (value < 0 ? "-" : "") + FormatCount(static_cast<uint64_t>(std::llround(size)));
-  }
-  int digits = kDigits - 1;
-  for (double edge = 9.995; size >= edge; edge *= 10) --digits;
-  for (double edge = 0.9995; size < edge && digits < 12; edge /= 10) ++digits;
-  return FormatFixed(value, digits);
 }
 
 std::string GapHtml(const plan::GapReport& report, const GapPageFacts& facts) {

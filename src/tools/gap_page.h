@@ -28,7 +28,4 @@ struct GapPageFacts {
 
 std::string GapHtml(const plan::GapReport& report, const GapPageFacts& facts);
 
-/// "0.000475", "3.14", "45.6", "4,359": three digits, or all before the point.
-std::string ShortFigure(double value);
-
 }  // namespace altteul::tools

@@ -191,7 +191,7 @@ TEST(GapPageTest, FiguresHaveThreeDigits) {
                                                    {0.0475, "0.0475"},
                                                    {0.000475, "0.000475"},
                                                    {275795.9, "275,796"}};
-  for (const auto& [value, text] : kKnown) EXPECT_EQ(ShortFigure(value), text);
+  for (const auto& [value, text] : kKnown) EXPECT_EQ(plan::ShortFigure(value), text);
   EXPECT_FALSE(ParsePageLanguage("de").ok());
 }
 

@@ -37,6 +37,7 @@ ordered_json MemoryJson(const PlanReport& report) {
   const plan::MemoryPlan& m = report.memory;
   return {{"peak_bytes", m.Peak()},
           {"weight_bytes", m.weights},
+          {"adapter_bytes", m.adapters},
           {"kv_bytes", m.kv},
           {"working_bytes", m.working},
           {"answering_bytes", m.answering},
@@ -84,6 +85,36 @@ ordered_json RentJson(const PlanReport::Rent& rent) {
   return out;
 }
 
+ordered_json StudyJson(const PlanReport::Study& study) {
+  const plan::StudyPlan& plan = study.plan;
+  const plan::StudyMemory& m = plan.memory;
+  ordered_json out = {{"rank", study.request.rank},
+                      {"trained_values", plan.adapter_values},
+                      {"together", study.request.together},
+                      {"memory",
+                       {{"peak_bytes", m.Peak()},
+                        {"weight_bytes", m.weights},
+                        {"adapter_bytes", m.adapters},
+                        {"gradient_bytes", m.gradients},
+                        {"moment_bytes", m.moments},
+                        {"activation_bytes", m.activations},
+                        {"loss_bytes", m.loss},
+                        {"base_bytes", m.base}}},
+                      {"fits", study.fits},
+                      {"steps", plan.steps},
+                      {"step_seconds", plan.step_seconds},
+                      {"least_step_seconds", plan.least_step_seconds},
+                      {"most_step_seconds", plan.most_step_seconds},
+                      {"step_is_measured", study.request.step_seconds.has_value()},
+                      {"trial_compute_seconds", plan.trial_seconds}};
+  if (plan.trials) {
+    out["budget_hours"] = *study.request.hours;
+    out["trials"] = *plan.trials;
+    out["trials_if_stopped"] = *plan.trials_if_stopped;
+  }
+  return out;
+}
+
 // --- text ---
 
 std::string MemoryText(const PlanReport& report) {
@@ -94,6 +125,7 @@ std::string MemoryText(const PlanReport& report) {
                     FormatCount(report.request.context) + " tokens in " +
                     std::string(kernels::KvTypeName(report.request.kv)),
                 FormatBytes(m.kv)});
+  if (m.adapters != 0) table.AddRow({"adapters", FormatBytes(m.adapters)});
   table.AddRow({"activations", FormatBytes(m.working)});
   table.AddRow({"answering", FormatBytes(m.answering)});
   table.AddRow({"program, tokenizer, header", FormatBytes(m.base)});
@@ -171,12 +203,11 @@ std::string RentText(const PlanReport& report) {
   size_t shown = 0;
   for (const plan::RentedJob& row : rent.plan.rows) {
     if (++shown > kShownOffers) break;
-    const std::string age =
-        row.offer.date.empty()
-            ? "not said"
-            : row.offer.date + " (" +
-                  std::to_string(DaysSince1970(rent.today) - DaysSince1970(row.offer.date)) +
-                  " days)";
+    std::string age = row.offer.date.empty() ? "not said" : row.offer.date;
+    if (!row.offer.date.empty()) {
+      const int days = DaysSince1970(rent.today) - DaysSince1970(row.offer.date);
+      age += days < 0 ? " (to come, says this clock)" : " (" + std::to_string(days) + " days)";
+    }
     const double saved = rent.hours_here - row.hours;
     table.AddRow(
         {Printable(row.offer.provider),
@@ -202,6 +233,43 @@ std::string RentText(const PlanReport& report) {
          "Hours are a model, not a measurement: an engine that reaches 60 % of a chip's bandwidth "
          "and 40 % of its\narithmetic, by a factor of 1.5 either way. To buy: hours of such use "
          "that cost as much rent as the chip did\nwhen it was new, power left out.\n";
+}
+
+std::string StudyText(const PlanReport& report) {
+  const PlanReport::Study& study = *report.study;
+  const plan::StudyPlan& plan = study.plan;
+  const plan::StudyMemory& m = plan.memory;
+  const size_t together = study.request.together;
+  report::Table table({"memory of training", "bytes"});
+  table.AddRow({"weights, frozen", FormatBytes(m.weights)});
+  table.AddRow({"adapters of rank " + std::to_string(study.request.rank) + ", " +
+                    std::to_string(together) + " x " + FormatCount(plan.adapter_values) + " values",
+                FormatBytes(m.adapters)});
+  table.AddRow({"their gradients", FormatBytes(m.gradients)});
+  table.AddRow({"moments of AdamW", FormatBytes(m.moments)});
+  table.AddRow({"activations", FormatBytes(m.activations)});
+  table.AddRow({"logits", FormatBytes(m.loss)});
+  table.AddRow({"program, tokenizer, header", FormatBytes(m.base)});
+  table.AddRow({"at most", FormatBytes(m.Peak())});
+  std::string text = "\n" + table.ToString() + "\n" +
+                     (study.fits ? "Training fits. " : "Training does not fit. ") + "A step of " +
+                     FormatCount(study.request.step_tokens) + " tokens takes about " +
+                     FormatFixed(plan.step_seconds, 2) + " s (between " +
+                     FormatFixed(plan.least_step_seconds, 2) + " and " +
+                     FormatFixed(plan.most_step_seconds, 2) + ")";
+  text += study.request.step_seconds
+              ? ".\n"
+              : ",\ncomputed from the speed of products alone: nothing was trained for it.\n";
+  text += "A trial is " + Tokens(plan.steps) + " steps, " +
+          Hours(plan.trial_seconds / kSecondsOfHour) +
+          " of the whole machine: " + Tokens(plan.trial_seconds) + " compute-seconds.\n";
+  if (plan.trials) {
+    text += "In " + Hours(*study.request.hours) + " there is time for " + Tokens(*plan.trials) +
+            " trials to their end; about " + Tokens(*plan.trials_if_stopped) +
+            " can be begun\nif of three trials one goes on after 1/9 and after 1/3 of the "
+            "training.\n";
+  }
+  return text;
 }
 
 }  // namespace
@@ -234,6 +302,7 @@ ordered_json PlanJson(const PlanReport& report) {
          {report.sizes_are_measured ? "kld_expected" : "kl_of_llama_3_8b", row.kl}});
   }
   if (report.rent) out["rent"] = RentJson(*report.rent);
+  if (report.study) out["study"] = StudyJson(*report.study);
   return out;
 }
 
@@ -246,6 +315,7 @@ std::string PlanText(const PlanReport& report) {
   }
   text += "\n" + MemoryText(report) + SpeedText(report) + SizesText(report);
   if (report.rent) text += RentText(report);
+  if (report.study) text += StudyText(report);
   return text;
 }
 

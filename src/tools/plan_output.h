@@ -14,6 +14,7 @@
 #include "plan/rent_plan.h"
 #include "plan/size_advice.h"
 #include "plan/speed_plan.h"
+#include "plan/study_plan.h"
 
 namespace altteul::tools {
 
@@ -60,6 +61,13 @@ struct PlanReport {
     double hours_here = 0;                     ///< on the target
   };
   std::optional<Rent> rent;
+
+  struct Study {
+    plan::StudyRequest request;
+    plan::StudyPlan plan;
+    bool fits = false;
+  };
+  std::optional<Study> study;
 };
 
 nlohmann::ordered_json PlanJson(const PlanReport& report);
