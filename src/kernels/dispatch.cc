@@ -24,6 +24,8 @@ constexpr std::array kBuilt = {
 #if defined(__x86_64__)
     Built{&kAvx2Kernels, [](const CpuFeatures& has) { return has.avx2; }},
     Built{&kAvxVnniKernels, [](const CpuFeatures& has) { return has.avx_vnni; }},
+    Built{&kAvx512VnniKernels,
+          [](const CpuFeatures& has) { return has.avx512 && has.avx512_vnni; }},
     Built{&kAvx512Kernels,
           [](const CpuFeatures& has) { return has.avx512 && has.avx512_vnni && has.avx512_bf16; }},
 #elif defined(__aarch64__)

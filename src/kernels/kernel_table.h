@@ -31,7 +31,7 @@ enum class Precision : uint8_t {
 };
 
 struct KernelTable {
-  std::string_view name;  ///< "reference", "avx2", "avxvnni", "avx512", "neon"
+  std::string_view name;  ///< "reference", "avx2", "avxvnni", "avx512vnni", "avx512", "neon"
 
   /// The panel that this instruction set's fast kernels use for a type; nothing where it has none,
   /// so that the matrix rests as the file has it and is computed in P32.

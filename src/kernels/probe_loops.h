@@ -21,6 +21,7 @@ struct ProbeLoops {
 
 extern const ProbeLoops kProbeLoopsAvx2;
 extern const ProbeLoops kProbeLoopsAvxVnni;
+extern const ProbeLoops kProbeLoopsAvx512Vnni;
 extern const ProbeLoops kProbeLoopsAvx512;
 extern const ProbeLoops kProbeLoopsNeon;
 

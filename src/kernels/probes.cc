@@ -18,6 +18,7 @@ ProbeLoops LoopsOf(std::string_view isa) {
 #if defined(__x86_64__)
   if (isa == "avx2") return kProbeLoopsAvx2;
   if (isa == "avxvnni") return kProbeLoopsAvxVnni;
+  if (isa == "avx512vnni") return kProbeLoopsAvx512Vnni;
   if (isa == "avx512") return kProbeLoopsAvx512;
 #elif defined(__aarch64__)
   if (isa == "neon") return kProbeLoopsNeon;

@@ -25,6 +25,11 @@ TEST(ProbesTest, PeaksArePlausibleAndOrderedByWidth) {
     ExpectPlausible(peaks.team.f32_flops);
     EXPECT_EQ(peaks.thread.bf16_flops, 0.0);
   }
+  if (has.avx512_vnni) {
+    const Peaks peaks = MeasurePeaks(team, clock, "avx512vnni").thread;
+    EXPECT_GT(peaks.int8_ops_per_s, peaks.f32_flops);
+    EXPECT_EQ(peaks.bf16_flops, 0.0);
+  }
   if (has.avx512_vnni && has.avx512_bf16) {
     const Peaks peaks = MeasurePeaks(team, clock, "avx512").thread;
     ExpectPlausible(peaks.bf16_flops);

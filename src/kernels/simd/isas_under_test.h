@@ -45,6 +45,11 @@ inline std::vector<IsaUnderTest> IsasUnderTest() {
     isas.push_back({"avx2", StoreKvAvx2, AttendAvx2, MergeSegmentsAvx2, RmsNormAvx2, RopeAvx2,
                     GluAvx2, AddAvx2, SoftcapAvx2, AddProductAvx2, ExpAvx2, TanhAvx2});
   }
+  if (SelectKernels("avx512vnni", has).ok()) {
+    isas.push_back({"avx512vnni", StoreKvAvx512Vnni, AttendAvx512Vnni, MergeSegmentsAvx512Vnni,
+                    RmsNormAvx512, RopeAvx512, GluAvx512, AddAvx512, SoftcapAvx512,
+                    AddProductAvx512, ExpAvx512, TanhAvx512});
+  }
   // Some of these round to bf16, and not every processor with AVX-512 can.
   if (SelectKernels("avx512", has).ok()) {
     isas.push_back({"avx512", StoreKvAvx512, AttendAvx512, MergeSegmentsAvx512, RmsNormAvx512,

@@ -81,6 +81,7 @@ struct LinearIsa {
 };
 
 extern const LinearIsa kLinearAvx512;
+extern const LinearIsa kLinearAvx512Vnni;  ///< the same without bf16 products
 extern const LinearIsa kLinearAvx2;
 extern const LinearIsa kLinearAvxVnni;
 extern const LinearIsa kLinearAvxVnniEvex;  ///< the same text in AVX-512's form; in tests only

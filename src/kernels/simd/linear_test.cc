@@ -218,7 +218,7 @@ void ExpectProducts(const Isa& isa, const WeightMatrix& w, Activations* x, size_
 /// In the order of BuiltKernels(), without the reference.
 std::vector<const LinearIsa*> BuiltLinearIsas() {
 #if defined(__x86_64__)
-  return {&kLinearAvx2, &kLinearAvxVnni, &kLinearAvx512};
+  return {&kLinearAvx2, &kLinearAvxVnni, &kLinearAvx512Vnni, &kLinearAvx512};
 #elif defined(__aarch64__)
   return {&kLinearNeon};
 #else

@@ -1,4 +1,4 @@
-// Attention and the key-value cache with AVX-512.
+// Attention and the key-value cache with AVX-512 and BF16.
 
 #include <immintrin.h>
 

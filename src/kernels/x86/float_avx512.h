@@ -1,4 +1,5 @@
-// Sixteen floats at a time, for files compiled with AVX-512 (F, BW, DQ, VL).
+// Sixteen floats at a time, for files compiled with AVX-512 (F, BW, DQ, VL, VNNI), with BF16 or
+// without.
 //
 // float_avx2.h has the same names for eight. Rule of every file compiled for one instruction set:
 // it includes intrinsics, integers and plain structs only, calls no inline function of the standard
@@ -120,6 +121,8 @@ inline Vec SumOfLanes(Vec a) {
   return _mm512_add_ps(a, _mm512_permute_ps(a, 0xB1));
 }
 
+#ifdef __AVX512BF16__
+
 /// Two bf16 in the place of one float, the first in the lower half. See kv_cache.inl.
 struct Bf16Cells {
   static constexpr size_t kValues = 2;
@@ -171,6 +174,13 @@ struct Bf16Cells {
   }
 };
 using FastCells = Bf16Cells;  ///< what attention multiplies in
+
+#else
+
+struct F32Cells;
+using FastCells = F32Cells;  ///< what attention multiplies in, see kv_cache.inl
+
+#endif
 
 // --- products of bytes, see attention_q8.inl ----------------------------------------------------
 

@@ -32,6 +32,11 @@ void StoreKvAvx512(const StoreKvArgs& args, int thread, int n_threads);
 void AttendAvx512(const AttentionArgs& args, std::span<std::byte> scratch, int thread,
                   int n_threads);
 void MergeSegmentsAvx512(const AttentionArgs& args, int thread, int n_threads);
+// Without bf16 products; the other steps of AVX-512 have none.
+void StoreKvAvx512Vnni(const StoreKvArgs& args, int thread, int n_threads);
+void AttendAvx512Vnni(const AttentionArgs& args, std::span<std::byte> scratch, int thread,
+                      int n_threads);
+void MergeSegmentsAvx512Vnni(const AttentionArgs& args, int thread, int n_threads);
 
 /// The kernels' own functions of one variable over x[n], y[n], so that tests can sweep them.
 /// @pre n is a multiple of 16

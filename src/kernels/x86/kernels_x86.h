@@ -8,6 +8,7 @@ namespace altteul::kernels {
 
 extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvxVnniKernels;
+extern const KernelTable kAvx512VnniKernels;
 extern const KernelTable kAvx512Kernels;
 
 }  // namespace altteul::kernels

@@ -37,6 +37,12 @@ ALT_PROBE(F32Loop, "vfmadd231ps")
 
 }  // namespace
 
+const ProbeLoops kProbeLoopsAvx512Vnni = {
+    .int8 = {Int8Loop, 12.0 * 64 * 2},
+    .bf16 = {},
+    .f32 = {F32Loop, 12.0 * 16 * 2},
+};
+
 const ProbeLoops kProbeLoopsAvx512 = {
     .int8 = {Int8Loop, 12.0 * 64 * 2},
     .bf16 = {Bf16Loop, 12.0 * 32 * 2},

@@ -1,4 +1,5 @@
-// The vectors of AVX-512 (F, BW, DQ, VL, VNNI, BF16) under the names that linear.inl is written in.
+// The vectors of AVX-512 (F, BW, DQ, VL, VNNI) under the names that linear.inl is written in;
+// products of bf16 pairs for files that are compiled with BF16.
 //
 // Everything is 16 rows wide: F32x16 and I32x16 hold one number a row, Bytes64 holds four columns'
 // codes a row (row r in bytes 4r .. 4r + 3). simd_avx2.h has the same names.
@@ -300,6 +301,8 @@ ALT_SIMD_INLINE void AddScaled(RowI32 isum, F32x16 scale, float x_scale, F32x16*
   sum->v = _mm512_fmadd_ps(_mm512_cvtepi32_ps(isum.v), both, sum->v);
 }
 
+#ifdef __AVX512BF16__
+
 // ---- bf16 products ----
 
 struct Bf16Pairs {
@@ -328,6 +331,27 @@ ALT_SIMD_INLINE Bf16Pairs BroadcastPair(const uint16_t* p) {
 ALT_SIMD_INLINE F32x16 DotPairs(F32x16 sum, Bf16Pairs a, Bf16Pairs b) {
   return {_mm512_dpbf16_ps(sum.v, a.v, b.v)};
 }
+
+#else
+
+// ---- 16-bit floats, two columns a row -> one vector a column ----
+
+struct TwoColumns {
+  F32x16 first, second;
+};
+ALT_SIMD_INLINE TwoColumns ColumnsFromBf16(const uint8_t* p) {
+  const __m512i bits = _mm512_loadu_si512(p);
+  const __m512i upper = _mm512_set1_epi32(static_cast<int32_t>(0xffff0000u));
+  return {{_mm512_castsi512_ps(_mm512_slli_epi32(bits, 16))},
+          {_mm512_castsi512_ps(_mm512_and_si512(bits, upper))}};
+}
+ALT_SIMD_INLINE TwoColumns ColumnsFromF16(const uint8_t* p) {
+  const __m512i bits = _mm512_loadu_si512(p);
+  return {{_mm512_cvtph_ps(_mm512_cvtepi32_epi16(bits))},
+          {_mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(bits, 16)))}};
+}
+
+#endif
 
 ALT_SIMD_INLINE void Prefetch(const uint8_t* p) {
   _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
