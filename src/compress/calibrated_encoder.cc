@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "compress/activation_stream.h"
 #include "compress/encode_tensor.h"
 #include "compress/group_encoder.h"
 #include "compress/layer_groups.h"
 #include "compress/moments.h"
+#include "compress/stream_snapshot.h"
 
 namespace altteul::compress {
 namespace {
@@ -106,6 +108,9 @@ class CalibratedEncoder {
                                                            team_, place_.folder));
     ALT_ASSIGN_OR_RETURN(after_, ActivationStream::Create(encoded_model_.model(), size, kernels_,
                                                           team_, place_.folder));
+    if (place_.folder != nullptr) {
+      snapshot_ = FindStreams(*place_.folder, FirstLayerNeeded(), *before_);
+    }
     if (place_.estimate != nullptr) {
       ALT_RETURN_IF_ERROR(MeasureSamples());
       PlanWork();
@@ -115,17 +120,43 @@ class CalibratedEncoder {
     before_->Embed(ids_);
     after_->Embed(ids_);
     ReleaseTable(kEmbedding);
+    if (snapshot_.layer != 0) snapshot_.Restore(*before_, *after_);
+    done_ = snapshot_.layer * GroupsOf(config()).size();
+    kept_at_ = clock_.Seconds();
     // Behind the last tensor that is missing nobody needs the streams.
-    for (size_t layer = 0; layer < config().n_layers && !IsDone(); ++layer) {
+    for (size_t layer = snapshot_.layer; layer < config().n_layers && !IsDone(); ++layer) {
       for (const LayerGroup& group : GroupsOf(config())) {
         ALT_RETURN_IF_ERROR(EncodeGroup(layer, group));
         ALT_RETURN_IF_ERROR(Tell(++done_));
       }
       ReleaseLayer(file(), layer);
       for (const auto& tensor : encoded_) tensor.second.ReleasePages();
+      ALT_RETURN_IF_ERROR(KeepNowAndThen(layer + 1));
     }
     if (unseen_.count(head()) != 0) ALT_RETURN_IF_ERROR(GatherHeadSquares());
     return missing_.empty() ? Status() : EncodeHead();
+  }
+
+  /// Both streams, in front of a layer.
+  Status KeepNowAndThen(size_t layer) {
+    const double since = clock_.Seconds() - kept_at_;
+    if (place_.folder == nullptr || IsDone() || since < place_.snapshot_seconds) return Status();
+    ALT_RETURN_IF_ERROR(KeepStreams(*place_.folder, layer, snapshot_.layer, *before_, *after_));
+    snapshot_ = {.layer = layer, .piece = {}};
+    kept_at_ = clock_.Seconds();
+    return Status();
+  }
+
+  /// All layers before it are done with.
+  size_t FirstLayerNeeded() const {
+    for (size_t layer = 0; layer < config().n_layers; ++layer) {
+      for (const LayerGroup& group : GroupsOf(config())) {
+        for (const std::string& name : NamesOf(layer, group)) {
+          if (missing_.count(name) != 0 || unseen_.count(name) != 0) return layer;
+        }
+      }
+    }
+    return config().n_layers;
   }
 
   /// The table is looked up before anything else runs, but as the head it reads the last layer: its
@@ -403,7 +434,8 @@ class CalibratedEncoder {
     for (size_t layer = 0; layer < config().n_layers; ++layer) {
       const double weights = WeightsOf(original_.weights, layer);
       if (head_is_missing && tied) estimate.Plan("passes", weights * Tokens(head_chunks));
-      if (layer < last) estimate.Plan("passes", weights * 2 * Tokens(n_chunks_));
+      if (layer >= snapshot_.layer && layer < last)
+        estimate.Plan("passes", weights * 2 * Tokens(n_chunks_));
     }
   }
 
@@ -427,6 +459,9 @@ class CalibratedEncoder {
   std::map<std::string, DType> missing_;  // what they shall be
   std::set<std::string> unseen_;          // first tensors of groups whose squares are to be summed
   uint64_t done_ = 0;                     // groups
+  StreamSnapshot snapshot_;               // the last one
+  double kept_at_ = 0;                    // by the clock
+  const SteadyClock clock_;
 };
 
 }  // namespace

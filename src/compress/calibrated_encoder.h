@@ -5,8 +5,9 @@
 // are gathered from both, the group is encoded towards the original's output, and only then the
 // encoded stream goes on through it. So a layer makes up for what the layers before it lost.
 //
-// With a work folder each tensor is kept as it is finished. Work that was stopped takes what is
-// there and runs the streams again, which costs little beside encoding.
+// With a work folder each tensor is kept as it is finished, and now and then what both streams
+// hold. Work that was stopped takes what is there and goes on in front of the layer of the last
+// snapshot.
 
 #pragma once
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "compress/calibrated_encoder.h"
+#include "compress/layer_groups.h"
 #include "compress/survey.h"
 #include "compress/survey_text.h"
 #include "engine/test_model.h"
@@ -91,14 +92,44 @@ TEST_P(ResumeTest, EncodingGoesOnFromEveryStep) {
   for (size_t stop = 0; stop < steps; stop += 2) {
     {
       WorkFolder work = Open();
-      const auto stopped = Encode({.folder = &work, .progress = StopAt(stop)});
+      const auto stopped =
+          Encode({.folder = &work, .progress = StopAt(stop), .snapshot_seconds = 0});
       ASSERT_FALSE(stopped.ok()) << stop;
       EXPECT_EQ(stopped.status().code(), ErrorCode::kCancelled);
     }
     WorkFolder work = Open();
-    const auto resumed = Encode({.folder = &work});
+    const auto resumed = Encode({.folder = &work, .snapshot_seconds = 0});
     ASSERT_TRUE(resumed.ok()) << resumed.status().message();
     ExpectSame(whole.value(), resumed.value());
+    ASSERT_TRUE(work.Finish().ok());
+  }
+}
+
+TEST_P(ResumeTest, StreamsGoOnFromTheLastSnapshot) {
+  const auto whole = Encode({});
+  ASSERT_TRUE(whole.ok());
+  const size_t steps =
+      CountTold([&](const ProgressSink& told) { return Encode({.progress = told}).ok(); });
+  for (const double seconds : {0.0, 1e9}) {  // a snapshot behind each layer, and none
+    {
+      WorkFolder work = Open();
+      const WorkPlace place{
+          .folder = &work, .progress = StopAt(steps - 2), .snapshot_seconds = seconds};
+      ASSERT_FALSE(Encode(place).ok());
+    }
+    WorkFolder work = Open();
+    const size_t told = CountTold([&](const ProgressSink& progress) {
+      const auto resumed =
+          Encode({.folder = &work, .progress = progress, .snapshot_seconds = seconds});
+      if (resumed.ok()) ExpectSame(whole.value(), resumed.value());
+      return resumed.ok();
+    });
+    // Of all layers but the last nothing is done again; without snapshots the streams are.
+    if (seconds == 0.0) {
+      EXPECT_LE(told, 2 + GroupsOf(model_.model->config).size());
+    } else {
+      EXPECT_GT(told, GroupsOf(model_.model->config).size() * (model_.model->config.n_layers - 1));
+    }
     ASSERT_TRUE(work.Finish().ok());
   }
 }
@@ -109,7 +140,8 @@ TEST_P(ResumeTest, EncodingThatIsStoppedAgainAndAgainEnds) {
   for (size_t allowed = 1;; ++allowed) {
     WorkFolder work = Open();
     const size_t before = work.n_pieces();
-    const auto encoded = Encode({.folder = &work, .progress = StopAt(allowed)});
+    const auto encoded =
+        Encode({.folder = &work, .progress = StopAt(allowed), .snapshot_seconds = 0});
     EXPECT_GE(work.n_pieces(), before);
     if (!encoded.ok()) continue;
     ExpectSame(whole.value(), encoded.value());
@@ -121,7 +153,7 @@ TEST_P(ResumeTest, OnePieceThatIsLostIsMadeAgain) {
   std::vector<std::string> names;
   {
     WorkFolder work = Open();
-    const auto whole = Encode({.folder = &work});
+    const auto whole = Encode({.folder = &work, .snapshot_seconds = 0});
     ASSERT_TRUE(whole.ok());
     for (const auto& tensor : whole.value()) names.push_back(tensor.first);
   }
@@ -145,7 +177,9 @@ TEST_P(ResumeTest, SquaresOfInputsAreTheSameWhereverWorkWasStopped) {
     {
       InputSquares part;
       WorkFolder work = Open();
-      ASSERT_FALSE(Encode({.folder = &work, .progress = StopAt(stop)}, &part).ok()) << stop;
+      ASSERT_FALSE(
+          Encode({.folder = &work, .progress = StopAt(stop), .snapshot_seconds = 0}, &part).ok())
+          << stop;
     }
     InputSquares resumed;
     WorkFolder work = Open();
@@ -208,7 +242,8 @@ TEST_P(ResumeTest, SurveysGoOnFromEveryStep) {
   for (size_t stop = 0; stop < steps; stop += 5) {
     {
       WorkFolder work = Open();
-      ASSERT_FALSE(Survey({.folder = &work, .progress = StopAt(stop)}).ok()) << stop;
+      ASSERT_FALSE(Survey({.folder = &work, .progress = StopAt(stop), .snapshot_seconds = 0}).ok())
+          << stop;
     }
     WorkFolder work = Open();
     const auto resumed = Survey({.folder = &work});

@@ -335,6 +335,10 @@ Status WorkFolder::KeepTensor(const std::string& name, const Shape& shape, Encod
   return KeepPiece(PathOf(use, name, tensor.type()), shape, tensor);
 }
 
+void WorkFolder::ForgetTensor(const std::string& name, DType type, TensorUse use) {
+  unlink(PathOf(use, name, type).c_str());
+}
+
 std::optional<std::string> WorkFolder::FindText(const std::string& name) {
   const auto piece = FindPiece(PathOf("text", name), DType::kF32, Shape{});
   if (!piece) return std::nullopt;

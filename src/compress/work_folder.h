@@ -68,6 +68,8 @@ class WorkFolder {
   /// @param tensor  of NewTensor(), with the same name, shape and use
   Status KeepTensor(const std::string& name, const Shape& shape, EncodedTensor& tensor,
                     TensorUse use = TensorUse::kResult);
+  /// It is of no use any more. What cannot be removed stays, and is found again.
+  void ForgetTensor(const std::string& name, DType type, TensorUse use = TensorUse::kResult);
 
   std::optional<std::string> FindText(const std::string& name);
   /// Whether the folder `path` has this text, be it whole or not.

@@ -15,6 +15,7 @@ struct WorkPlace {
   WorkFolder* folder = nullptr;      ///< outlives what is encoded
   WorkEstimate* estimate = nullptr;  ///< of the time
   ProgressSink progress = {};        ///< groups of matrices, where nothing else is said
+  double snapshot_seconds = 30;      ///< of streams' walks that may have to be done again
 
   /// Work begins now; EndWork() says what it was, as WorkEstimate::Done() does.
   void BeginWork() const {

@@ -38,8 +38,7 @@ class StepClock {
                                                      {.n_rows = sequence, .n_logits = sequence});
     double layers = 0;  // seconds a token, as everything here
     for (const engine::MatrixSum& sum : work.layers) layers += Product(sum);
-    const double adapters =
-        2 * adapter_values_ / RateInF32(work.layers.empty() ? DType::kF32 : work.layers[0].type);
+    const double adapters = 2 * adapter_values_ / OpsPerSecond();
     const AttentionRate& rate = rates_.Attention(kernels::KvType::kF16, config_.head_dim);
     const double attention = work.attention_ops / static_cast<double>(sequence) / rate.ops_per_s;
     const double row_steps =
@@ -52,15 +51,10 @@ class StepClock {
   }
 
  private:
-  double Product(const engine::MatrixSum& sum) const {
-    return 2 * sum.elements / RateInF32(sum.type);
-  }
+  double Product(const engine::MatrixSum& sum) const { return 2 * sum.elements / OpsPerSecond(); }
 
   // Gradients need more than 8 bits: weights are decoded, and products are those of F32.
-  double RateInF32(DType type) const {
-    const TypeRate* rate = rates_.Find(DType::kF32);
-    return (rate != nullptr ? rate : rates_.Find(type))->ops_per_s;
-  }
+  double OpsPerSecond() const { return rates_.Find(DType::kF32)->ops_per_s; }
 
   const model::ModelConfig& config_;
   const model::Weights& weights_;
@@ -70,7 +64,7 @@ class StepClock {
 
 Result<StudyMemory> MemoryOf(const model::ModelConfig& config, const MemoryPlan& model, int threads,
                              uint64_t adapter_values, const StudyRequest& request) {
-  // What is computed at once: one example of the least, and as the engine's own passes.
+  // What is computed at once: a whole example, or as many rows as the engine's own passes have.
   const size_t rows = std::max(request.sequence, kManyRows);
   ALT_ASSIGN_OR_RETURN(const uint64_t working,
                        engine::Forward::WorkingBytes(config, threads, rows, request.sequence));

@@ -66,8 +66,7 @@ inline constexpr double kHalvingFactor = 3;
 double CostOfTrialBegun();
 
 /// @param memory  of the model as it is run on that machine
-/// @param rates   with every type of the weights and F32; without F32 those of the weights' types
-///                are taken for it
+/// @pre the rates have F32 (they have every type that there is)
 /// @return kInvalidArgument for nothing to train on; kOutOfMemory for what no memory can hold
 Result<StudyPlan> PlanStudy(const model::ModelConfig& config, const model::Weights& weights,
                             const MemoryPlan& memory, int threads, const MachineRates& rates,
