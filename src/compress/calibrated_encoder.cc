@@ -120,7 +120,10 @@ class CalibratedEncoder {
     before_->Embed(ids_);
     after_->Embed(ids_);
     ReleaseTable(kEmbedding);
-    if (snapshot_.layer != 0) snapshot_.Restore(*before_, *after_);
+    if (snapshot_.layer != 0) {
+      snapshot_.Restore(*before_, *after_);
+      snapshot_.piece = {};
+    }
     done_ = snapshot_.layer * GroupsOf(config()).size();
     kept_at_ = clock_.Seconds();
     // Behind the last tensor that is missing nobody needs the streams.
@@ -434,8 +437,8 @@ class CalibratedEncoder {
     for (size_t layer = 0; layer < config().n_layers; ++layer) {
       const double weights = WeightsOf(original_.weights, layer);
       if (head_is_missing && tied) estimate.Plan("passes", weights * Tokens(head_chunks));
-      if (layer >= snapshot_.layer && layer < last)
-        estimate.Plan("passes", weights * 2 * Tokens(n_chunks_));
+      const bool is_walked = layer >= snapshot_.layer && layer < last;
+      if (is_walked) estimate.Plan("passes", weights * 2 * Tokens(n_chunks_));
     }
   }
 
