@@ -264,6 +264,18 @@ seq 9000 10000 | tr '\n' ' ' >more.txt
 expect 0 '' "$altteul" compress random.gguf two.gguf --type Q4_0 --text text.txt=3 \
   --text more.txt --chunks 4
 says 'Calibrated on 2,048 of'
+expect 0 '' "$altteul" compress random.gguf quick.gguf --type Q4_0 --text more.txt --quick
+says 'Calibrated on 4,096 of'
+expect 0 '' "$altteul" show quick.gguf
+says 'altteul.quick +true'
+says 'altteul.calibration.descents +0'
+expect 0 '' "$altteul" compress random.gguf quick.gguf --type Q4_0 --text more.txt --quick --chunks 1 \
+  --descents 1 --force
+says 'Calibrated on 512 of'
+expect 0 '' "$altteul" show quick.gguf
+says 'altteul.calibration.descents +1'
+expect 2 'quick is about calibration' \
+  "$altteul" compress random.gguf out.gguf --type Q4_0 --quick
 expect 0 '' "$altteul" run fitted.gguf -p x -n 2
 expect 0 '' "$altteul" compress random.gguf codebook.gguf --type IQ2_XS --text text.txt --chunks 1
 says 'no multiple of 256'

@@ -30,6 +30,12 @@ std::vector<text::TokenId> Text(size_t n_tokens) {
   return BytesAsTokens(text);
 }
 
+TestModelOptions ThreeLayers() {
+  TestModelOptions options;
+  options.layers = 3;
+  return options;
+}
+
 class ResumeTest : public ::testing::TestWithParam<int> {
  protected:
   Result<EncodedTensors> Encode(const WorkPlace& place, InputSquares* squares = nullptr) {
@@ -42,7 +48,7 @@ class ResumeTest : public ::testing::TestWithParam<int> {
     return EncodeCalibrated(*model_.model, choose, Text(2 * kContext), options, *model_.kernels,
                             team_, place, squares);
   }
-  Result<std::vector<TensorSurvey>> Survey(const WorkPlace& place) {
+  Result<std::vector<TensorSurvey>> Survey(const WorkPlace& place, size_t probe_every = 1) {
     const TypeChoices choices = [](std::string_view name, const TensorView& tensor) {
       const bool matrix = tensor.shape.n_dims == 2 && name.ends_with(".weight");
       return Result<std::vector<DType>>(matrix ? std::vector{DType::kQ8_0, DType::kQ4_0}
@@ -51,6 +57,7 @@ class ResumeTest : public ::testing::TestWithParam<int> {
     const auto text = Text(4 * kContext);
     SurveyOptions options;
     options.context = options.probe_context = kContext;
+    options.probe_every = probe_every;
     options.weights_sampled = 512;
     return SurveyTensors(*model_.model, choices, std::span(text).first(2 * kContext),
                          std::span(text).last(2 * kContext), options, *model_.kernels, team_,
@@ -79,7 +86,7 @@ class ResumeTest : public ::testing::TestWithParam<int> {
 
   TestFolder folder_;
   const std::string path_ = folder_.Path("out.gguf.work");
-  TestModel model_{TestModelOptions{}, kernels::Precision::kF32};
+  TestModel model_{ThreeLayers(), kernels::Precision::kF32};
   ThreadTeam team_{GetParam()};
 };
 
@@ -234,23 +241,26 @@ TEST_P(ResumeTest, AnEstimateChangesNoByteAndEndsAtNothing) {
 }
 
 TEST_P(ResumeTest, SurveysGoOnFromEveryStep) {
-  const auto whole = Survey({});
-  ASSERT_TRUE(whole.ok()) << whole.status().message();
-  const std::string expected = SurveysAsText(whole.value());
-  const size_t steps =
-      CountTold([&](const ProgressSink& told) { return Survey({.progress = told}).ok(); });
-  for (size_t stop = 0; stop < steps; stop += 5) {
-    {
+  for (const size_t every : {size_t{1}, size_t{2}}) {
+    const auto whole = Survey({}, every);
+    ASSERT_TRUE(whole.ok()) << whole.status().message();
+    const std::string expected = SurveysAsText(whole.value());
+    const size_t steps =
+        CountTold([&](const ProgressSink& told) { return Survey({.progress = told}, every).ok(); });
+    for (size_t stop = 0; stop < steps; stop += 5) {
+      {
+        WorkFolder work = Open();
+        const auto stopped =
+            Survey({.folder = &work, .progress = StopAt(stop), .snapshot_seconds = 0}, every);
+        ASSERT_FALSE(stopped.ok()) << stop;
+      }
       WorkFolder work = Open();
-      ASSERT_FALSE(Survey({.folder = &work, .progress = StopAt(stop), .snapshot_seconds = 0}).ok())
-          << stop;
+      const auto resumed = Survey({.folder = &work}, every);
+      ASSERT_TRUE(resumed.ok()) << resumed.status().message();
+      EXPECT_EQ(SurveysAsText(resumed.value()), expected) << stop;
+      for (const TensorSurvey& survey : resumed.value()) EXPECT_EQ(survey.shape.n_dims, 2u);
+      ASSERT_TRUE(work.Finish().ok());
     }
-    WorkFolder work = Open();
-    const auto resumed = Survey({.folder = &work});
-    ASSERT_TRUE(resumed.ok()) << resumed.status().message();
-    EXPECT_EQ(SurveysAsText(resumed.value()), expected) << stop;
-    for (const TensorSurvey& survey : resumed.value()) EXPECT_EQ(survey.shape.n_dims, 2u);
-    ASSERT_TRUE(work.Finish().ok());
   }
 }
 
@@ -261,6 +271,7 @@ TEST(SurveyTextTest, NumbersComeBackBitForBit) {
   surveys[0].name = "blk.0.attn_q.weight";
   surveys[0].source = DType::kBF16;
   surveys[0].measured = DType::kQ4_K;
+  surveys[0].interpolated = true;
   surveys[0].costs = {{DType::kQ4_K, 123456789012, 0.1, 1.0 / 3}, {DType::kIQ2_XXS, 1, 0, 5e-324}};
   surveys[1].name = "a name with spaces";
   surveys[1].costs = {{DType::kQ8_0, 7, 1e300, -0.0}};
@@ -271,10 +282,13 @@ TEST(SurveyTextTest, NumbersComeBackBitForBit) {
   EXPECT_EQ((*back)[0].costs[0].kl, 1.0 / 3);
   EXPECT_EQ((*back)[0].costs[0].bytes, 123456789012u);
   EXPECT_EQ((*back)[0].measured, DType::kQ4_K);
+  EXPECT_TRUE((*back)[0].interpolated);
+  EXPECT_FALSE((*back)[1].interpolated);
   EXPECT_EQ(SurveysAsText(*back), text);
   EXPECT_TRUE(SurveysFromText("")->empty());
-  for (const char* bad : {"x", "x\nF32", "x\nF32 F32 1\n", "x\nF32 F99 0\n",
-                          "x\nF32 F32 1\nQ8_0 1 z 0\n", "x\nF32 F32 999999999\n"}) {
+  for (const char* bad :
+       {"x", "x\nF32", "x\nF32 F32 0 1\n", "x\nF32 F99 0 0\n", "x\nF32 F32 0 1\nQ8_0 1 z 0\n",
+        "x\nF32 F32 0 999999999\n", "x\nF32 F32 z 0\n"}) {
     EXPECT_FALSE(SurveysFromText(bad).has_value()) << bad;
   }
 }

@@ -47,7 +47,8 @@ class Surveyor {
   Result<std::vector<TensorSurvey>> Run() {
     ALT_RETURN_IF_ERROR(CutToChunks(calibration_, options_.context, "the calibration text"));
     ALT_RETURN_IF_ERROR(CutToChunks(held_out_, options_.probe_context, "the held-out text"));
-    ALT_ASSIGN_OR_RETURN(plan_, SurveyPlan::Create(original_, changed_, choices_, place_.folder));
+    ALT_ASSIGN_OR_RETURN(plan_, SurveyPlan::Create(original_, changed_, choices_,
+                                                   options_.probe_every, place_.folder));
     if (plan_->n_open() > 0) ALT_RETURN_IF_ERROR(MeasureOpen());
     ALT_RETURN_IF_ERROR(Tell(n_groups()));
     return std::move(*plan_).TakeSurveys();
@@ -193,6 +194,7 @@ class Surveyor {
   /// @param metric  of the rows that the tensors read; null for a table that is looked up in
   template <typename Measure>
   Status Survey(Measurement& measurement, const Metric* metric, const Measure& measure) {
+    const bool is_run = !plan_->IsInterpolated(measurement);
     double measured_error = 0;
     std::vector<TensorSurvey> surveys;
     encoded_.clear();
@@ -203,6 +205,7 @@ class Surveyor {
                           .shape = tensor.shape,
                           .source = tensor.type,
                           .measured = DType::kF32,
+                          .interpolated = !is_run,
                           .costs = output_error_.Sample(tensor, trial.types, metric)};
       place_.EndWork(ErrorsOf(tensor.shape.cols()), AmountOfErrors(trial));
       for (TypeCost& cost : survey.costs) {
@@ -211,10 +214,12 @@ class Surveyor {
         if (is_exact) cost.error = 0;
       }
       if (const TypeCost* measured = MeasuredType(survey.costs)) {
-        ALT_RETURN_IF_ERROR(EncodeTrial(tensor, measured->type, metric));
         survey.measured = measured->type;
-        measured_error += output_error_.Of(tensor, encoded_.back(), metric);
-        trial.replace(measured->type, encoded_.back().bytes().data());
+        if (is_run) {
+          ALT_RETURN_IF_ERROR(EncodeTrial(tensor, measured->type, metric));
+          measured_error += output_error_.Of(tensor, encoded_.back(), metric);
+          trial.replace(measured->type, encoded_.back().bytes().data());
+        }
       }
       file().ReleasePages(tensor.bytes);
       surveys.push_back(std::move(survey));
@@ -318,8 +323,10 @@ class Surveyor {
       for (const Measurement* each : open) {
         for (const Trial& trial : each->trials) {
           estimate.Plan(ErrorsOf(width), AmountOfErrors(trial));
+          if (each->is_between) continue;
           estimate.Plan(RowsOf(width), static_cast<double>(Tensor(trial.name).shape.rows()));
         }
+        if (each->is_between) continue;
         estimate.Plan(InputMetrics::kPasses, weights_from(layer) * ProbeTokens());
         estimate.Plan("answers", 1);
       }

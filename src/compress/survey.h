@@ -6,6 +6,9 @@
 // that was not calibrated on, and their KL divergence is divided by the error. For other types KL
 // is taken to grow in proportion to the error; for small changes, those of several tensors add up.
 //
+// Where there is no time to measure every layer (probe_every), what the same tensors of other
+// layers cost for an error is taken in between.
+//
 // With a work folder each measurement is kept, and work that was stopped goes on with the next one.
 
 #pragma once
@@ -27,10 +30,11 @@
 namespace altteul::compress {
 
 struct SurveyOptions {
-  size_t context = 512;                         ///< tokens of a chunk of the calibration text
-  size_t probe_context = 256;                   ///< of the held-out text: many short runs
-  double damping = 0.1;                         ///< see MakeMetric
-  size_t weights_sampled = 8192;                ///< of each tensor, whole rows
+  size_t context = 512;           ///< tokens of a chunk of the calibration text
+  size_t probe_context = 256;     ///< of the held-out text: many short runs
+  size_t probe_every = 1;         ///< measured is the first of so many layers, and the last
+  double damping = 0.1;           ///< see MakeMetric
+  size_t weights_sampled = 8192;  ///< of each tensor, whole rows
   uint64_t logits_bytes = uint64_t{256} << 20;  ///< memory for the original's answers
   const Grids* grids = nullptr;  ///< types in which tensors lose nothing; may be null
 };
@@ -40,6 +44,7 @@ struct TensorSurvey {
   Shape shape;
   DType source = DType::kF32;
   DType measured = DType::kF32;  ///< the type whose KL divergence was measured
+  bool interpolated = false;     ///< nothing was measured, `kl` lies between those of other layers
   std::vector<TypeCost> costs;   ///< in the order of the types asked for
 };
 

@@ -1,10 +1,13 @@
 #include "compress/survey_plan.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <optional>
+#include <string>
 #include <utility>
 
+#include "base/check.h"
 #include "compress/survey_text.h"
 
 namespace altteul::compress {
@@ -37,10 +40,30 @@ void FindKept(WorkFolder& folder, const model::Checkpoint& file, Measurement& me
   measurement.surveys = std::move(*kept);
 }
 
+/// A tensor's name without its layer.
+std::string KindOf(const std::string& name) {
+  constexpr std::string_view kBlock = "blk.";
+  if (!name.starts_with(kBlock)) return name;
+  return name.substr(std::min(name.size(), name.find('.', kBlock.size())));
+}
+
+/// How much divergence an error makes, by the run of these tensors; nothing without a run.
+std::optional<double> DivergencePerError(const std::vector<TensorSurvey>& surveys) {
+  for (const TensorSurvey& survey : surveys) {
+    if (survey.interpolated) return std::nullopt;
+    for (const TypeCost& cost : survey.costs) {
+      if (cost.error > 0) return cost.kl / cost.error;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<SurveyPlan> SurveyPlan::Create(const model::Model& original, ChangedModel& changed,
-                                      const TypeChoices& choices, WorkFolder* folder) {
+                                      const TypeChoices& choices, size_t probe_every,
+                                      WorkFolder* folder) {
+  ALT_CHECK(probe_every > 0);
   SurveyPlan plan;
   const auto add = [&](std::vector<Trial> candidates) {
     return plan.Add(std::move(candidates), *original.file, choices, folder);
@@ -76,6 +99,16 @@ Result<SurveyPlan> SurveyPlan::Create(const model::Model& original, ChangedModel
         ALT_RETURN_IF_ERROR(add(std::move(trials)));
       }
     }
+  }
+  std::map<std::string, std::vector<size_t>> kinds;
+  for (size_t m = 0; m < plan.measurements_.size(); ++m) {
+    kinds[KindOf(plan.measurements_[m].trials.front().name)].push_back(m);
+  }
+  for (auto& [name, kind] : kinds) {
+    for (size_t i = 0; i < kind.size(); ++i) {
+      plan.measurements_[kind[i]].is_between = i % probe_every != 0 && i + 1 < kind.size();
+    }
+    plan.kinds_.push_back(std::move(kind));
   }
   return plan;
 }
@@ -116,7 +149,44 @@ Status SurveyPlan::Close(Measurement& measurement, std::vector<TensorSurvey> sur
   return Status();
 }
 
+bool SurveyPlan::IsInterpolated(const Measurement& measurement) const {
+  if (!measurement.is_between) return false;
+  const auto asked = static_cast<size_t>(&measurement - measurements_.data());
+  for (const std::vector<size_t>& kind : kinds_) {
+    if (std::find(kind.begin(), kind.end(), asked) == kind.end()) continue;
+    return std::any_of(kind.begin(), kind.end(), [&](size_t m) {
+      return m < asked && DivergencePerError(measurements_[m].surveys).has_value();
+    });
+  }
+  return false;
+}
+
+/// Between the nearest that were run on both sides; behind the last of these, as that one.
+void SurveyPlan::Interpolate(const std::vector<size_t>& kind) {
+  std::optional<double> before;
+  size_t last = 0;
+  const auto fill = [&](size_t end, double after) {
+    for (size_t i = last + 1; before && i < end; ++i) {
+      const double part = static_cast<double>(i - last) / static_cast<double>(end - last);
+      for (TensorSurvey& survey : measurements_[kind[i]].surveys) {
+        if (!survey.interpolated) continue;
+        const double kl_per_error = (1 - part) * *before + part * after;
+        for (TypeCost& cost : survey.costs) cost.kl = kl_per_error * cost.error;
+      }
+    }
+  };
+  for (size_t i = 0; i < kind.size(); ++i) {
+    const auto measured = DivergencePerError(measurements_[kind[i]].surveys);
+    if (!measured) continue;
+    fill(i, *measured);
+    before = measured;
+    last = i;
+  }
+  fill(kind.size(), before.value_or(0));
+}
+
 std::vector<TensorSurvey> SurveyPlan::TakeSurveys() && {
+  for (const std::vector<size_t>& kind : kinds_) Interpolate(kind);
   std::vector<TensorSurvey> all;
   for (Measurement& measurement : measurements_) {
     for (TensorSurvey& survey : measurement.surveys) all.push_back(std::move(survey));

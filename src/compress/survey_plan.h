@@ -30,18 +30,21 @@ struct Trial {
 /// Tensors that are measured together, in one run.
 struct Measurement {
   std::vector<Trial> trials;
+  bool is_between = false;            ///< others of the same tensors, by SurveyOptions::probe_every
   std::vector<TensorSurvey> surveys;  ///< of the trials; empty as long as it is open
   bool is_open() const { return surveys.empty(); }
 };
 
 class SurveyPlan {
  public:
-  /// @param original  outlives the plan, as `changed` and `folder` do
-  /// @param changed   what the trials change
-  /// @param folder    may be null
+  /// @param original     outlives the plan, as `changed` and `folder` do
+  /// @param changed      what the trials change
+  /// @param probe_every  see SurveyOptions; at least 1
+  /// @param folder       may be null
   /// @return as `choices`
   static Result<SurveyPlan> Create(const model::Model& original, ChangedModel& changed,
-                                   const TypeChoices& choices, WorkFolder* folder);
+                                   const TypeChoices& choices, size_t probe_every,
+                                   WorkFolder* folder);
 
   /// In the order of the survey's result.
   const std::vector<Measurement>& measurements() const { return measurements_; }
@@ -50,16 +53,23 @@ class SurveyPlan {
   /// The open measurements that begin with one of these tensors.
   std::vector<Measurement*> OpenOf(const std::vector<std::string>& names);
 
+  /// Whether an open one need not be run: it lies between others, and one before it has shown how
+  /// much divergence an error in these tensors makes.
+  bool IsInterpolated(const Measurement& measurement) const;
+
   /// Ends an open one.
   Status Close(Measurement& measurement, std::vector<TensorSurvey> surveys, WorkFolder* folder);
 
+  /// All of them closed. Those that were not run get their divergences here.
   std::vector<TensorSurvey> TakeSurveys() &&;
 
  private:
   Status Add(std::vector<Trial> candidates, const model::Checkpoint& file,
              const TypeChoices& choices, WorkFolder* folder);
+  void Interpolate(const std::vector<size_t>& kind);
 
   std::vector<Measurement> measurements_;
+  std::vector<std::vector<size_t>> kinds_;  // measurements of the same tensors, layer by layer
   size_t n_open_ = 0;
 };
 

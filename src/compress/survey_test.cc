@@ -28,6 +28,14 @@ class SurveyTest : public ::testing::Test {
                                                   const ProgressSink& progress = {},
                                                   size_t calibration = 4 * kContext,
                                                   size_t held_out = 4 * kContext) {
+    return Survey(model, {.context = kContext, .probe_context = kContext}, threads, progress,
+                  calibration, held_out);
+  }
+  static Result<std::vector<TensorSurvey>> Survey(const model::Model& model,
+                                                  const SurveyOptions& options, int threads = 2,
+                                                  const ProgressSink& progress = {},
+                                                  size_t calibration = 4 * kContext,
+                                                  size_t held_out = 4 * kContext) {
     ThreadTeam team(threads);
     const auto* kernels = kernels::SelectKernels("", DetectCpuFeatures()).value();
     const TypeChoices choices = [](std::string_view name, const TensorView& tensor) {
@@ -36,9 +44,8 @@ class SurveyTest : public ::testing::Test {
                           std::vector<DType>(std::begin(kTypes), std::end(kTypes)))
                     : Result<std::vector<DType>>(std::vector<DType>{tensor.type});
     };
-    return SurveyTensors(model, choices, Text(calibration, 1), Text(held_out, 2),
-                         {.context = kContext, .probe_context = kContext}, *kernels, team,
-                         {.progress = progress});
+    return SurveyTensors(model, choices, Text(calibration, 1), Text(held_out, 2), options, *kernels,
+                         team, {.progress = progress});
   }
 
   TestModel model_{TestModelOptions{}, kernels::Precision::kF32};
@@ -93,6 +100,64 @@ TEST_F(SurveyTest, ALayerThatDoesNothingCostsNothing) {
     if (!survey.name.starts_with("blk.")) continue;
     EXPECT_LT(survey.costs[2].kl, 1e-6) << survey.name;
   }
+}
+
+TEST_F(SurveyTest, WhatIsNotMeasuredLiesBetweenThoseThatAre) {
+  TestModelOptions options;
+  options.layers = 6;
+  const TestModel deep(options, kernels::Precision::kF32);
+  const auto all = Survey(*deep.model);
+  const auto some =
+      Survey(*deep.model, {.context = kContext, .probe_context = kContext, .probe_every = 2});
+  ASSERT_TRUE(all.ok()) << all.status().message();
+  ASSERT_TRUE(some.ok()) << some.status().message();
+  const auto named = [](const auto& surveys, size_t layer, const std::string& rest) {
+    const std::string name = "blk." + std::to_string(layer) + "." + rest;
+    for (const TensorSurvey& survey : surveys.value()) {
+      if (survey.name == name) return survey;
+    }
+    ADD_FAILURE() << name;
+    return TensorSurvey();
+  };
+  const auto kl_per_error = [](const TensorSurvey& survey) {
+    return survey.costs[2].kl / survey.costs[2].error;
+  };
+  for (const char* rest : {"attn_q.weight", "attn_k.weight", "attn_v.weight", "attn_output.weight",
+                           "ffn_gate.weight", "ffn_up.weight", "ffn_down.weight"}) {
+    for (size_t layer = 0; layer < 6; ++layer) {
+      const TensorSurvey mine = named(some, layer, rest), truth = named(all, layer, rest);
+      EXPECT_EQ(mine.interpolated, layer == 1 || layer == 3) << mine.name;
+      EXPECT_FALSE(truth.interpolated);
+      EXPECT_EQ(mine.measured, truth.measured);
+      for (size_t t = 0; t < std::size(kTypes); ++t) {
+        EXPECT_EQ(mine.costs[t].error, truth.costs[t].error) << mine.name;
+        if (!mine.interpolated) {
+          EXPECT_EQ(mine.costs[t].kl, truth.costs[t].kl) << mine.name;
+        }
+      }
+      if (!mine.interpolated) continue;
+      const double middle =
+          (kl_per_error(named(all, layer - 1, rest)) + kl_per_error(named(all, layer + 1, rest))) /
+          2;
+      EXPECT_GT(middle, 0);
+      EXPECT_NEAR(kl_per_error(mine), middle, 1e-9 * middle) << mine.name;
+    }
+  }
+}
+
+TEST_F(SurveyTest, OneLayerMayStandForAllBetweenItAndTheLast) {
+  TestModelOptions options;
+  options.layers = 4;
+  const TestModel deep(options, kernels::Precision::kF32);
+  const auto surveys =
+      Survey(*deep.model, {.context = kContext, .probe_context = kContext, .probe_every = 1000});
+  ASSERT_TRUE(surveys.ok()) << surveys.status().message();
+  size_t n_interpolated = 0;
+  for (const TensorSurvey& survey : surveys.value()) {
+    n_interpolated += survey.interpolated ? 1 : 0;
+    EXPECT_GT(survey.costs[2].kl, 0) << survey.name;
+  }
+  EXPECT_EQ(n_interpolated, 2u * 7u);
 }
 
 TEST_F(SurveyTest, ThreadsChangeNoFigure) {

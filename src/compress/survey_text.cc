@@ -39,13 +39,13 @@ bool ReadType(std::istream& in, DType& out) {
 
 }  // namespace
 
-// NAME\nSOURCE MEASURED COSTS\n, then TYPE BYTES ERROR KL\n for each.
+// NAME\nSOURCE MEASURED INTERPOLATED COSTS\n, then TYPE BYTES ERROR KL\n for each.
 std::string SurveysAsText(const std::vector<TensorSurvey>& surveys) {
   const auto name = [](DType type) { return std::string(TraitsOf(type).name); };
   std::string text;
   for (const TensorSurvey& survey : surveys) {
-    text += survey.name + "\n" + name(survey.source) + " " + name(survey.measured) + " " +
-            std::to_string(survey.costs.size()) + "\n";
+    text += survey.name + "\n" + name(survey.source) + " " + name(survey.measured) +
+            (survey.interpolated ? " 1 " : " 0 ") + std::to_string(survey.costs.size()) + "\n";
     for (const TypeCost& cost : survey.costs) {
       text += name(cost.type) + " " + std::to_string(cost.bytes) + " " + Exact(cost.error) + " " +
               Exact(cost.kl) + "\n";
@@ -64,6 +64,7 @@ std::optional<std::vector<TensorSurvey>> SurveysFromText(std::string_view text) 
     survey.name = name;
     size_t n_costs = 0;
     if (!ReadType(in, survey.source) || !ReadType(in, survey.measured)) return std::nullopt;
+    if (!ReadNumber(in, survey.interpolated)) return std::nullopt;
     if (!ReadNumber(in, n_costs) || n_costs > kMostCosts) return std::nullopt;
     for (size_t i = 0; i < n_costs; ++i) {
       TypeCost cost;

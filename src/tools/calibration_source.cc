@@ -43,6 +43,10 @@ void CalibrationSource::AddTo(CLI::App& app) {
           ->capture_default_str();
 }
 
+void CalibrationSource::FitTo(size_t chunks) {
+  if (chunks_option_->count() == 0) chunks_ = chunks;
+}
+
 void CalibrationSource::HoldOut(size_t chunks) {
   if (held_out_option_->count() == 0) held_out_chunks_ = chunks;
 }

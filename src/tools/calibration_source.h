@@ -35,7 +35,8 @@ class CalibrationSource {
   uint64_t seed() const { return seed_; }
   bool is_own_text() const { return texts_.empty(); }
 
-  /// Holds out so many chunks, unless the user said how many.
+  /// Calibrates on, and holds out, so many chunks, unless the user said how many.
+  void FitTo(size_t chunks);
   void HoldOut(size_t chunks);
 
   /// @param calibrates  whether there will be calibration at all

@@ -298,6 +298,7 @@ class CompressCommand : public Command {
         compress::ProbeOf(HeldOut().choosing, context, std::min(context, kProbeTokens));
     const compress::SurveyOptions options{.context = context,
                                           .probe_context = probe.context,
+                                          .probe_every = options_.ProbeEvery(),
                                           .damping = options_.calibration.damping,
                                           .grids = &facts_.grids};
     const WorkPhase phase("Measuring", "measuring group", runtime_->clock, folder());

@@ -27,6 +27,7 @@ struct CompressOptions {
   bool plan = false;        ///< nothing is written
   size_t swaps = 0;         ///< tried at most to refine a mix, 0: not asked for
   double minutes = 0;       ///< the same by time
+  bool quick = false;       ///< a first file in a fraction of the time
   std::vector<std::string> types, only, keep;
   std::string imatrix;        ///< in place of a text; empty: none
   std::string write_imatrix;  ///< where to write what the text shows; empty: nowhere
@@ -55,6 +56,8 @@ struct CompressOptions {
   bool RefinesMix() const { return swaps > 0 || minutes > 0; }
   /// Whether speed, memory and answers are shown beside the quality.
   bool ShowsUse() const { return !judge.empty() || !report.empty(); }
+  /// See compress::SurveyOptions::probe_every.
+  size_t ProbeEvery() const;
 
   /// What --size or --bpw allow; nothing where neither was asked for.
   /// @param elements  of all tensors
@@ -78,6 +81,7 @@ struct CompressOptions {
 
   std::optional<uint64_t> size_bytes_;
   std::vector<const CLI::Option*> for_calibration_;
+  const CLI::Option* descents_option_ = nullptr;
 };
 
 }  // namespace altteul::tools

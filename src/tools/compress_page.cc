@@ -155,12 +155,13 @@ void AddHeat(const CompressionRecord& record, HtmlPage* page) {
   for (size_t i = 0; i < record.plan->surveys().size(); ++i) {
     const TensorSurvey& survey = record.plan->surveys()[i];
     const std::string chosen = NameOf(record.chosen->types[i]);
+    const char* how = survey.interpolated ? " (by other layers)" : " (measured)";
     double sensitivity = 0;
     std::string tooltip = survey.name + " " + survey.shape.ToString() + ": " + chosen;
     for (const compress::TypeCost& cost : survey.costs) {
       if (cost.type == survey.measured) sensitivity = cost.kl;
       tooltip += "\n" + NameOf(cost.type) + ": " + FormatBytes(cost.bytes) + ", KL " +
-                 Short(cost.kl) + (cost.type == survey.measured ? " (measured)" : "");
+                 Short(cost.kl) + (cost.type == survey.measured ? how : "");
     }
     const auto layer = LayerOf(survey.name);
     map.Add({.row = layer ? layer->second : survey.name,

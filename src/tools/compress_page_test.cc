@@ -92,6 +92,7 @@ CompressionRecord RecordOf(const std::string& word, bool mixed) {
         std::string("token_embd.weight"), "blk.0." + word, "blk.99999999999999999999." + word}) {
     TensorSurvey survey{.name = name, .shape = {}, .source = DType::kF16, .costs = {}};
     survey.measured = DType::kQ4_0;
+    survey.interpolated = name.starts_with("blk.1.");
     survey.costs = {{.type = DType::kQ4_0, .bytes = 18, .error = 0, .kl = 0.02},
                     {.type = DType::kQ8_0, .bytes = 34, .error = 0, .kl = 0.0004}};
     surveys.push_back(std::move(survey));
@@ -172,7 +173,8 @@ TEST(CompressPageTest, ShowsEveryFigure) {
                            "-0.007900 ± 0.000400",  // swaps
                            "attn_q",
                            "token_embd.weight",
-                           "KL 0.02 (measured)"}) {  // heat map
+                           "KL 0.02 (measured)",
+                           "KL 0.02 (by other layers)"}) {  // heat map
     EXPECT_NE(html.find(part), std::string::npos) << part;
   }
   EXPECT_EQ(html.find("blk.8.left"), std::string::npos) << "it was not taken";

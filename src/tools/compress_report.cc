@@ -370,6 +370,7 @@ nlohmann::ordered_json SurveyAsJson(const TypePlan& plan, const PlannedTypes* ch
   for (size_t i = 0; i < plan.surveys().size(); ++i) {
     const compress::TensorSurvey& survey = plan.surveys()[i];
     nlohmann::ordered_json row = {{"name", survey.name}, {"measured", NameOf(survey.measured)}};
+    if (survey.interpolated) row["interpolated"] = true;
     if (chosen != nullptr) row["chosen"] = NameOf(chosen->types[i]);
     for (const compress::TypeCost& cost : survey.costs) {
       row["types"].push_back(
