@@ -42,7 +42,7 @@ one_json_line() {
   [ "$(wc -l <out)" -eq 1 ] && grep -q '^{.*}$' out || fail "not one line of JSON"
 }
 
-for kind in random endless nobos notext; do
+for kind in random endless nobos notext deep; do
   "$write_tiny_model" "$kind" "$kind.gguf" || exit 1
 done
 seq 1 2000 | tr '\n' ' ' >text.txt
@@ -274,6 +274,11 @@ expect 0 '' "$altteul" compress random.gguf quick.gguf --type Q4_0 --text more.t
 says 'Calibrated on 512 of'
 expect 0 '' "$altteul" show quick.gguf
 says 'altteul.calibration.descents +1'
+plan=("$altteul" compress deep.gguf --plan --text more.txt --chunks 1 --json)
+expect 0 '' "${plan[@]}" --quick
+says '"interpolated":true'
+expect 0 '' "${plan[@]}"
+grep -q interpolated out && fail "without --quick something was not measured"
 expect 2 'quick is about calibration' \
   "$altteul" compress random.gguf out.gguf --type Q4_0 --quick
 expect 0 '' "$altteul" run fitted.gguf -p x -n 2

@@ -19,8 +19,7 @@ constexpr const char* kMixedTypes =
 // from chunk to chunk.
 constexpr size_t kHeldOutForSwaps = 8;
 
-// What --quick leaves out: most of the survey, most of the text, and the last third of the
-// encoding.
+// What --quick leaves out: most of the survey, most of the text, and moving codes afterwards.
 constexpr size_t kQuickProbeEvery = 4;
 constexpr size_t kQuickChunks = 8;
 constexpr int kQuickDescents = 0;

@@ -4,6 +4,7 @@
 //   endless   never ends: a to z, and again
 //   nobos     has neither chat template nor BOS, continues the alphabet
 //   notext    has no tokenizer
+//   deep      as random, of six layers
 
 #include <cstdio>
 #include <cstring>
@@ -15,7 +16,7 @@ int main(int argc, char** argv) {
   altteul::engine::testing::TestModelOptions options;
   options.context = 8192;
   if (argc != 3) {
-    std::fprintf(stderr, "usage: write_tiny_model random|endless|nobos|notext OUT\n");
+    std::fprintf(stderr, "usage: write_tiny_model random|endless|nobos|notext|deep OUT\n");
     return 2;
   }
   const char* kTemplate =
@@ -32,6 +33,8 @@ int main(int argc, char** argv) {
     options.script = BytesAsTokens("abcdefghijklmnopqrstuvwxyz\n");
   } else if (std::strcmp(argv[1], "notext") == 0) {
     options.tokenizer = false;
+  } else if (std::strcmp(argv[1], "deep") == 0) {
+    options.layers = 6;
   }
   const altteul::Status status = altteul::engine::testing::WriteTestModel(argv[2], options);
   if (!status.ok()) std::fprintf(stderr, "%s\n", status.message().c_str());
