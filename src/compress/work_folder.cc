@@ -123,12 +123,13 @@ std::vector<std::string> NamesIn(const std::string& folder) {
   return names;
 }
 
-/// Leaves the folder alone where something else is in it, or where there is none.
+/// Leaves the folder alone where something else is in it.
+/// @return whether there is none any more
 bool RemoveOurs(const std::string& folder) {
   for (const std::string& name : NamesIn(folder)) {
     if (IsOurs(name)) unlink((folder + "/" + name).c_str());
   }
-  return rmdir(folder.c_str()) == 0;
+  return rmdir(folder.c_str()) == 0 || errno == ENOENT;
 }
 
 }  // namespace
@@ -157,7 +158,7 @@ Result<WorkFolder> WorkFolder::Lock(const std::string& path) {
 }
 
 Result<WorkFolder> WorkFolder::Create(const std::string& path, const Job& job, LogSink log) {
-  RemoveOurs(path + kRemovedEnd);  // whose removal was cut off
+  EndRemoval(path);
   if (mkdir(path.c_str(), 0777) != 0) {
     if (errno != EEXIST) return Failed(path, "make this folder", errno);
     return Status(ErrorCode::kInvalidArgument, path + ": is already there");
@@ -231,8 +232,8 @@ Status WorkFolder::Clear() {
                   path_ + ": cannot be removed, " + *foreign + " in it is not ours");
   }
   // All at once, so that the work is either whole or over, whenever the process is killed.
+  EndRemoval(path_);
   const std::string removed = path_ + kRemovedEnd;
-  RemoveOurs(removed);
   if (rename(path_.c_str(), removed.c_str()) != 0) return Failed(path_, "rename", errno);
   return RemoveOurs(removed) ? Status() : Failed(removed, "remove", errno);
 }
@@ -245,6 +246,8 @@ Status WorkFolder::Remove(const std::string& path) {
 }
 
 Status WorkFolder::Finish() { return Clear(); }
+
+void WorkFolder::EndRemoval(const std::string& path) { RemoveOurs(path + kRemovedEnd); }
 
 size_t WorkFolder::n_pieces() const {
   const std::vector<std::string> names = NamesIn(path_);

@@ -234,7 +234,7 @@ TEST_F(WorkFolderTest, FinishLeavesNothing) {
   EXPECT_FALSE(std::filesystem::exists(path()));
 }
 
-TEST_F(WorkFolderTest, ARemovalThatWasCutOffIsEndedByTheNextWork) {
+TEST_F(WorkFolderTest, ARemovalThatWasCutOffIsEnded) {
   MakeWithOne();
   const std::string removed = path() + ".removed";
   std::filesystem::rename(path(), removed);
@@ -243,7 +243,15 @@ TEST_F(WorkFolderTest, ARemovalThatWasCutOffIsEndedByTheNextWork) {
   std::filesystem::create_directory(removed);
   std::ofstream(removed + "/job.json") << "{}";
   EXPECT_TRUE(WorkFolder::Remove(path()).ok());
-  EXPECT_EQ(folder_.CountFiles(), 0u) << "by the next removal";
+  EXPECT_FALSE(std::filesystem::exists(removed)) << "by the next removal";
+  std::filesystem::create_directory(removed);
+  std::ofstream(removed + "/thesis.txt") << "mine";
+  std::ofstream(removed + "/job.json") << "{}";
+  WorkFolder::EndRemoval(path());
+  EXPECT_TRUE(std::filesystem::exists(removed + "/thesis.txt"));
+  std::filesystem::remove(removed + "/thesis.txt");
+  WorkFolder::EndRemoval(path());
+  EXPECT_EQ(folder_.CountFiles(), 0u);
 }
 
 }  // namespace

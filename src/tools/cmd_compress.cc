@@ -49,6 +49,7 @@ class CompressCommand : public Command {
   Status Run() override {
     ALT_RETURN_IF_ERROR(options_.Check());
     ALT_ASSIGN_OR_RETURN(options_.model, ModelPath(options_.model));
+    if (!options_.plan) compress::WorkFolder::EndRemoval(WorkPath());
     ALT_RETURN_IF_ERROR(CheckOut());
     ALT_ASSIGN_OR_RETURN(TypeRules rules, options_.MakeRules());
     ALT_ASSIGN_OR_RETURN(record_.judge_texts,
