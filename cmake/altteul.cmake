@@ -29,24 +29,47 @@ function(alt_layer name)
   target_link_libraries(altteul_${name} PUBLIC altteul_flags ${ARG_DEPENDS})
 endfunction()
 
-# alt_layer_test(NAME SOURCES file... [DEPENDS target...]): the program NAME_test with the unit tests
-# that stand beside the layer's sources. Each test is one CTest, labelled `unit`.
-function(alt_layer_test name)
+# alt_test(NAME SOURCES file... [DEPENDS target...] [SLOW_TIMEOUT seconds]): the GoogleTest program
+# NAME_test. Each test is one CTest, labelled `unit`; suites that are called ...Slow... are labelled
+# `slow` where SLOW_TIMEOUT says how long they may take.
+function(alt_test name)
   if(NOT ALT_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "SLOW_TIMEOUT" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name}_test ${ARG_SOURCES})
-  target_link_libraries(${name}_test PRIVATE altteul_${name} ${ARG_DEPENDS} GTest::gtest_main)
+  target_link_libraries(${name}_test PRIVATE ${ARG_DEPENDS} GTest::gtest_main)
   target_compile_definitions(${name}_test PRIVATE ALT_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  if(CMAKE_CROSSCOMPILING)
-    # The emulator starts more slowly than most tests run: a few processes share them all.
+  if(ALT_SANITIZE)
+    # What is tested is optimized; tests themselves would take longer to optimize than to run.
+    target_compile_options(${name}_test PRIVATE -O0)
+  endif()
+  if(ARG_SLOW_TIMEOUT)
+    alt_add_tests(${name}_test unit "-*Slow*")
+    alt_add_tests(${name}_test slow "*Slow*" TIMEOUT ${ARG_SLOW_TIMEOUT})
+  else()
+    alt_add_tests(${name}_test unit "*")
+  endif()
+endfunction()
+
+# alt_layer_test(NAME SOURCES file...): the unit tests that stand beside the sources of a layer.
+function(alt_layer_test name)
+  alt_test(${name} ${ARGN} DEPENDS altteul_${name})
+endfunction()
+
+# alt_add_tests(PROGRAM LABEL FILTER property...): where a process starts more slowly than most tests
+# run, in the emulator and with sanitizers, a few processes share them all.
+function(alt_add_tests program label filter)
+  set(properties LABELS ${label} ${ARGN})
+  if(CMAKE_CROSSCOMPILING OR ALT_SANITIZE)
     foreach(shard RANGE 3)
-      add_test(NAME ${name}_test_${shard} COMMAND ${name}_test)
-      set_tests_properties(${name}_test_${shard} PROPERTIES LABELS unit
+      set(name ${program}_${label}_${shard})
+      add_test(NAME ${name} COMMAND ${program} --gtest_filter=${filter} --gtest_brief=1)
+      set_tests_properties(${name} PROPERTIES ${properties}
         ENVIRONMENT "GTEST_TOTAL_SHARDS=4;GTEST_SHARD_INDEX=${shard}")
     endforeach()
-    return()
+  else()
+    gtest_discover_tests(${program} TEST_FILTER ${filter}
+      PROPERTIES ${properties} DISCOVERY_TIMEOUT 60)
   endif()
-  gtest_discover_tests(${name}_test PROPERTIES LABELS unit DISCOVERY_TIMEOUT 60)
 endfunction()

@@ -106,7 +106,9 @@ Result<SurveyPlan> SurveyPlan::Create(const model::Model& original, ChangedModel
   }
   for (auto& [name, kind] : kinds) {
     for (size_t i = 0; i < kind.size(); ++i) {
-      plan.measurements_[kind[i]].is_between = i % probe_every != 0 && i + 1 < kind.size();
+      Measurement& measurement = plan.measurements_[kind[i]];
+      measurement.kind = plan.kinds_.size();
+      measurement.is_between = i % probe_every != 0 && i + 1 < kind.size();
     }
     plan.kinds_.push_back(std::move(kind));
   }
@@ -151,14 +153,11 @@ Status SurveyPlan::Close(Measurement& measurement, std::vector<TensorSurvey> sur
 
 bool SurveyPlan::IsInterpolated(const Measurement& measurement) const {
   if (!measurement.is_between) return false;
-  const auto asked = static_cast<size_t>(&measurement - measurements_.data());
-  for (const std::vector<size_t>& kind : kinds_) {
-    if (std::find(kind.begin(), kind.end(), asked) == kind.end()) continue;
-    return std::any_of(kind.begin(), kind.end(), [&](size_t m) {
-      return m < asked && DivergencePerError(measurements_[m].surveys).has_value();
-    });
-  }
-  return false;
+  const std::vector<size_t>& kind = kinds_[measurement.kind];
+  return std::any_of(kind.begin(), kind.end(), [&](size_t m) {
+    return &measurements_[m] < &measurement &&
+           DivergencePerError(measurements_[m].surveys).has_value();
+  });
 }
 
 /// Between the nearest that were run on both sides; behind the last of these, as that one.

@@ -30,7 +30,8 @@ struct Trial {
 /// Tensors that are measured together, in one run.
 struct Measurement {
   std::vector<Trial> trials;
-  bool is_between = false;            ///< others of the same tensors, by SurveyOptions::probe_every
+  size_t kind = 0;                    ///< the same for the same tensors of all layers
+  bool is_between = false;            ///< others of its kind, by SurveyOptions::probe_every
   std::vector<TensorSurvey> surveys;  ///< of the trials; empty as long as it is open
   bool is_open() const { return surveys.empty(); }
 };
@@ -69,7 +70,7 @@ class SurveyPlan {
   void Interpolate(const std::vector<size_t>& kind);
 
   std::vector<Measurement> measurements_;
-  std::vector<std::vector<size_t>> kinds_;  // measurements of the same tensors, layer by layer
+  std::vector<std::vector<size_t>> kinds_;  // measurements of each kind, layer by layer
   size_t n_open_ = 0;
 };
 

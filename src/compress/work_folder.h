@@ -78,7 +78,8 @@ class WorkFolder {
 
   /// The work is done: nothing is left.
   Status Finish();
-  /// Of the folder `path`, if a process was killed amid Finish() or Remove(). New work does it by itself.
+  /// Of the folder `path`, if a process was killed amid Finish() or Remove(). New work does it by
+  /// itself.
   static void EndRemoval(const std::string& path);
 
  private:

@@ -1,53 +1,26 @@
 // The fast linear layers against plain loops that follow kernels/linear.h step by step. P8 and P32
 // must agree to the last bit: integer sums are exact, and every rounding has its place.
 
-#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "base/machine.h"
 #include "base/random.h"
 #include "kernels/codecs/codec.h"
 #include "kernels/codecs/half.h"
 #include "kernels/kernel_table.h"
+#include "kernels/simd/linear_run.h"
 #include "kernels/simd/linear_slices.h"
 #include "kernels/simd/plain_p8.h"
 
 namespace altteul::kernels {
 namespace {
-
-struct Isa {
-  std::string_view name;
-  decltype(KernelTable::fast_panel) fast_panel;
-  decltype(KernelTable::prepare) prepare;
-  decltype(KernelTable::linear) linear;
-};
-
-/// Every table but the reference that this machine can run; and AVX-VNNI's text, which machines
-/// with AVX-512 run in another encoding.
-std::vector<Isa> LinearIsasHere() {
-  const CpuFeatures has = DetectCpuFeatures();
-  std::vector<Isa> isas;
-  for (const KernelTable* table : BuiltKernels()) {
-    if (table == &kReferenceKernels || !CanRun(*table, has)) continue;
-    isas.push_back({table->name, table->fast_panel, table->prepare, table->linear});
-  }
-#if defined(__x86_64__)
-  using Evex = LinearSteps<kLinearAvxVnniEvex, PanelKind::kP32>;
-  if (has.avx512_vnni) {
-    isas.push_back({"avxvnni as EVEX", Evex::FastPanel, Evex::Prepare, Evex::Linear});
-  }
-#endif
-  return isas;
-}
 
 struct Shape {
   size_t rows;
@@ -79,51 +52,6 @@ std::vector<std::byte> RandomPlainRows(DType type, size_t rows, size_t cols,
   return bytes;
 }
 
-std::vector<std::byte> Grouped(DType type, const std::vector<std::byte>& file, size_t rows,
-                               size_t cols) {
-  std::vector<std::byte> groups(GroupedBytes(type, rows, cols));
-  GroupRows(type, file.data(), 0, rows, cols, groups.data());
-  return groups;
-}
-
-// ---- activations ----
-
-/// Owns what PreparedRows points to.
-struct Activations {
-  Activations(size_t n, size_t n_cols)
-      : cols(n_cols),
-        f32(n * n_cols),
-        q8(n * n_cols, 77),
-        scale(n * n_cols / 32, -1.0f),
-        sum16(n * n_cols / 16, -1),
-        offset(n * n_cols / 32, -1.0f),
-        bf16(n * n_cols, 0xabcd) {
-    const RandomStream random(9, "activations");
-    for (size_t i = 0; i < f32.size(); ++i) f32[i] = random.Normal(i);
-    // The extremes: all codes +-127, all +127, zeros, and the ends of f32's range.
-    for (size_t c = 0; c < cols; ++c) {
-      f32[c] = c % 3 == 0 ? 1.5f : -1.5f;
-      if (n > 1) f32[cols + c] = 0.25f;
-      if (n > 2) f32[2 * cols + c] = 0.0f;
-      if (n > 3) f32[3 * cols + c] *= 1e18f;
-      if (n > 4) f32[4 * cols + c] *= 1e-37f;
-      if (n > 5) f32[5 * cols + c] = -2.0f;
-    }
-  }
-
-  PreparedRows Rows(size_t n) {
-    return {n, cols, f32.data(), q8.data(), scale.data(), sum16.data(), offset.data(), bf16.data()};
-  }
-
-  size_t cols;
-  std::vector<float> f32;
-  std::vector<int8_t> q8;
-  std::vector<float> scale;
-  std::vector<int32_t> sum16;
-  std::vector<float> offset;
-  std::vector<uint16_t> bf16;
-};
-
 // ---- plain loops ----
 
 /// [n, rows]: one chain of fused multiply-adds an output.
@@ -136,55 +64,6 @@ std::vector<float> PlainProductF32(const std::vector<float>& w, const Activation
       for (size_t c = 0; c < x.cols; ++c)
         acc = std::fma(w[r * x.cols + c], x.f32[t * x.cols + c], acc);
       y[t * rows + r] = acc;
-    }
-  }
-  return y;
-}
-
-// ---- running a product ----
-
-constexpr float kCanary = 12345.0f;
-constexpr float kOldOutput = 0.75f;
-
-struct RunOptions {
-  size_t n_tokens;
-  int n_threads;
-  bool with_bias;
-  bool add_to_out;
-
-  std::string ToString() const {
-    return std::to_string(n_tokens) + " tokens, " + std::to_string(n_threads) + " threads" +
-           (with_bias ? ", bias" : "") + (add_to_out ? ", added" : "");
-  }
-};
-
-/// Runs every thread's share, last first, and checks what must not be written.
-/// @return [n, rows]
-std::vector<float> Multiply(const Isa& isa, const WeightMatrix& w, Activations* x,
-                            const RunOptions& run, const std::vector<float>& bias) {
-  const PreparedRows rows = x->Rows(run.n_tokens);
-  const size_t stride = w.rows + 5;
-  std::vector<float> out(run.n_tokens * stride + 16, kCanary);
-  for (size_t t = 0; t < run.n_tokens; ++t) {
-    for (size_t r = 0; r < w.rows; ++r) out[t * stride + r] = kOldOutput;
-  }
-  const size_t scratch_bytes = LinearScratchBytes(w.cols);
-  std::vector<std::byte> scratch(scratch_bytes + 64, std::byte{0x5a});
-  const LinearArgs args{
-      &w, &rows, out.data(), stride, run.with_bias ? bias.data() : nullptr, run.add_to_out};
-  for (int thread = run.n_threads - 1; thread >= 0; --thread) {
-    isa.linear(args, std::span(scratch).first(scratch_bytes), thread, run.n_threads);
-  }
-  for (size_t i = scratch_bytes; i < scratch.size(); ++i) {
-    EXPECT_EQ(scratch[i], std::byte{0x5a}) << "wrote past the scratch";
-  }
-  std::vector<float> y(run.n_tokens * w.rows);
-  for (size_t i = 0; i < out.size(); ++i) {
-    const size_t t = i / stride, r = i % stride;
-    if (t < run.n_tokens && r < w.rows) {
-      y[t * w.rows + r] = out[i];
-    } else {
-      EXPECT_EQ(out[i], kCanary) << "wrote outside the output, at " << i;
     }
   }
   return y;
@@ -414,102 +293,6 @@ TEST(LinearSimdTest, HalvesInBf16PairsAreWithinTheirRounding) {
         in_file_order.data = file.data();
         ExpectProducts(isa, in_file_order, &x, shape.max_tokens, y);
         if (HasFatalFailure()) return;
-      }
-    }
-  }
-}
-
-TEST(PrepareSimdTest, QuantizesAsPlainLoopsWhateverTheThreads) {
-  constexpr size_t kTokens = 7, kCols = 576;
-  for (const Isa& isa : LinearIsasHere()) {
-    for (int n_threads = 1; n_threads <= 9; ++n_threads) {
-      const ShareBy by = n_threads % 2 == 0 ? ShareBy::kColumns : ShareBy::kRows;
-      Activations x(kTokens, kCols);
-      for (int thread = n_threads - 1; thread >= 0; --thread) {
-        isa.prepare(x.Rows(kTokens), {.q8 = true, .bf16 = true}, by, thread, n_threads);
-      }
-      for (size_t b = 0; b < kTokens * kCols / 32; ++b) {
-        const float* values = x.f32.data() + b * 32;
-        float max = 0.0f;
-        for (size_t i = 0; i < 32; ++i) max = std::max(max, std::fabs(values[i]));
-        const float factor = 127.0f / max;
-        ASSERT_EQ(x.scale[b], max / 127.0f);
-        int32_t sums[2] = {0, 0};
-        for (size_t i = 0; i < 32; ++i) {
-          const float code = std::isfinite(factor) ? std::nearbyint(values[i] * factor) : 0.0f;
-          ASSERT_EQ(static_cast<float>(x.q8[b * 32 + i]), code)
-              << isa.name << " value " << values[i];
-          ASSERT_LE(std::fabs(code), 127.0f);
-          sums[i / 16] += static_cast<int32_t>(code);
-        }
-        ASSERT_EQ(x.sum16[2 * b], sums[0]);
-        ASSERT_EQ(x.sum16[2 * b + 1], sums[1]);
-        ASSERT_EQ(x.offset[b], x.scale[b] * static_cast<float>(sums[0] + sums[1]));
-      }
-      for (size_t i = 0; i < x.f32.size(); ++i) ASSERT_EQ(x.bf16[i], F32ToBf16(x.f32[i])) << i;
-    }
-  }
-}
-
-// So a thread may prepare what it has just computed, before others have finished.
-TEST(PrepareSimdTest, ByColumnsAThreadReadsWhatItsProductWrote) {
-  constexpr size_t kTokens = 3, kCols = 64, kOutputs = 224;
-  const auto file = RandomQuantizedRows(DType::kQ4_0, kOutputs, kCols);
-  const auto groups = Grouped(DType::kQ4_0, file, kOutputs, kCols);
-  const WeightMatrix w{DType::kQ4_0, RestForm::kGroups16, PanelKind::kP8, kOutputs,
-                       kCols,        groups.data()};
-  std::vector<std::byte> scratch(LinearScratchBytes(kCols));
-  for (const Isa& isa : LinearIsasHere()) {
-    Activations in(kTokens, kCols);
-    const PreparedRows rows = in.Rows(kTokens);
-    isa.prepare(rows, {.q8 = true, .bf16 = false}, ShareBy::kRows, 0, 1);
-    Activations expected(kTokens, kOutputs);
-    const auto run = [&](Activations* to, int thread, int n_threads) {
-      isa.linear({.w = &w, .x = &rows, .out = to->f32.data(), .out_stride = kOutputs}, scratch,
-                 thread, n_threads);
-      isa.prepare(to->Rows(kTokens), {.q8 = true, .bf16 = true}, ShareBy::kColumns, thread,
-                  n_threads);
-    };
-    run(&expected, 0, 1);
-    for (const int n_threads : {2, 3, 5, 9}) {
-      Activations out(kTokens, kOutputs);
-      for (int thread = 0; thread < n_threads; ++thread) run(&out, thread, n_threads);
-      EXPECT_EQ(out.q8, expected.q8) << isa.name << ", " << n_threads << " threads";
-      EXPECT_EQ(out.offset, expected.offset) << isa.name << ", " << n_threads << " threads";
-      EXPECT_EQ(out.bf16, expected.bf16) << isa.name << ", " << n_threads << " threads";
-    }
-  }
-}
-
-TEST(PrepareSimdTest, RoundsHalfwayCodesToEven) {
-  for (const Isa& isa : LinearIsasHere()) {
-    Activations x(1, 32);
-    for (size_t i = 0; i < 32; ++i) x.f32[i] = static_cast<float>(i) - 15.5f;
-    x.f32[0] = 127.0f;  // factor 1
-    isa.prepare(x.Rows(1), {.q8 = true, .bf16 = false}, ShareBy::kRows, 0, 1);
-    for (size_t i = 1; i < 32; ++i) EXPECT_EQ(x.q8[i] % 2, 0) << isa.name << " " << x.f32[i];
-  }
-}
-
-TEST(PrepareSimdTest, NotANumberAndInfinityReachTheOutputs) {
-  for (const Isa& isa : LinearIsasHere()) {
-    for (const float odd :
-         {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
-          -std::numeric_limits<float>::infinity()}) {
-      Activations x(2, 64);
-      x.f32[64 + 40] = odd;
-      isa.prepare(x.Rows(2), {.q8 = true, .bf16 = true}, ShareBy::kRows, 0, 1);
-      for (size_t c = 96; c < 128; ++c) EXPECT_EQ(x.q8[c], 0);
-      EXPECT_EQ(x.bf16[64 + 40], F32ToBf16(odd));
-
-      const auto file = RandomQuantizedRows(DType::kQ4_0, 16, 64);
-      const auto groups = Grouped(DType::kQ4_0, file, 16, 64);
-      const WeightMatrix w{DType::kQ4_0, RestForm::kGroups16, PanelKind::kP8, 16,
-                           64,           groups.data()};
-      const std::vector<float> y = Multiply(isa, w, &x, {2, 1, false, false}, {});
-      for (size_t r = 0; r < 16; ++r) {
-        EXPECT_TRUE(std::isfinite(y[r])) << "one token's numbers are not another's";
-        EXPECT_TRUE(std::isnan(y[16 + r])) << isa.name << " row " << r << " hides a broken input";
       }
     }
   }
