@@ -45,6 +45,30 @@ size_t MostChunks(size_t n, std::span<const WeightedText> texts, size_t context)
   return n;
 }
 
+/// How many of each text's `chunks` are held out, `n` in all: one by one of the text that is
+/// furthest below its share, so that a text of less than half a chunk gives none. A whole one would
+/// rule what is chosen by so few, since most is lost where little is calibrated on. A text's last
+/// chunk is held out only when no other text has two.
+std::vector<size_t> HeldOutOf(std::span<const size_t> chunks, size_t n,
+                              std::span<const WeightedText> texts) {
+  double sum = 0;
+  for (const WeightedText& text : texts) sum += text.weight;
+  std::vector<size_t> held_out(texts.size(), 0);
+  const auto claim = [&](size_t i) {
+    const double share = static_cast<double>(n) * texts[i].weight / sum;
+    return std::pair(std::min<size_t>(chunks[i] - held_out[i], 2),
+                     share - static_cast<double>(held_out[i]));
+  };
+  for (size_t given = 0; given < n; ++given) {
+    size_t largest = 0;
+    for (size_t i = 1; i < texts.size(); ++i) {
+      if (claim(i) > claim(largest)) largest = i;
+    }
+    ++held_out[largest];
+  }
+  return held_out;
+}
+
 using Chunk = std::span<const text::TokenId>;
 
 /// The chunks of several texts one behind the other, each text's evenly spread over the whole.
@@ -98,16 +122,14 @@ Result<CalibrationText> CutCalibrationText(std::span<const WeightedText> texts,
                            : " and " + std::to_string(size.held_out_chunks) + " held out"));
   }
   cut.chunks = SharesOf(n_chunks, texts);
-  // Held out are as many of each text as its chunks allow, in turn with those that are fitted to.
+  const std::vector<size_t> n_held_out = HeldOutOf(cut.chunks, size.held_out_chunks, texts);
   std::vector<std::vector<Chunk>> fitted(texts.size()), held_out(texts.size());
-  size_t before = 0;
   for (size_t i = 0; i < texts.size(); ++i) {
-    const size_t in_text = texts[i].ids.size() / context;
-    for (size_t k = 0; k < cut.chunks[i]; ++k, ++before) {
-      const size_t at = k * in_text / cut.chunks[i] * context;
-      // The numbers of chunks times held_out / n cross a whole number held_out times.
-      const bool is_held_out = (before + 1) * size.held_out_chunks / n_chunks !=
-                               before * size.held_out_chunks / n_chunks;
+    const size_t in_text = texts[i].ids.size() / context, n = cut.chunks[i];
+    for (size_t k = 0; k < n; ++k) {
+      const size_t at = k * in_text / n * context;
+      // Among those that are fitted to: chunks times n_held_out / n cross a whole number as often.
+      const bool is_held_out = (k + 1) * n_held_out[i] / n != k * n_held_out[i] / n;
       (is_held_out ? held_out : fitted)[i].push_back(std::span(texts[i].ids).subspan(at, context));
     }
   }

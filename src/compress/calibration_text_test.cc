@@ -102,6 +102,33 @@ TEST(ProbeTest, IsOfAllTextsThatTakeTurns) {
   }
 }
 
+/// How many of the chunks held out are of each text.
+std::vector<size_t> HeldOutOf(const std::vector<WeightedText>& texts, size_t fitted,
+                              size_t held_out) {
+  const CalibrationText cut = Cut(texts, fitted, held_out);
+  EXPECT_EQ(cut.fitted.size(), fitted * kContext);
+  EXPECT_EQ(cut.held_out.size(), held_out * kContext);
+  std::vector<size_t> counts(texts.size());
+  for (size_t i = 0; i < cut.held_out.size(); i += kContext) {
+    ++counts[static_cast<size_t>(cut.held_out[i] / 1000)];
+  }
+  return counts;
+}
+
+TEST(CalibrationTextTest, HeldOutAreTheSharesOfTheTextsInAnyOrder) {
+  using Counts = std::vector<size_t>;
+  EXPECT_EQ(HeldOutOf({Text(0, 400), Text(1, 400)}, 32, 4), (Counts{2, 2}));
+  EXPECT_EQ(HeldOutOf({Text(0, 400, 3), Text(1, 400)}, 32, 4), (Counts{3, 1}));
+  EXPECT_EQ(HeldOutOf({Text(0, 400), Text(1, 400, 3)}, 32, 4), (Counts{1, 3}));
+  // A quarter of what is held out would be too much for 1/9.
+  EXPECT_EQ(HeldOutOf({Text(0, 400, 8), Text(1, 400)}, 32, 4), (Counts{4, 0}));
+  EXPECT_EQ(HeldOutOf({Text(0, 400), Text(1, 400, 8)}, 32, 4), (Counts{0, 4}));
+  EXPECT_EQ(HeldOutOf({Text(0, 400, 8), Text(1, 400)}, 32, 16), (Counts{14, 2}));
+  // Of each text a chunk is left to fit to, as long as there is another.
+  EXPECT_EQ(HeldOutOf({Text(0, 400, 4), Text(1, 400)}, 2, 3), (Counts{3, 0}));
+  EXPECT_EQ(HeldOutOf({Text(0, 400, 2), Text(1, 400)}, 1, 2), (Counts{1, 1}));
+}
+
 TEST(ProbeTest, RunsAreLongerWhereChunksAreFew) {
   std::vector<text::TokenId> ids(3 * 512);
   std::iota(ids.begin(), ids.end(), 0);
