@@ -61,7 +61,7 @@ kills() {
   done
   again=$i
   finish -t 1
-  for ((i = 0; i < moments && tries < 3 * moments; ++tries)); do
+  for ((i = 0; i < moments && tries < 5 * moments; ++tries)); do
     if moment "$i"; then
       killed=$((killed + 1)) i=$((i + 1))
       finish
