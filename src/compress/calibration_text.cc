@@ -11,10 +11,14 @@
 namespace altteul::compress {
 namespace {
 
+double SumOfWeights(std::span<const WeightedText> texts) {
+  return std::accumulate(texts.begin(), texts.end(), 0.0,
+                         [](double sum, const WeightedText& text) { return sum + text.weight; });
+}
+
 /// `n` in whole numbers by the weights; what rounding leaves goes to the largest remainders.
 std::vector<size_t> SharesOf(size_t n, std::span<const WeightedText> texts) {
-  double sum = 0;
-  for (const WeightedText& text : texts) sum += text.weight;
+  const double sum = SumOfWeights(texts);
   std::vector<size_t> shares;
   std::vector<double> left;
   for (const WeightedText& text : texts) {
@@ -51,8 +55,7 @@ size_t MostChunks(size_t n, std::span<const WeightedText> texts, size_t context)
 /// chunk is held out only when no other text has two.
 std::vector<size_t> HeldOutOf(std::span<const size_t> chunks, size_t n,
                               std::span<const WeightedText> texts) {
-  double sum = 0;
-  for (const WeightedText& text : texts) sum += text.weight;
+  const double sum = SumOfWeights(texts);
   std::vector<size_t> held_out(texts.size(), 0);
   const auto claim = [&](size_t i) {
     const double share = static_cast<double>(n) * texts[i].weight / sum;

@@ -38,6 +38,7 @@ struct CalibrationText {
 
 /// Takes chunks evenly spread over each text, and puts the texts' chunks in turn: where only the
 /// first are used, they too are of all texts. A text that is too short for its share limits all.
+/// Of what is held out each text has its share, too; less than half a chunk is none.
 /// @return kInvalidArgument when there is not a chunk to fit to and all that are to be held out
 ///         (with the numbers), or a weight is not positive
 Result<CalibrationText> CutCalibrationText(std::span<const WeightedText> texts,
