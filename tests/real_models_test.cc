@@ -66,7 +66,7 @@ class RealModelsSlowTest : public RealModelsTest {};
 TEST_P(RealModelsTest, TokenizerGivesLlamaCppsIds) {
   const auto file = model::Checkpoint::Open(path_);
   ASSERT_TRUE(file.ok()) << file.status().message();
-  auto spec = file.value()->ReadTokenizer();
+  auto spec = file.value()->ReadTokenizer({});
   ASSERT_TRUE(spec.ok()) << spec.status().message();
   const auto made = text::MakeTokenizer(std::move(spec).value());
   ASSERT_TRUE(made.ok()) << made.status().message();

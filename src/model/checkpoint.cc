@@ -21,7 +21,8 @@ Result<T> Required(const Checkpoint& file, std::string_view key, Result<std::opt
 
 }  // namespace
 
-Result<std::unique_ptr<const Checkpoint>> Checkpoint::Open(const std::string& path) {
+Result<std::unique_ptr<const Checkpoint>> Checkpoint::Open(const std::string& path,
+                                                           const LogSink& log) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) {
     if (!std::filesystem::exists(path + "/config.json", ignored)) {
@@ -30,9 +31,9 @@ Result<std::unique_ptr<const Checkpoint>> Checkpoint::Open(const std::string& pa
                         ": a folder without config.json; give a GGUF file itself, or a folder "
                         "with a whole Hugging Face model");
     }
-    return OpenHfCheckpoint(path);
+    return OpenHfCheckpoint(path, log);
   }
-  return OpenGgufCheckpoint(path);
+  return OpenGgufCheckpoint(path, log);
 }
 
 Result<uint64_t> Checkpoint::RequiredUint(std::string_view key) const {

@@ -18,6 +18,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "base/sinks.h"
 #include "base/status.h"
 #include "tensor/tensor_view.h"
 #include "text/tokenizer.h"
@@ -33,7 +34,9 @@ class Checkpoint {
   virtual ~Checkpoint() = default;
 
   /// Opens a .gguf file or a folder with config.json, by what is there.
-  static Result<std::unique_ptr<const Checkpoint>> Open(const std::string& path);
+  /// @param log  hears of everything in the file that is wrong but does no harm, here and below
+  static Result<std::unique_ptr<const Checkpoint>> Open(const std::string& path,
+                                                        const LogSink& log = {});
 
   /// GGUF's name of the architecture: "llama", "qwen2", "gemma3".
   virtual std::string_view architecture() const = 0;
@@ -65,9 +68,9 @@ class Checkpoint {
   /// Gives mapped pages back (see Buffer::ReleasePages).
   virtual void ReleasePages(std::span<const std::byte> bytes) const = 0;
 
-  virtual Result<text::TokenizerSpec> ReadTokenizer() const = 0;
+  virtual Result<text::TokenizerSpec> ReadTokenizer(const LogSink& log) const = 0;
   /// The model's own chat template, empty when it has none.
-  virtual Result<std::string> ReadChatTemplate() const = 0;
+  virtual Result<std::string> ReadChatTemplate(const LogSink& log) const = 0;
   /// The licence as the file states it, empty when it does not.
   virtual std::string License() const = 0;
 

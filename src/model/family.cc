@@ -69,7 +69,7 @@ Status FillHeads(const Checkpoint& file, ModelConfig& config) {
   return Status();
 }
 
-Status FillCommon(const Checkpoint& file, ModelConfig& config) {
+Status FillCommon(const Checkpoint& file, const LogSink&, ModelConfig& config) {
   // Mixtral's GGUF files call themselves "llama".
   ALT_ASSIGN_OR_RETURN(const auto experts, file.Uint("expert_count"));
   if (experts.value_or(0) > 1) {
@@ -196,7 +196,7 @@ const Family* FindFamilyByHf(std::string_view hf_architecture) {
   return nullptr;
 }
 
-Result<ModelConfig> ReadConfig(const Checkpoint& file) {
+Result<ModelConfig> ReadConfig(const Checkpoint& file, const LogSink& log) {
   const Family* family = FindFamily(file.architecture());
   if (family == nullptr) {
     std::string known;
@@ -209,7 +209,7 @@ Result<ModelConfig> ReadConfig(const Checkpoint& file) {
   }
   ModelConfig config;
   config.family = file.architecture();
-  ALT_RETURN_IF_ERROR(FillCommon(file, config));
+  ALT_RETURN_IF_ERROR(FillCommon(file, log, config));
   ALT_RETURN_IF_ERROR(family->fill(file, config));
   ALT_RETURN_IF_ERROR(CheckRopes(file, config));
   ALT_RETURN_IF_ERROR(CheckActivation(file, config));

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/sinks.h"
 #include "base/status.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
@@ -36,7 +37,8 @@ const Family* FindFamilyByHf(std::string_view hf_architecture);
 
 /// Reads and checks the configuration of a checkpoint.
 /// @return kUnsupported naming the architecture and those we know; kCorruptFile naming the key
-Result<ModelConfig> ReadConfig(const Checkpoint& file);
+/// @param log  hears of what was missing and taken as usual
+Result<ModelConfig> ReadConfig(const Checkpoint& file, const LogSink& log = {});
 
 // What families share.
 

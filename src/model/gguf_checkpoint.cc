@@ -52,10 +52,10 @@ class GgufCheckpoint : public Checkpoint {
 
   void ReleasePages(std::span<const std::byte> bytes) const override { file_.ReleasePages(bytes); }
 
-  Result<text::TokenizerSpec> ReadTokenizer() const override {
-    return ReadGgufTokenizer(file_, path_);
+  Result<text::TokenizerSpec> ReadTokenizer(const LogSink& log) const override {
+    return ReadGgufTokenizer(file_, path_, log);
   }
-  Result<std::string> ReadChatTemplate() const override {
+  Result<std::string> ReadChatTemplate(const LogSink&) const override {
     ALT_ASSIGN_OR_RETURN(const auto text, file_.GetString("tokenizer.chat_template"));
     return std::string(text.value_or(""));
   }
@@ -93,7 +93,8 @@ class GgufCheckpoint : public Checkpoint {
 
 }  // namespace
 
-Result<std::unique_ptr<const Checkpoint>> OpenGgufCheckpoint(const std::string& path) {
+Result<std::unique_ptr<const Checkpoint>> OpenGgufCheckpoint(const std::string& path,
+                                                             const LogSink&) {
   ALT_ASSIGN_OR_RETURN(GgufFile file, GgufFile::Open(path));
   auto checkpoint = std::make_unique<GgufCheckpoint>(path, std::move(file));
   ALT_RETURN_IF_ERROR(checkpoint->Index());

@@ -94,7 +94,7 @@ void SetIds(const TokenizerSpec& spec, const json& config, GgufWriter& out) {
 }
 
 Status SetTokenizer(const Checkpoint& folder, const ModelConfig& config, GgufForm& form) {
-  ALT_ASSIGN_OR_RETURN(TokenizerSpec spelled, folder.ReadTokenizer());
+  ALT_ASSIGN_OR_RETURN(TokenizerSpec spelled, folder.ReadTokenizer({}));
   if (spelled.tokens.size() > config.vocabulary) {
     return Status(ErrorCode::kCorruptFile, folder.path() + ": the tokenizer has " +
                                                std::to_string(spelled.tokens.size()) +
@@ -129,7 +129,7 @@ Status SetTokenizer(const Checkpoint& folder, const ModelConfig& config, GgufFor
   SetIds(spec, *folder.hf_config(), out);
   out.SetNumber<bool>("tokenizer.ggml.add_bos_token", spec.add_bos);
   out.SetNumber<bool>("tokenizer.ggml.add_eos_token", spec.add_eos);
-  ALT_ASSIGN_OR_RETURN(const std::string chat_template, folder.ReadChatTemplate());
+  ALT_ASSIGN_OR_RETURN(const std::string chat_template, folder.ReadChatTemplate({}));
   if (!chat_template.empty()) out.SetString("tokenizer.chat_template", chat_template);
   return Status();
 }

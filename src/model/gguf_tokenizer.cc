@@ -97,7 +97,8 @@ Status ReadSpecials(const GgufFile& file, const std::string& path, TokenizerSpec
 
 }  // namespace
 
-Result<TokenizerSpec> ReadGgufTokenizer(const GgufFile& file, const std::string& path) {
+Result<TokenizerSpec> ReadGgufTokenizer(const GgufFile& file, const std::string& path,
+                                        const LogSink&) {
   TokenizerSpec spec;
   ALT_ASSIGN_OR_RETURN(const auto model, file.GetString("tokenizer.ggml.model"));
   if (!model) return Corrupt(path, "tokenizer.ggml.model is missing");

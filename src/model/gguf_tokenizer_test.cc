@@ -42,7 +42,7 @@ class GgufTokenizerTest : public ::testing::Test {
     ALT_RETURN_IF_ERROR(writer.WriteTensorData(std::as_bytes(std::span(values))));
     ALT_RETURN_IF_ERROR(writer.Finish());
     ALT_ASSIGN_OR_RETURN(const GgufFile file, GgufFile::Open(path));
-    return ReadGgufTokenizer(file, path);
+    return ReadGgufTokenizer(file, path, {});
   }
 
   static void SetVocabulary(GgufWriter& writer, std::string_view model) {

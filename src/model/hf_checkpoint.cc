@@ -83,7 +83,7 @@ class HfCheckpoint : public Checkpoint {
     weights_.ReleasePages(bytes);
   }
 
-  Result<text::TokenizerSpec> ReadTokenizer() const override {
+  Result<text::TokenizerSpec> ReadTokenizer(const LogSink& log) const override {
     const fs::path folder(folder_);
     std::error_code ignored;
     if (!fs::exists(folder / "tokenizer.json", ignored)) {
@@ -94,14 +94,14 @@ class HfCheckpoint : public Checkpoint {
                          ReadTextIfPresent(folder / "tokenizer_config.json"));
     ALT_ASSIGN_OR_RETURN(const std::string generation,
                          ReadTextIfPresent(folder / "generation_config.json"));
-    auto spec = text::ParseTokenizerJson(tokenizer, config, generation);
+    auto spec = text::ParseTokenizerJson(tokenizer, config, generation, log);
     if (!spec.ok()) {
       return Status(spec.status().code(), folder_ + ": " + spec.status().message());
     }
     return spec;
   }
 
-  Result<std::string> ReadChatTemplate() const override {
+  Result<std::string> ReadChatTemplate(const LogSink&) const override {
     const fs::path folder(folder_);
     ALT_ASSIGN_OR_RETURN(std::string file, ReadTextIfPresent(folder / "chat_template.jinja"));
     if (!file.empty()) return file;
@@ -174,7 +174,8 @@ class HfCheckpoint : public Checkpoint {
 
 }  // namespace
 
-Result<std::unique_ptr<const Checkpoint>> OpenHfCheckpoint(const std::string& folder) {
+Result<std::unique_ptr<const Checkpoint>> OpenHfCheckpoint(const std::string& folder,
+                                                           const LogSink&) {
   const std::string config_path = (fs::path(folder) / "config.json").string();
   ALT_ASSIGN_OR_RETURN(json config, formats::ReadJsonFile(config_path));
   if (!config.is_object()) {

@@ -10,6 +10,7 @@
 namespace altteul::model {
 
 /// @return kNotFound, kCorruptFile or kUnsupported with the file and the reason
-Result<std::unique_ptr<const Checkpoint>> OpenHfCheckpoint(const std::string& folder);
+Result<std::unique_ptr<const Checkpoint>> OpenHfCheckpoint(const std::string& folder,
+                                                           const LogSink& log);
 
 }  // namespace altteul::model

@@ -10,21 +10,21 @@ Result<std::unique_ptr<const Model>> LoadModel(const std::string& path,
                                                const WeightOptions& options, ThreadTeam& team,
                                                const LogSink& log) {
   auto model = std::make_unique<Model>();
-  ALT_ASSIGN_OR_RETURN(model->file, Checkpoint::Open(path));
-  ALT_ASSIGN_OR_RETURN(model->config, ReadConfig(*model->file));
-  ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, model->file->ReadTokenizer());
+  ALT_ASSIGN_OR_RETURN(model->file, Checkpoint::Open(path, log));
+  ALT_ASSIGN_OR_RETURN(model->config, ReadConfig(*model->file, log));
+  ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, model->file->ReadTokenizer(log));
   if (spec.tokens.size() > model->config.vocabulary) {
     return Status(ErrorCode::kCorruptFile, path + ": the tokenizer has " +
                                                std::to_string(spec.tokens.size()) +
                                                " tokens, but the embedding only " +
                                                std::to_string(model->config.vocabulary) + " rows");
   }
-  auto tokenizer = text::MakeTokenizer(std::move(spec));
+  auto tokenizer = text::MakeTokenizer(std::move(spec), log);
   if (!tokenizer.ok()) {
     return Status(tokenizer.status().code(), path + ": " + tokenizer.status().message());
   }
   model->tokenizer = std::move(tokenizer).value();
-  ALT_ASSIGN_OR_RETURN(model->chat_template, model->file->ReadChatTemplate());
+  ALT_ASSIGN_OR_RETURN(model->chat_template, model->file->ReadChatTemplate(log));
   ALT_ASSIGN_OR_RETURN(model->weights,
                        LoadWeights(*model->file, model->config, options, team, log));
   return std::unique_ptr<const Model>(std::move(model));

@@ -88,7 +88,7 @@ TEST_F(HollowModelTest, OfARemoteModelTheHeaderIsFetched) {
   const auto config = model::ReadConfig(*remote.value().file);
   ASSERT_TRUE(config.ok()) << config.status().message();
   EXPECT_EQ(config.value().n_layers, 40u);
-  EXPECT_TRUE(remote.value().file->ReadTokenizer().ok());
+  EXPECT_TRUE(remote.value().file->ReadTokenizer({}).ok());
   EXPECT_EQ(Leftovers(), before);
 }
 

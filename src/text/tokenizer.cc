@@ -223,11 +223,11 @@ bool Tokenizer::IsSpecial(TokenId id) const {
   return kind == TokenKind::kControl || kind == TokenKind::kUnknown;
 }
 
-Result<std::unique_ptr<const Tokenizer>> MakeTokenizer(TokenizerSpec spec) {
+Result<std::unique_ptr<const Tokenizer>> MakeTokenizer(TokenizerSpec spec, const LogSink& log) {
   if (spec.model == Model::kNone) {
     return std::unique_ptr<const Tokenizer>(std::make_unique<NoTokenizer>(std::move(spec)));
   }
-  ALT_ASSIGN_OR_RETURN(auto tables, TokenizerTables::Make(std::move(spec)));
+  ALT_ASSIGN_OR_RETURN(auto tables, TokenizerTables::Make(std::move(spec), log));
   return std::unique_ptr<const Tokenizer>(std::make_unique<BpeTokenizer>(std::move(tables)));
 }
 

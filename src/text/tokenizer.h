@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/sinks.h"
 #include "base/status.h"
 #include "text/pattern.h"
 
@@ -142,9 +143,10 @@ class Tokenizer {
   bool IsSpecial(TokenId id) const;
 };
 
+/// @param log  hears of what contradicts itself and was mended
 /// @return kCorruptFile when the tables contradict themselves (an id outside, a merge of unknown
 ///         parts, sizes that differ), kUnsupported for an unknown pre-tokenizer name
-Result<std::unique_ptr<const Tokenizer>> MakeTokenizer(TokenizerSpec spec);
+Result<std::unique_ptr<const Tokenizer>> MakeTokenizer(TokenizerSpec spec, const LogSink& log = {});
 
 /// True for the text of a control token that ends a turn in the published families, whether or not
 /// a file names it.
@@ -153,7 +155,8 @@ bool IsTurnEnd(std::string_view token);
 /// Reads tokenizer.json, with the neighbours that complete it (either may be empty).
 Result<TokenizerSpec> ParseTokenizerJson(std::string_view tokenizer_json,
                                          std::string_view tokenizer_config_json,
-                                         std::string_view generation_config_json);
+                                         std::string_view generation_config_json,
+                                         const LogSink& log = {});
 
 /// Hands out text as tokens arrive and never cuts a UTF-8 character: an incomplete tail is held
 /// back until it is complete, or until it can no longer become a character.

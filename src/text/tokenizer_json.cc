@@ -251,7 +251,8 @@ Status ReadEnds(const json& config, TokenizerSpec& spec) {
 
 Result<TokenizerSpec> ParseTokenizerJson(std::string_view tokenizer_json,
                                          std::string_view tokenizer_config_json,
-                                         std::string_view generation_config_json) {
+                                         std::string_view generation_config_json,
+                                         const LogSink&) {
   ALT_ASSIGN_OR_RETURN(const json root, ParseObject(tokenizer_json, "tokenizer.json"));
   TokenizerSpec spec;
   spec.explicit_steps = true;

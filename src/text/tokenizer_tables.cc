@@ -96,7 +96,7 @@ bool IsTurnEnd(std::string_view token) {
   return std::find(std::begin(kTurnEnds), std::end(kTurnEnds), token) != std::end(kTurnEnds);
 }
 
-Result<std::unique_ptr<TokenizerTables>> TokenizerTables::Make(TokenizerSpec spec) {
+Result<std::unique_ptr<TokenizerTables>> TokenizerTables::Make(TokenizerSpec spec, const LogSink&) {
   auto tables = std::make_unique<TokenizerTables>();
   tables->spec = std::move(spec);
   ALT_RETURN_IF_ERROR(tables->Prove());

@@ -19,7 +19,7 @@ namespace altteul::text {
 struct TokenizerTables {
   /// @return kCorruptFile when the tables contradict themselves, kUnsupported for a pre-tokenizer
   ///         that is not known
-  static Result<std::unique_ptr<TokenizerTables>> Make(TokenizerSpec spec);
+  static Result<std::unique_ptr<TokenizerTables>> Make(TokenizerSpec spec, const LogSink& log);
 
   /// The token that text is merged into; kNoToken when there is none. Control tokens and byte
   /// tokens are not text: they cannot be written by merging.

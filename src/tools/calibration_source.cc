@@ -107,7 +107,7 @@ Result<CalibrationSource::File> CalibrationSource::Split(const std::string& argu
 Result<Calibration> CalibrationSource::Read(const std::string& model, size_t context,
                                             bool holds_out, Runtime& runtime) const {
   ALT_ASSIGN_OR_RETURN(const auto source, model::Checkpoint::Open(model));
-  ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, source->ReadTokenizer());
+  ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, source->ReadTokenizer({}));
   const auto bos = spec.add_bos ? spec.bos : std::nullopt;
   Calibration calibration;
   ALT_ASSIGN_OR_RETURN(const auto texts, texts_.empty()

@@ -55,7 +55,7 @@ class CompressCommand : public Command {
     ALT_ASSIGN_OR_RETURN(record_.judge_texts,
                          ParseJudgeTexts(options_.judge, options_.text.Files()));
     ALT_ASSIGN_OR_RETURN(runtime_, MakeRuntime(options_.compute));
-    ALT_ASSIGN_OR_RETURN(source_, model::Checkpoint::Open(options_.model));
+    ALT_ASSIGN_OR_RETURN(source_, model::Checkpoint::Open(options_.model, StandardErrorLog()));
     if (!options_.plan) ALT_RETURN_IF_ERROR(compress::CheckRecode(*source_, options_.out));
     most_bytes_ = MostBytes();
     ALT_RETURN_IF_ERROR(OpenReport());
@@ -142,7 +142,7 @@ class CompressCommand : public Command {
   /// held out comes last.
   Status ReadJudgeTexts() {
     if (record_.judge_texts.empty() && !options_.HoldsOut()) return Status();
-    ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, source_->ReadTokenizer());
+    ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, source_->ReadTokenizer({}));
     ALT_ASSIGN_OR_RETURN(const auto tokenizer, text::MakeTokenizer(std::move(spec)));
     for (JudgeText& judge : record_.judge_texts) {
       ALT_ASSIGN_OR_RETURN(std::string content, ReadTextFile(judge.file));

@@ -14,6 +14,7 @@
 #include "tools/hub_environment.h"
 #include "tools/json_output.h"
 #include "tools/printable.h"
+#include "tools/runtime.h"
 
 namespace altteul::tools {
 namespace {
@@ -60,8 +61,8 @@ class ShowCommand : public Command {
 
   Status Run() override {
     ALT_ASSIGN_OR_RETURN(const std::string path, ModelPath(model_));
-    ALT_ASSIGN_OR_RETURN(const auto file, model::Checkpoint::Open(path));
-    const auto config = model::ReadConfig(*file);
+    ALT_ASSIGN_OR_RETURN(const auto file, model::Checkpoint::Open(path, StandardErrorLog()));
+    const auto config = model::ReadConfig(*file, StandardErrorLog());
     TypeSum all;
     std::map<DType, TypeSum> by_type;
     for (const auto& tensor : file->tensors()) {

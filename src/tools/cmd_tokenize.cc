@@ -51,9 +51,10 @@ class TokenizeCommand : public Command {
       return Status(ErrorCode::kInvalidArgument, "give a text (-p or -f) or ids (--ids)");
     }
     ALT_ASSIGN_OR_RETURN(const std::string path, ModelPath(model_));
-    ALT_ASSIGN_OR_RETURN(const auto checkpoint, model::Checkpoint::Open(path));
-    ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, checkpoint->ReadTokenizer());
-    ALT_ASSIGN_OR_RETURN(const auto tokenizer, text::MakeTokenizer(std::move(spec)));
+    ALT_ASSIGN_OR_RETURN(const auto checkpoint, model::Checkpoint::Open(path, StandardErrorLog()));
+    ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, checkpoint->ReadTokenizer(StandardErrorLog()));
+    ALT_ASSIGN_OR_RETURN(const auto tokenizer,
+                         text::MakeTokenizer(std::move(spec), StandardErrorLog()));
     std::vector<text::TokenId> ids(ids_.begin(), ids_.end());
     for (const text::TokenId id : ids) {
       if (id < 0 || static_cast<size_t>(id) >= tokenizer->vocabulary()) {

@@ -9,6 +9,7 @@
 #include "plan/hollow_model.h"
 #include "tools/hub_environment.h"
 #include "tools/interrupt.h"
+#include "tools/runtime.h"
 
 namespace altteul::tools {
 namespace {
@@ -19,12 +20,12 @@ Result<PlanSubject> SubjectOf(std::unique_ptr<const model::Checkpoint> file,
                               const kernels::KernelTable& kernels) {
   PlanSubject subject;
   subject.file = std::move(file);
-  ALT_ASSIGN_OR_RETURN(subject.config, model::ReadConfig(*subject.file));
+  ALT_ASSIGN_OR_RETURN(subject.config, model::ReadConfig(*subject.file, StandardErrorLog()));
   ALT_ASSIGN_OR_RETURN(subject.weights,
                        model::PlanWeights(*subject.file, subject.config, {.kernels = &kernels}));
-  auto spec = subject.file->ReadTokenizer();
+  auto spec = subject.file->ReadTokenizer(StandardErrorLog());
   if (spec.ok()) {
-    auto tokenizer = text::MakeTokenizer(std::move(spec).value());
+    auto tokenizer = text::MakeTokenizer(std::move(spec).value(), StandardErrorLog());
     if (tokenizer.ok() && tokenizer.value()->vocabulary() > 0) {
       subject.tokenizer = std::move(tokenizer).value();
     }
@@ -60,7 +61,7 @@ Result<PlanSubject> OpenSubject(const std::string& name, const kernels::KernelTa
   }
   const auto path = ModelPath(name);
   if (path.ok()) {
-    auto file = model::Checkpoint::Open(path.value());
+    auto file = model::Checkpoint::Open(path.value(), StandardErrorLog());
     const bool is_shape =
         name.find(':') != std::string::npos && name.find('/') == std::string::npos;
     if (file.status().code() == ErrorCode::kNotFound && is_shape) return shaped.status();

@@ -7,6 +7,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "base/human_units.h"
@@ -24,6 +27,10 @@ void ComputeOptions::AddTo(CLI::App& app) {
 
 LogSink StandardErrorLog() {
   return [](LogLevel level, std::string_view sentence) {
+    static std::mutex mutex;
+    static std::set<std::string, std::less<>> said;
+    const std::lock_guard lock(mutex);
+    if (!said.emplace(sentence).second) return;
     std::fprintf(stderr, "%s%.*s\n", level == LogLevel::kWarning ? "warning: " : "",
                  static_cast<int>(sentence.size()), sentence.data());
   };

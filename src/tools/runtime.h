@@ -26,7 +26,7 @@ struct ComputeOptions {
   void AddTo(CLI::App& app);
 };
 
-/// Warnings on standard error.
+/// Warnings on standard error, each sentence once a run: a verb may open a model several times.
 LogSink StandardErrorLog();
 
 /// "done of total" on standard error while a person watches; asks to stop when interrupted.
