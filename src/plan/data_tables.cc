@@ -160,9 +160,10 @@ Status ReadProgrammes(const CsvTable& table, DataTables* out) {
 }
 
 Status ReadPapers(const CsvTable& table, DataTables* out) {
-  ALT_RETURN_IF_ERROR(
-      CheckColumns(table, {"report", "year", "measure", "measure_ko", "country", "value", "unit",
-                           "source", "date", "license", "confidence"}));
+  ALT_RETURN_IF_ERROR(CheckColumns(
+      table,
+      {"report", "year", "measure", "measure_ko", "country", "bound", "value", "unit", "printed_by",
+       "printed_by_ko", "note", "note_ko", "source", "date", "license", "confidence"}));
   for (const CsvRow& row : table.rows) {
     RowReader reader(table, row);
     PaperFigure paper;
@@ -171,8 +172,13 @@ Status ReadPapers(const CsvTable& table, DataTables* out) {
     paper.measure = reader.Required("measure");
     paper.measure_ko = reader.Text("measure_ko");
     paper.country = reader.Country("country");
+    paper.bound = reader.OneOf("bound", {"", "about", "below"});
     paper.unit = reader.OneOf("unit", {"percent", "papers", "models", "rank"});
     paper.value = reader.RequiredNumber("value", 0, paper.unit == "percent" ? 100 : 1e9);
+    paper.printed_by = reader.Text("printed_by");
+    paper.printed_by_ko = reader.Text("printed_by_ko");
+    paper.note = reader.Text("note");
+    paper.note_ko = reader.Text("note_ko");
     paper.origin = reader.ReadOrigin(Table::kPapers);
     ALT_RETURN_IF_ERROR(reader.status());
     out->papers.push_back(std::move(paper));

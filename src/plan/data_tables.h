@@ -93,9 +93,13 @@ struct PaperFigure {
   std::string report;
   int year = 0;
   std::string measure, measure_ko;
-  std::string country;
+  std::string country;  ///< empty: each country that the report does not name
+  std::string bound;    ///< how the report says it: "about", "below", or empty where exactly
   double value = 0;
   std::string unit;  ///< "percent", "papers", "models" or "rank"
+  /// Who printed it, where the report itself was not read: the figure is second-hand.
+  std::string printed_by, printed_by_ko;
+  std::string note, note_ko;  ///< in the source's sense, not in its words
   Origin origin;
 };
 

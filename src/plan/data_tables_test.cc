@@ -94,6 +94,7 @@ TEST(DataTablesTest, EveryCountryHasNamesInBothLanguages) {
   for (const PaperFigure& paper : tables.value().papers) {
     expect_known(paper.country);
     EXPECT_FALSE(paper.measure_ko.empty()) << paper.origin.line;
+    EXPECT_EQ(paper.note.empty(), paper.note_ko.empty()) << paper.origin.line;
   }
   for (const Programme& programme : tables.value().programmes) {
     expect_known(programme.country);
@@ -166,6 +167,24 @@ TEST(DataTablesTest, AUsersFolderReplacesFileByFile) {
   std::ofstream(folder + "/chips.csv") << "name\n\x1b[2J\n";
   EXPECT_EQ(LoadDataTables(folder).status().code(), ErrorCode::kCorruptFile);
   std::filesystem::remove_all(folder);
+}
+
+TEST(DataTablesTest, AFigureThatAnotherPrintedSaysWho) {
+  const auto tables = LoadDataTables("");
+  ASSERT_TRUE(tables.ok()) << tables.status().message();
+  size_t n_state_of_ai = 0, n_below = 0;
+  for (const PaperFigure& paper : tables.value().papers) {
+    // A source that is told "after" another is not the report itself.
+    const bool is_after = paper.origin.source.find(", after ") != std::string::npos;
+    EXPECT_EQ(is_after, !paper.printed_by.empty()) << paper.origin.line;
+    n_below += paper.bound == "below" ? 1 : 0;
+    if (paper.report != "State of AI") continue;
+    ++n_state_of_ai;
+    EXPECT_EQ(paper.printed_by_ko, "아시아경제 테크토크");
+    EXPECT_FALSE(paper.bound.empty() || paper.note.empty()) << paper.origin.line;
+  }
+  EXPECT_EQ(n_state_of_ai, 4u) << "three countries, and all others";
+  EXPECT_EQ(n_below, 1u);
 }
 
 TEST(DataTablesTest, ACutTableIsReadOrRefusedAtEveryByte) {

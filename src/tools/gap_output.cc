@@ -143,10 +143,14 @@ std::string ProgrammesAsText(const GapReport& report) {
 }
 
 std::string PapersAsText(const GapReport& report) {
-  report::Table table({"report", "measure", "country", "value", "unit"});
+  report::Table table({"report", "measure", "country", "value", "unit", "read in"});
   for (const plan::PaperView& view : report.papers) {
-    table.AddRow({view.row->report + " " + std::to_string(view.row->year), view.row->measure,
-                  Name(view.row->country), plan::ShortFigure(view.value.value), view.row->unit});
+    const plan::PaperFigure& row = *view.row;
+    const std::string bound = row.bound.empty() ? "" : row.bound + " ";
+    table.AddRow({row.report + " " + std::to_string(row.year), row.measure,
+                  row.country.empty() ? "each other" : Name(row.country),
+                  bound + plan::ShortFigure(view.value.value), row.unit,
+                  row.printed_by.empty() ? "its own words" : "second-hand: " + row.printed_by});
   }
   return table.ToString();
 }
@@ -256,8 +260,11 @@ ordered_json ReportAsJson(const GapReport& report) {
                               {"year", view.row->year},
                               {"measure", view.row->measure},
                               {"country", view.row->country},
+                              {"bound", view.row->bound},
                               {"unit", view.row->unit},
-                              {"value", AsJson(view.value)}});
+                              {"value", AsJson(view.value)},
+                              {"second_hand_by", view.row->printed_by},
+                              {"note", view.row->note}});
   }
   for (const plan::Coverage& coverage : report.coverage) {
     json["data"].push_back({{"table", std::string(plan::TableFile(coverage.table))},

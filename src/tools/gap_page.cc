@@ -427,18 +427,41 @@ class PageWriter {
     std::vector<Cells> rows;
     for (const plan::PaperView& view : report_.papers) {
       const plan::PaperFigure& row = *view.row;
-      const Both unit = PaperUnit(row.unit);
       rows.push_back({Quoted(row.report + ", " + std::to_string(row.year)),
-                      QuotedBoth(row.measure, row.measure_ko), CountryName(row.country),
-                      row.unit == "rank"
-                          ? Spans("place " + Show(view.value), Show(view.value) + "위")
-                          : Spans(Show(view.value) + " " + unit.en, Show(view.value) + unit.ko)});
+                      QuotedBoth(row.measure, row.measure_ko),
+                      row.country.empty() ? Text("each of the others", "그 밖의 나라")
+                                          : CountryName(row.country),
+                      PaperValue(view), ReadIn(row)});
     }
     Table({Text("report and year", "보고서와 연도"), Text("measure", "기준"),
-           Text("country", "나라"), Text("value", "값")},
-          rows, 4);
-    Paragraph("Reports count different things; a share of papers is no measure of computing.",
-              "보고서마다 세는 기준이 다릅니다. 논문 비율이 곧 연산 자원의 비율은 아닙니다.");
+           Text("country", "나라"), Text("value", "값"), Text("read in", "확인한 곳")},
+          rows, 5);
+    Paragraph(
+        "Reports count different things; a share of papers is no measure of computing. "
+        "Second-hand: another publication printed what the report says, and the report itself was "
+        "not read.",
+        "보고서마다 세는 기준이 다릅니다. 논문 비율이 곧 연산 자원의 비율은 아닙니다. 재인용은 "
+        "보고서 원문이 아니라 그 내용을 전한 매체에서 옮긴 값입니다.");
+  }
+
+  static std::string PaperValue(const plan::PaperView& view) {
+    const std::string value = Show(view.value);
+    const std::string& said = view.row->unit;
+    if (said == "rank") return Spans("place " + value, value + "위");
+    const Both unit = PaperUnit(said);
+    const std::string& bound = view.row->bound;
+    return Spans(
+        EscapeMarkup(bound) + (bound.empty() ? "" : " ") + value + " " + unit.en,
+        (bound == "about" ? "약 " : "") + value + unit.ko + (bound == "below" ? " 미만" : ""));
+  }
+
+  static std::string ReadIn(const plan::PaperFigure& row) {
+    const std::string by =
+        row.printed_by.empty()
+            ? Text("its own words", "원문")
+            : Text("second-hand: ", "재인용: ") + QuotedBoth(row.printed_by, row.printed_by_ko);
+    if (row.note.empty()) return by;
+    return by + "<br><small>" + QuotedBoth(row.note, row.note_ko) + "</small>";
   }
 
   static Both PaperUnit(const std::string& unit) {

@@ -158,6 +158,16 @@ TEST(GapPageTest, OneFileInTwoLanguagesThatFetchesNothing) {
   }
 }
 
+TEST(GapPageTest, SecondHandFiguresSayWhoPrintedThemInBothLanguages) {
+  const DataTables tables = plan::LoadDataTables("").value();
+  const std::string page = std::regex_replace(PageOf(Ask(tables)), std::regex("<[^>]*>"), "");
+  for (const char* words : {"about 70 percent", "약 70%", "about 20 percent", "below 10 percent",
+                            "10% 미만", "second-hand: ", "재인용: ", "Asia Economy (테크토크)",
+                            "아시아경제 테크토크", "for three years in a row", "3년 연속"}) {
+    EXPECT_NE(page.find(words), std::string::npos) << words;
+  }
+}
+
 TEST(GapPageTest, WordsOfAUsersTableCannotBecomeMarkup) {
   std::vector<plan::NamedText> texts(plan::EmbeddedTables().begin(), plan::EmbeddedTables().end());
   const std::string clusters =
