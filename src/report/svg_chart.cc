@@ -127,8 +127,53 @@ std::string AxesElement(const ChartAxis& x, const ChartAxis& y, const Scale& at_
   return out;
 }
 
+/// Where labels stand: beside their mark, where they cover no other mark and no other label.
+class LabelPlaces {
+ public:
+  void AddMark(double x, double y) { taken_.push_back({x - 6, y - 6, x + 6, y + 6}); }
+
+  struct Place {
+    double x, y;  ///< of the text's anchor, on its base line
+    std::string_view anchor;
+  };
+
+  Place Find(double x, double y, const std::string& label) {
+    constexpr double kLetter = 6.6, kAbove = 9, kBelow = 3;  // of 12 pixels, without serifs
+    const double width = kLetter * static_cast<double>(label.size());
+    const Place kPlaces[] = {{x + 8, y + 4, "start"},
+                             {x - 8, y + 4, "end"},
+                             {x, y - 9, "middle"},
+                             {x, y + 17, "middle"}};
+    for (const Place& place : kPlaces) {
+      const double left = place.anchor == "start" ? place.x
+                          : place.anchor == "end" ? place.x - width
+                                                  : place.x - width / 2;
+      const Box box = {left, place.y - kAbove, left + width, place.y + kBelow};
+      if (box.left < kLeft || box.right > kWidth - kRight || box.top < 0 || IsTaken(box)) continue;
+      taken_.push_back(box);
+      return place;
+    }
+    const bool is_left = x > kWidth - kRight - width - 8;  // at least within the picture
+    return kPlaces[is_left ? 1 : 0];
+  }
+
+ private:
+  struct Box {
+    double left, top, right, bottom;
+  };
+
+  bool IsTaken(const Box& box) const {
+    return std::any_of(taken_.begin(), taken_.end(), [&box](const Box& other) {
+      return box.left < other.right && other.left < box.right && box.top < other.bottom &&
+             other.top < box.bottom;
+    });
+  }
+
+  std::vector<Box> taken_;
+};
+
 std::string MarkElement(const ChartMark& mark, const Scale& at_x, const Scale& at_y,
-                        const ChartAxis& y, const std::string& colour) {
+                        const ChartAxis& y, const std::string& colour, LabelPlaces* places) {
   const double px = at_x(mark.at.x), py = at_y(mark.at.y);
   std::string out = "<g>";
   if (!mark.tooltip.empty()) out += "<title>" + EscapeMarkup(mark.tooltip) + "</title>";
@@ -137,10 +182,9 @@ std::string MarkElement(const ChartMark& mark, const Scale& at_x, const Scale& a
   }
   out += "<circle cx=\"" + Pixel(px) + "\" cy=\"" + Pixel(py) +
          "\" r=\"5\" style=\"fill:" + colour + "\"/>\n";
-  // On the side where there is room.
-  const bool left = px > kWidth - kRight - 90;
   if (!mark.label.empty()) {
-    out += TextElement(px + (left ? -8 : 8), py + 4, left ? "end" : "start", mark.label);
+    const LabelPlaces::Place place = places->Find(px, py, mark.label);
+    out += TextElement(place.x, place.y, place.anchor, mark.label);
   }
   return out + "</g>\n";
 }
@@ -151,18 +195,32 @@ SvgChart::SvgChart(std::string title, ChartAxis x, ChartAxis y)
     : title_(std::move(title)), x_(std::move(x)), y_(std::move(y)) {}
 
 void SvgChart::AddLine(std::string label, std::vector<ChartPoint> points) {
-  Series series{.label = std::move(label), .marks = {}, .line = true};
+  Series series{.label = std::move(label), .marks = {}, .has_line = true};
   for (const ChartPoint& point : points) {
     series.marks.push_back({.at = point, .label = {}, .tooltip = {}});
   }
   series_.push_back(std::move(series));
 }
 
-void SvgChart::AddMarks(std::string label, std::vector<ChartMark> marks) {
-  series_.push_back({.label = std::move(label), .marks = std::move(marks), .line = false});
+void SvgChart::AddMarks(std::string label, std::vector<ChartMark> marks, bool is_joined) {
+  series_.push_back({.label = std::move(label),
+                     .marks = std::move(marks),
+                     .has_line = is_joined,
+                     .has_marks = true});
 }
 
-std::string SvgChart::ToSvg() const {
+std::string SvgChart::ToSvg() const { return Draw(""); }
+
+std::string SvgChart::ToSvgFile() const {
+  return Draw(
+      "<style>:root{color-scheme:light dark}\n"
+      "@media (prefers-color-scheme:dark){:root{--chart-ink:#ddd;--chart-grid:#444;"
+      "--chart-page:#16181c;--chart-0:#56b4e9;--chart-1:#ff8c42;--chart-2:#2fc79a;"
+      "--chart-5:#9fd3f4}}</style>\n"
+      "<rect width=\"100%\" height=\"100%\" style=\"fill:var(--chart-page,#fff)\"/>\n");
+}
+
+std::string SvgChart::Draw(std::string_view head) const {
   const auto has_place = [this](const ChartMark& mark) {
     return HasPlace(mark.at.x, x_) && HasPlace(mark.at.y, y_);
   };
@@ -181,20 +239,25 @@ std::string SvgChart::ToSvg() const {
   const Scale at_y(y_, y_range.low, y_range.high, kHeight - kBottom, kTop);
   const double height = kHeight + kLegendRow * static_cast<double>(series_.size());
 
-  std::string out = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + Pixel(kWidth) +
-                    " " + Pixel(height) +
-                    "\" role=\"img\" font-family=\"sans-serif\" font-size=\"12\">\n<title>" +
-                    EscapeMarkup(title_) + "</title>\n" + AxesElement(x_, y_, at_x, at_y);
+  std::string out =
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + Pixel(kWidth) + " " +
+      Pixel(height) + "\" role=\"img\" font-family=\"sans-serif\" font-size=\"12\">\n<title>" +
+      EscapeMarkup(title_) + "</title>\n" + std::string(head) + AxesElement(x_, y_, at_x, at_y);
+  LabelPlaces places;
+  for (const Series& series : series_) {
+    for (const ChartMark& mark : series.marks) {
+      if (series.has_marks && has_place(mark)) places.AddMark(at_x(mark.at.x), at_y(mark.at.y));
+    }
+  }
   for (size_t i = 0; i < series_.size(); ++i) {
     const Series& series = series_[i];
     std::string path;
     for (const ChartMark& mark : series.marks) {
       if (!has_place(mark)) continue;
-      if (series.line) {
+      if (series.has_line) {
         path += (path.empty() ? "M" : " L") + Pixel(at_x(mark.at.x)) + " " + Pixel(at_y(mark.at.y));
-      } else {
-        out += MarkElement(mark, at_x, at_y, y_, Colour(i));
       }
+      if (series.has_marks) out += MarkElement(mark, at_x, at_y, y_, Colour(i), &places);
     }
     if (!path.empty()) {
       out += "<path d=\"" + path +

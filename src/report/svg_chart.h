@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,18 +37,26 @@ class SvgChart {
   /// Lines and groups of marks take the next colour each. Points that have no place (not finite; 0
   /// or less on a logarithmic axis) are left out.
   void AddLine(std::string label, std::vector<ChartPoint> points);
-  void AddMarks(std::string label, std::vector<ChartMark> marks);
+  /// @param is_joined  a line goes through the marks
+  void AddMarks(std::string label, std::vector<ChartMark> marks, bool is_joined = false);
 
   /// Axes reach from the smallest to the largest value, rounded outwards to a tick. Well-formed XML
   /// whatever the texts hold.
   std::string ToSvg() const;
 
+  /// The same for a file of its own: with a page behind it, both light or dark as the reader's are.
+  std::string ToSvgFile() const;
+
  private:
   struct Series {
     std::string label;
     std::vector<ChartMark> marks;
-    bool line = false;
+    bool has_line = false;
+    bool has_marks = false;
   };
+
+  /// @param head  markup below everything that is drawn
+  std::string Draw(std::string_view head) const;
 
   std::string title_;
   ChartAxis x_, y_;

@@ -94,6 +94,46 @@ TEST(SvgChartTest, ExtremeRangesEnd) {
   }
 }
 
+TEST(SvgChartTest, LabelsCoverNeitherMarksNorEachOther) {
+  SvgChart chart("c", {.label = "x"}, {.label = "y"});
+  // The second mark stands where the first one's label would, the last one at the right edge.
+  chart.AddMarks("m", {{.at = {0, 0}, .label = {}, .tooltip = {}},
+                       {.at = {50, 50}, .label = "first", .tooltip = {}},
+                       {.at = {52, 50}, .label = "second", .tooltip = {}},
+                       {.at = {100, 100}, .label = "last", .tooltip = {}}});
+  const std::string svg = chart.ToSvg();
+  EXPECT_NE(svg.find("text-anchor=\"end\" style=\"fill:var(--chart-ink,#222)\">first"),
+            std::string::npos)
+      << svg;
+  EXPECT_NE(svg.find("text-anchor=\"start\" style=\"fill:var(--chart-ink,#222)\">second"),
+            std::string::npos)
+      << svg;
+  EXPECT_NE(svg.find("text-anchor=\"end\" style=\"fill:var(--chart-ink,#222)\">last"),
+            std::string::npos)
+      << svg;
+}
+
+TEST(SvgChartTest, JoinedMarksHaveALine) {
+  SvgChart chart("c", {.label = "x"}, {.label = "y"});
+  chart.AddMarks("m", {{.at = {1, 1}, .label = {}, .tooltip = {}},
+                       {.at = {2, 2}, .label = {}, .tooltip = {}}});
+  EXPECT_EQ(Count(chart.ToSvg(), "<path"), 0u);
+  chart.AddMarks(
+      "n", {{.at = {1, 2}, .label = {}, .tooltip = {}}, {.at = {2, 1}, .label = {}, .tooltip = {}}},
+      true);
+  EXPECT_EQ(Count(chart.ToSvg(), "<path"), 1u);
+  EXPECT_EQ(Count(chart.ToSvg(), "<circle"), 4u);
+}
+
+TEST(SvgChartTest, AFileBringsItsPageLightAndDark) {
+  SvgChart chart = LogChart();
+  const std::string file = chart.ToSvgFile();
+  EXPECT_TRUE(TagsAreBalanced(file));
+  EXPECT_NE(file.find("@media (prefers-color-scheme:dark)"), std::string::npos);
+  EXPECT_LT(file.find("width=\"100%\" height=\"100%\""), file.find("<line")) << "lies below";
+  EXPECT_EQ(chart.ToSvg().find("<style>"), std::string::npos);
+}
+
 TEST(SvgChartTest, NoTextOfOthersBecomesMarkup) {
   const std::string evil = "</title></svg><script>alert(1)</script>\" onload='x' &\xff";
   SvgChart chart(evil, {.label = evil}, {.label = evil});
