@@ -147,10 +147,12 @@ std::string PapersAsText(const GapReport& report) {
   for (const plan::PaperView& view : report.papers) {
     const plan::PaperFigure& row = *view.row;
     const std::string bound = row.bound.empty() ? "" : row.bound + " ";
+    const std::string read =
+        row.printed_by.empty() ? "its own words" : "second-hand: " + row.printed_by;
     table.AddRow({row.report + " " + std::to_string(row.year), row.measure,
                   row.country.empty() ? "each other" : Name(row.country),
                   bound + plan::ShortFigure(view.value.value), row.unit,
-                  row.printed_by.empty() ? "its own words" : "second-hand: " + row.printed_by});
+                  row.note.empty() ? read : read + "; " + row.note});
   }
   return table.ToString();
 }
