@@ -41,10 +41,16 @@ class ChatTemplate {
   static Result<ChatTemplate> Parse(std::string_view source, const TemplateLimits& limits = {});
 
   /// Runs the template with `context` (an object: messages, tools, add_generation_prompt,
-  /// bos_token, eos_token, ...), trim_blocks and lstrip_blocks on, as transformers does.
+  /// bos_token, eos_token, ...), trim_blocks and lstrip_blocks on, as transformers does. There is
+  /// no clock: strftime_now() writes the time of the keys __now (unix seconds) and __utc_offset
+  /// (seconds that local time is ahead, 0 where it is absent), and fails without the first.
   /// @return kRefused when a limit is hit (which, and its value), kInvalidArgument with the
   ///         template's own words when it calls raise_exception() or meets a type error
   Result<RenderedChat> Render(const nlohmann::ordered_json& context) const;
+
+  /// Names the template reads from its context, ascending: what it does not set itself, on one path
+  /// at least, without functions that every template has.
+  std::vector<std::string> Variables() const;
 
  private:
   struct Program;

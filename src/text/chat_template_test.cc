@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -85,6 +86,62 @@ INSTANTIATE_TEST_SUITE_P(
         Example{"{{ 'a<b' | e }} {{ 'abc' | first }}{{ [1,2] | last }}", "a&lt;b a2"}));
 
 INSTANTIATE_TEST_SUITE_P(
+    Numbers, ExpressionTest,
+    ::testing::Values(
+        Example{"{{ '0x1f' | int(base=16) }} {{ '0X1F' | int(0, 16) }} {{ '1f' | int(base=16) }}",
+                "31 31 31"},
+        Example{"{{ '0b11' | int(base=2) }} {{ '-0o17' | int(base=8) }} {{ 'z' | int(base=36) }}",
+                "3 -15 35"},
+        Example{"{{ '0x1f' | int(base=0) }} {{ '0_0' | int(base=0) }} {{ '010' | int(base=0) }}",
+                "31 0 10"},
+        Example{"{{ '0x1f' | int }} {{ '0x1f' | int(7) }} {{ '0x1f' | int(default='none') }}",
+                "0 7 none"},
+        Example{"{{ '1_000' | int }} {{ '1__0' | int(-1) }} {{ '_1' | int(-1) }} {{ '1_' | int(-1) "
+                "}} {{ ' +7 ' | int }} {{ '+-7' | int(-1) }}",
+                "1000 -1 -1 -1 7 -1"},
+        Example{"{{ '42.9' | int }} {{ '1e3' | int }} {{ 'inf' | int(5) }} {{ '42.9' | "
+                "int(base=16) }} {{ '12' | int(base=1) }} {{ '12' | int(base='x') }}",
+                "42 1000 5 42 12 12"},
+        Example{"{{ none | int(9) }} {{ [] | int(9) }} {{ true | int }} {{ -2.7 | int }} {{ '' | "
+                "int(8) }}",
+                "9 9 1 -2 8"},
+        Example{"{{ '-9223372036854775808' | int }}", "-9223372036854775808"},
+        Example{"{{ '1_0.5' | float }} {{ '1._5' | float(-1) }} {{ '--1' | float(-1) }} {{ '1e999' "
+                "| float }} {{ 'nan(1)' | float(2) }}",
+                "10.5 -1 -1 inf 2"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Json, ExpressionTest,
+    ::testing::Values(Example{"{{ ('{\"b\": [1, 2.5, null], \"a\": \"x\"}' | from_json) }}",
+                              "{'b': [1, 2.5, None], 'a': 'x'}"},
+                      Example{
+                          "{{ ('{\"a\": 1, \"a\": 2}' | from_json).a }}{{ ' true ' | from_json }}",
+                          "2True"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Markup, ExpressionTest,
+    ::testing::Values(
+        Example{"{{ 'a<'|safe + 'b<' }} {{ 'b<' + 'a<'|safe }} {{ 'a<'|safe ~ 'b<' }}",
+                "a<b&lt; b&lt;a< a<b<"},
+        Example{"{{ 'a<'|e + 'b&' }} {{ 'a<'|e|e }} {{ 'a<'|safe|string + '<' }}",
+                "a&lt;b&amp; a&lt; a<&lt;"},
+        Example{"{{ ('<a'|safe)[:1] + '<' }} {{ ' <'|safe|trim + '<' }} {{ ('x'|safe * 2) + '<' }}",
+                "<&lt; <&lt; xx&lt;"},
+        Example{"{{ '<'.upper()|safe is escaped }}{{ 'a' is escaped }}{{ ('%s<'|safe) % '<' }}",
+                "TrueFalse&lt;<"},
+        Example{
+            "{{ '<{}>'.format('<') }} {{ ('<{}>'|safe).format('<') }} {{ ('-'|safe).join(['<', "
+            "'>'|safe]) }} {{ ('ab'|safe).replace('b', '<') }} {{ 'a<'|safe|replace('a', '<') }}",
+            "<<> <&lt;> &lt;-> a&lt; <<"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    OfNothing, ExpressionTest,
+    ::testing::Values(Example{
+        "{{ none | selectattr('x') | list }}{{ 0 | map('upper') | list }}{{ none | reject | "
+        "list }}",
+        "[][][]"}));
+
+INSTANTIATE_TEST_SUITE_P(
     Statements, ExpressionTest,
     ::testing::Values(
         Example{"{% for i in [1,2,3] %}{{ loop.index }}{{ loop.last }} {% endfor %}",
@@ -136,7 +193,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Failure{"\n{{ x | frobnicate }}", ErrorCode::kUnsupported, "No filter named 'frobnicate'"},
         Failure{"{{ x is frob }}", ErrorCode::kUnsupported, "No test named 'frob'"},
-        Failure{"{% include 'x' %}", ErrorCode::kUnsupported, "unknown tag 'include'"},
+        Failure{"{% include 'x.jinja' %}", ErrorCode::kUnsupported, "{% include 'x.jinja' %}"},
+        Failure{"{% import 'x' as x %}", ErrorCode::kUnsupported, "unknown tag 'import'"},
         Failure{"{% if x %}", ErrorCode::kCorruptFile, "endif"},
         Failure{"{{ 'x }}", ErrorCode::kCorruptFile, "a string is not closed"},
         Failure{"{{ (1 }}", ErrorCode::kCorruptFile, "unexpected '}'"},
@@ -146,6 +204,9 @@ INSTANTIATE_TEST_SUITE_P(
         Failure{"{{ l.append(2) }}", ErrorCode::kInvalidArgument, "is unsafe"},
         Failure{"{{ d.pop('a') }}", ErrorCode::kInvalidArgument, "is unsafe"},
         Failure{"{{ 'a' + 1 }}", ErrorCode::kInvalidArgument, "can only concatenate str"},
+        Failure{"{{ '9223372036854775808' | int }}", ErrorCode::kInvalidArgument, "overflow"},
+        Failure{"{{ '{]' | from_json }}", ErrorCode::kInvalidArgument, "no JSON"},
+        Failure{"{{ 1 | from_json }}", ErrorCode::kInvalidArgument, "must be str"},
         Failure{"{{ 9223372036854775807 + 1 }}", ErrorCode::kInvalidArgument, "overflow"},
         Failure{"{{ 1 // 0 }}", ErrorCode::kInvalidArgument, "by zero"},
         Failure{"{{ range(10**9) }}", ErrorCode::kInvalidArgument, "Range too big"},
@@ -191,6 +252,67 @@ TEST(ChatTemplate, SpansTellTemplateFromValues) {
   EXPECT_FALSE(rendered.value().spans[1].from_template);
   EXPECT_EQ(rendered.value().spans[2].length, 11u);
   EXPECT_TRUE(rendered.value().spans[2].from_template);
+}
+
+TEST(ChatTemplate, JsonOfAUserStaysAUsersText) {
+  auto rendered = RenderIt("{{ (m | from_json).role }}", {{"m", "{\"role\": \"user\"}"}});
+  ASSERT_TRUE(rendered.ok()) << rendered.status().message();
+  ASSERT_EQ(rendered.value().spans.size(), 1u);
+  EXPECT_FALSE(rendered.value().spans[0].from_template);
+  // Nested deeper than values may be, without a deep recursion.
+  const std::string deep(100'000, '[');
+  EXPECT_FALSE(RenderIt("{{ m | from_json }}", {{"m", deep}}).ok());
+}
+
+TEST(ChatTemplate, EscapingKeepsWhoWroteEachByte) {
+  auto rendered = RenderIt("{{ 'a<' | safe + m }}", {{"m", "<"}});
+  ASSERT_TRUE(rendered.ok()) << rendered.status().message();
+  EXPECT_EQ(rendered.value().text, "a<&lt;");
+  ASSERT_EQ(rendered.value().spans.size(), 2u);
+  EXPECT_EQ(rendered.value().spans[0].length, 2u);
+  EXPECT_FALSE(rendered.value().spans[1].from_template);
+}
+
+std::vector<std::string> VariablesOf(std::string_view source) {
+  auto parsed = ChatTemplate::Parse(source);
+  return parsed.ok() ? parsed.value().Variables()
+                     : std::vector<std::string>{parsed.status().message()};
+}
+
+TEST(ChatTemplate, TellsWhatItReads) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(VariablesOf("{{ b }}{{ a.x[i] | default(d) }}{{ range(3) }}{{ raise_exception('x') }}"),
+            (Names{"a", "b", "d", "i"}));
+  // What the template sets itself, on every path, is no choice of the caller's.
+  EXPECT_EQ(VariablesOf("{% set x = 1 %}{{ x }}{% for m in messages %}{{ m }}{{ loop.index }}"
+                        "{% endfor %}"),
+            Names{"messages"});
+  EXPECT_EQ(VariablesOf("{% if not x is defined %}{% set x = 1 %}{% endif %}{{ x }}"), Names{"x"});
+  EXPECT_EQ(VariablesOf("{% if c %}{% set x = 1 %}{% else %}{% set x = 2 %}{% endif %}{{ x }}"),
+            Names{"c"});
+  EXPECT_EQ(VariablesOf("{% if c %}{% set x = 1 %}{% endif %}{{ x }}"), (Names{"c", "x"}));
+  EXPECT_EQ(VariablesOf("{% for m in l %}{% set x = m %}{% endfor %}{{ x }}"), (Names{"l", "x"}));
+  // A macro sees its parameters, and what is set by the time it is called.
+  EXPECT_EQ(VariablesOf("{% macro m(a, b=c) %}{{ a }}{{ b }}{{ later }}{{ free }}{% endmacro %}"
+                        "{% set later = 1 %}{{ m(1) }}"),
+            (Names{"c", "free"}));
+  EXPECT_EQ(VariablesOf("{% set ns = namespace(x=y) %}{% set ns.x = z %}{% with q = w %}{{ q }}"
+                        "{% endwith %}{{ q }}"),
+            (Names{"q", "w", "y", "z"}));
+  EXPECT_EQ(VariablesOf("{% macro m() %}{{ caller() }}{% endmacro %}{% call m() %}{{ x }}"
+                        "{% endcall %}{% filter upper %}{{ y }}{% endfilter %}"),
+            (Names{"x", "y"}));
+}
+
+TEST(ChatTemplate, TheTimeIsLocalByTheGivenOffset) {
+  const char* source = "{{ strftime_now('%d %b %Y %H:%M|%s') }}";
+  const ordered_json seoul = {{"__now", 1721997296}, {"__utc_offset", 9 * 3600}};
+  EXPECT_EQ(Text(source, seoul), "26 Jul 2024 21:34|1721997296");
+  const ordered_json tomorrow = {{"__now", 1722009600}, {"__utc_offset", 9 * 3600}};
+  EXPECT_EQ(Text(source, tomorrow), "27 Jul 2024 01:00|1722009600");
+  const ordered_json new_york = {{"__now", 1722038400}, {"__utc_offset", -4 * 3600 - 1800}};
+  EXPECT_EQ(Text(source, new_york), "26 Jul 2024 19:30|1722038400");
+  EXPECT_FALSE(RenderIt(source, {{"__now", 1}, {"__utc_offset", 90'000}}).ok());
 }
 
 TEST(ChatTemplate, TheTimeComesFromTheContextOnly) {

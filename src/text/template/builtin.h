@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "text/template/markup.h"
 #include "text/template/value.h"
 
 namespace altteul::text::jinja {
@@ -53,7 +54,7 @@ class BuiltinObject : public Object {
   bool callable() const override { return true; }
   uint32_t depth() const override { return self_.depth() + 1; }
   Result<Value> Call(Heap& heap, const Arguments& arguments) override {
-    return RunBuiltin(heap, row_, self_, arguments);
+    return KeepMarkup(heap, self_, RunBuiltin(heap, row_, self_, arguments));
   }
 
  private:

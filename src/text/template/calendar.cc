@@ -1,5 +1,6 @@
 #include "text/template/calendar.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace altteul::text::jinja {
@@ -25,9 +26,9 @@ bool IsLeap(int64_t year) { return (year % 4 == 0 && year % 100 != 0) || year % 
 
 // Days from 1970-01-01 to a date by counting 400-year eras from 0000-03-01 (H. Hinnant,
 // "chrono-compatible low-level date algorithms").
-Moment MomentAt(int64_t unix_seconds) {
-  const int64_t days = FloorDivide(unix_seconds, 86400);
-  const int rest = static_cast<int>(unix_seconds - days * 86400);
+Moment MomentAt(int64_t local_seconds) {
+  const int64_t days = FloorDivide(local_seconds, 86400);
+  const int rest = static_cast<int>(local_seconds - days * 86400);
   const int64_t shifted = days + 719468;
   const int64_t era = FloorDivide(shifted, 146097);
   const int64_t day_of_era = shifted - era * 146097;
@@ -133,14 +134,17 @@ std::string_view Composite(char letter) {
 
 }  // namespace
 
-Result<std::string> FormatTime(std::string_view format, int64_t unix_seconds) {
+Result<std::string> FormatTime(std::string_view format, const Now& now) {
   constexpr int64_t kYear1 = -62135596800;
   constexpr int64_t kYear10000 = 253402300800;
-  if (unix_seconds < kYear1 || unix_seconds >= kYear10000) {
-    return Status(ErrorCode::kInvalidArgument,
-                  "the time " + std::to_string(unix_seconds) + " is not in the years 1 to 9999");
+  constexpr int64_t kDay = 86400;  // no zone is further from UTC, so the sum below cannot wrap
+  const int64_t local_seconds = std::clamp(now.unix_seconds, kYear1 - kDay, kYear10000 + kDay) +
+                                std::clamp(now.utc_offset_seconds, -kDay, kDay);
+  if (local_seconds < kYear1 || local_seconds >= kYear10000) {
+    return Status(ErrorCode::kInvalidArgument, "the time " + std::to_string(now.unix_seconds) +
+                                                   " is not in the years 1 to 9999");
   }
-  const Moment moment = MomentAt(unix_seconds);
+  const Moment moment = MomentAt(local_seconds);
   std::string out;
   for (size_t at = 0; at < format.size(); ++at) {
     if (format[at] != '%' || at + 1 == format.size()) {
@@ -153,11 +157,11 @@ Result<std::string> FormatTime(std::string_view format, int64_t unix_seconds) {
     if (letter == 'Z' || letter == 'z') continue;  // a time without a zone, as datetime.now() is
     const std::string_view composite = Composite(letter);
     if (!composite.empty()) {
-      ALT_ASSIGN_OR_RETURN(const std::string text, FormatTime(composite, unix_seconds));
+      ALT_ASSIGN_OR_RETURN(const std::string text, FormatTime(composite, now));
       out += text;
       continue;
     }
-    const std::string text = Directive(letter, moment, unix_seconds, padded);
+    const std::string text = Directive(letter, moment, now.unix_seconds, padded);
     if (text.empty()) {
       return Status(ErrorCode::kInvalidArgument,
                     "strftime_now: the directive %" + std::string(1, letter) + " is not supported");

@@ -1,4 +1,5 @@
-// Dates in the proleptic Gregorian calendar, UTC, as strftime() writes them in the C locale.
+// Dates in the proleptic Gregorian calendar, as strftime() writes them in the C locale. The time
+// and the zone's distance from UTC are given: nothing here asks a clock.
 
 #pragma once
 
@@ -10,7 +11,13 @@
 
 namespace altteul::text::jinja {
 
+struct Now {
+  int64_t unix_seconds = 0;
+  int64_t utc_offset_seconds = 0;  ///< that local time is ahead
+};
+
+/// Local time, without the zone's name, as Python's datetime.now() has it.
 /// @return kInvalidArgument for a directive that is not known, or a year outside of 1..9999
-Result<std::string> FormatTime(std::string_view format, int64_t unix_seconds);
+Result<std::string> FormatTime(std::string_view format, const Now& now);
 
 }  // namespace altteul::text::jinja

@@ -1,9 +1,9 @@
 #include "text/template/globals.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
-#include "text/template/calendar.h"
 #include "text/template/python_text.h"
 
 namespace altteul::text::jinja {
@@ -83,12 +83,12 @@ Result<Value> StrftimeNow(RenderState& state, const Arguments& arguments) {
   if (arguments.positional.size() != 1 || !arguments.positional[0].is_string()) {
     return TypeError("strftime_now() needs a format");
   }
-  if (!state.now_unix_seconds) {
+  if (!state.now) {
     return TypeError("strftime_now(): the caller gave no time (context key __now)");
   }
   const std::string_view format = arguments.positional[0].bytes();
   ALT_RETURN_IF_ERROR(state.heap.Reserve(32 * format.size()));
-  ALT_ASSIGN_OR_RETURN(const std::string text, FormatTime(format, *state.now_unix_seconds));
+  ALT_ASSIGN_OR_RETURN(const std::string text, FormatTime(format, *state.now));
   return MakeString(state.heap, text);
 }
 
@@ -121,6 +121,10 @@ class GlobalFunction : public Object {
 };
 
 }  // namespace
+
+bool IsGlobal(std::string_view name) {
+  return std::ranges::any_of(kGlobals, [name](const GlobalRow& row) { return row.name == name; });
+}
 
 std::optional<Value> FindGlobal(RenderState& state, std::string_view name) {
   for (const GlobalRow& row : kGlobals) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "text/template/calendar.h"
 #include "text/template/value.h"
 
 namespace altteul::text::jinja {
@@ -19,8 +20,10 @@ struct RenderState {
   Heap heap;
   /// Every namespace made: they may refer to each other in circles, so they are emptied at the end.
   std::vector<std::shared_ptr<NamespaceObject>> namespaces;
-  std::optional<int64_t> now_unix_seconds;
+  std::optional<Now> now;  ///< nothing: strftime_now() fails
 };
+
+bool IsGlobal(std::string_view name);
 
 /// The global function `name`, or nothing. `state` must outlive it.
 std::optional<Value> FindGlobal(RenderState& state, std::string_view name);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "text/template/code_points.h"
+#include "text/template/markup.h"
 #include "text/template/percent_format.h"
 
 namespace altteul::text::jinja {
@@ -140,11 +141,16 @@ Result<Value> Add(Heap& heap, const Value& left, const Value& right) {
       return TypeError("can only concatenate str (not \"" + std::string(right.TypeName()) +
                        "\") to str");
     }
+    if (IsMarkup(left) != IsMarkup(right)) {
+      ALT_ASSIGN_OR_RETURN(const Value first, Escaped(heap, left));
+      ALT_ASSIGN_OR_RETURN(const Value second, Escaped(heap, right));
+      return Add(heap, first, second);
+    }
     ALT_RETURN_IF_ERROR(
         heap.Reserve(left.string()->text.Footprint() + right.string()->text.Footprint()));
     OriginText text = left.string()->text;
     text.Append(right.string()->text);
-    return MakeString(heap, std::move(text));
+    return KeepMarkup(heap, left, MakeString(heap, std::move(text)));
   }
   if (IsListOrTuple(left)) {
     if (right.sequence() == nullptr || right.sequence()->kind != left.sequence()->kind) {
@@ -174,7 +180,7 @@ Result<Value> Repeat(Heap& heap, const Value& value, int64_t count) {
       items.insert(items.end(), value.sequence()->items.begin(), value.sequence()->items.end());
     }
   }
-  if (is_string) return MakeString(heap, std::move(text));
+  if (is_string) return KeepMarkup(heap, value, MakeString(heap, std::move(text)));
   return MakeSequence(heap, std::move(items), value.sequence()->kind);
 }
 
@@ -266,7 +272,8 @@ Result<std::optional<Value>> FindItem(Heap& heap, const Value& owner, const Valu
   if (index < 0) index = index < -length ? -1 : index + length;
   if (index < 0 || index >= length) return std::optional<Value>();
   if (sequence != nullptr) return std::optional<Value>(sequence->items[static_cast<size_t>(index)]);
-  ALT_ASSIGN_OR_RETURN(Value character, SliceString(heap, *string, {index, 1, 1}));
+  ALT_ASSIGN_OR_RETURN(Value character,
+                       KeepMarkup(heap, owner, SliceString(heap, *string, {index, 1, 1})));
   return std::optional<Value>(std::move(character));
 }
 
@@ -289,7 +296,9 @@ Result<std::optional<Value>> FindAttribute(Heap& heap, const Value& owner, std::
 Result<Value> Arithmetic(Heap& heap, ExpressionKind kind, const Value& left, const Value& right) {
   if (left.is_undefined()) return UndefinedError(left);
   if (left.is_string() && kind == ExpressionKind::kModulo) {
-    return PercentFormat(heap, *left.string(), right);
+    if (!IsMarkup(left)) return PercentFormat(heap, *left.string(), right);
+    ALT_ASSIGN_OR_RETURN(const Value escaped, Escaped(heap, right));
+    return KeepMarkup(heap, left, PercentFormat(heap, *left.string(), escaped));
   }
   if (right.is_undefined()) return UndefinedError(right);
   if (left.is_number() && right.is_number()) {
@@ -406,7 +415,7 @@ Result<Value> GetSlice(Heap& heap, const Value& owner, const Value& begin, const
   }
   ALT_ASSIGN_OR_RETURN(const int64_t length, Length(owner));
   ALT_ASSIGN_OR_RETURN(const SliceRange range, ResolveSlice(length, begin, end, step));
-  if (owner.is_string()) return SliceString(heap, *owner.string(), range);
+  if (owner.is_string()) return KeepMarkup(heap, owner, SliceString(heap, *owner.string(), range));
   ALT_RETURN_IF_ERROR(heap.Reserve(static_cast<uint64_t>(range.count) * sizeof(Value)));
   std::vector<Value> items;
   int64_t index = range.first;

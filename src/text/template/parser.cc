@@ -107,6 +107,11 @@ class StatementParser {
     for (const Row& row : kRows) {
       if (tag == row.tag) return (this->*row.parse)();
     }
+    if (tag == "include") {
+      const bool is_named = in_.Ahead().type == TokenType::kString;
+      return in_.Unsupported("{% include " + (is_named ? "'" + in_.Ahead().text + "'" : "...") +
+                             " %}: that file is no part of the template");
+    }
     if (tag.substr(0, 3) == "end" || tag == "else" || tag == "elif") {
       std::string message = "Encountered unknown tag '" + tag + "'";
       if (end_tags.size() > 0) message += ", expected '" + std::string(*end_tags.begin()) + "'";

@@ -236,8 +236,13 @@ Arguments Rest(const Arguments& all, size_t skip) {
   return rest;
 }
 
+// map, select and their like ask first whether there is anything: none and 0 give nothing, where a
+// loop over them would be an error.
+Result<Value> Nothing(Call& call) { return MakeSequence(call.heap, {}, SequenceKind::kGenerator); }
+
 // map(attribute=..., default=...) or map("filter", arguments...).
 Result<Value> Map(Call& call) {
+  if (!call.self.Truthy()) return Nothing(call);
   ALT_ASSIGN_OR_RETURN(std::vector<Value> items, Iterate(call.heap, call.self));
   const Value* attribute = nullptr;
   const Value* otherwise = nullptr;
@@ -271,6 +276,7 @@ Result<Value> Map(Call& call) {
 
 // select, reject, selectattr, rejectattr: items whose value (or attribute) passes a test.
 Result<Value> Choose(Call& call, bool by_attribute, bool wanted) {
+  if (!call.self.Truthy()) return Nothing(call);
   ALT_ASSIGN_OR_RETURN(const std::vector<Value> items, Iterate(call.heap, call.self));
   const auto& positional = call.raw.positional;
   if (by_attribute && positional.empty()) return TypeError("Missing parameter for attribute name");

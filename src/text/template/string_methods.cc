@@ -5,6 +5,7 @@
 
 #include "text/template/builtin.h"
 #include "text/template/code_points.h"
+#include "text/template/markup.h"
 #include "text/template/percent_format.h"
 #include "text/template/string_edit.h"
 
@@ -12,6 +13,11 @@ namespace altteul::text::jinja {
 namespace {
 
 const OriginText& Self(const BuiltinCall& call) { return call.self.string()->text; }
+
+// What a method puts into its string: escaped where that is markup.
+Result<Value> LikeSelf(const BuiltinCall& call, const Value& inserted) {
+  return IsMarkup(call.self) ? Escaped(call.heap, inserted) : Result<Value>(inserted);
+}
 
 // The argument of a method that takes a string or None.
 Result<std::optional<std::string_view>> OptionalString(const BuiltinCall& call, size_t slot) {
@@ -121,7 +127,8 @@ Result<Value> Replace(BuiltinCall& call) {
                      std::string(call.Get(slot).TypeName()));
   }
   ALT_ASSIGN_OR_RETURN(const int64_t limit, OptionalInteger(call, 2, -1));
-  return ReplaceText(call.heap, Self(call), call.Get(0).bytes(), call.Get(1).string()->text, limit);
+  ALT_ASSIGN_OR_RETURN(const Value to, LikeSelf(call, call.Get(1)));
+  return ReplaceText(call.heap, Self(call), call.Get(0).bytes(), to.string()->text, limit);
 }
 
 Result<Value> FindAt(BuiltinCall& call, bool from_right, bool must) {
@@ -163,7 +170,9 @@ Result<Value> Join(BuiltinCall& call) {
     return TypeError("sequence item " + std::to_string(i) + ": expected str instance, " +
                      std::string(items[i].TypeName()) + " found");
   }
-  return JoinTexts(call.heap, items, Self(call));
+  ALT_ASSIGN_OR_RETURN(const Value list, MakeSequence(call.heap, items));
+  ALT_ASSIGN_OR_RETURN(const Value inserted, LikeSelf(call, list));
+  return JoinTexts(call.heap, inserted.sequence()->items, Self(call));
 }
 
 Result<Value> Upper(BuiltinCall& call) { return ChangeCase(call.heap, Self(call), Case::kUpper); }
@@ -174,7 +183,14 @@ Result<Value> Capitalize(BuiltinCall& call) {
 Result<Value> Title(BuiltinCall& call) { return ChangeCase(call.heap, Self(call), Case::kTitle); }
 
 Result<Value> Format(BuiltinCall& call) {
-  return BraceFormat(call.heap, *call.self.string(), call.raw);
+  Arguments inserted = call.raw;
+  for (Value& value : inserted.positional) {
+    ALT_ASSIGN_OR_RETURN(value, LikeSelf(call, value));
+  }
+  for (auto& named : inserted.named) {
+    ALT_ASSIGN_OR_RETURN(named.second, LikeSelf(call, named.second));
+  }
+  return BraceFormat(call.heap, *call.self.string(), inserted);
 }
 
 // True when there is a character and all pass.

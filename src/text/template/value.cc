@@ -163,12 +163,12 @@ Status NamespaceObject::Set(Heap& heap, std::string_view name, Value value) {
   return Status();
 }
 
-Result<Value> MakeString(Heap& heap, OriginText text) {
+Result<Value> MakeString(Heap& heap, OriginText text, StringKind kind) {
   const uint64_t bytes = text.Footprint() + kObjectBytes;
   ALT_RETURN_IF_ERROR(heap.Reserve(bytes));
   const bool ascii = IsAscii(text.bytes());
   return Value(std::make_shared<const StringObject>(
-      StringObject{std::move(text), ascii, Charge(heap, bytes)}));
+      StringObject{std::move(text), ascii, Charge(heap, bytes), kind == StringKind::kMarkup}));
 }
 
 Result<Value> MakeString(Heap& heap, std::string_view bytes, bool from_template) {

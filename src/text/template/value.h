@@ -35,6 +35,7 @@ struct StringObject {
   OriginText text;
   bool ascii = true;  ///< a code point is a byte
   Charge charge;
+  bool is_markup = false;  ///< counts as escaped already (markup.h)
 };
 
 enum class SequenceKind : uint8_t {
@@ -145,8 +146,10 @@ class NamespaceObject : public Object {
   std::vector<std::pair<std::string, Value>> attributes_;
 };
 
+enum class StringKind : uint8_t { kPlain, kMarkup };
+
 // Makers. @return kRefused when a limit is hit.
-Result<Value> MakeString(Heap& heap, OriginText text);
+Result<Value> MakeString(Heap& heap, OriginText text, StringKind kind = StringKind::kPlain);
 Result<Value> MakeString(Heap& heap, std::string_view bytes, bool from_template = false);
 Result<Value> MakeSequence(Heap& heap, std::vector<Value> items,
                            SequenceKind kind = SequenceKind::kList);

@@ -1,12 +1,13 @@
 // Filters of strings, numbers and values as a whole.
 
-#include <charconv>
 #include <cmath>
 
 #include "text/template/code_points.h"
 #include "text/template/filter_rows.h"
+#include "text/template/json_values.h"
+#include "text/template/markup.h"
+#include "text/template/number_text.h"
 #include "text/template/operators.h"
-#include "text/template/percent_format.h"
 #include "text/template/python_text.h"
 #include "text/template/string_edit.h"
 
@@ -40,12 +41,12 @@ Result<Value> Trim(Call& call) {
     ALT_RETURN_IF_ERROR(call.heap.WorkOfSearch(text.size(), call.Get(0).bytes().size()));
     kept = StripCharacters(text.bytes(), call.Get(0).bytes(), {});
   }
-  return MakeString(call.heap, text.Slice(kept.begin, kept.end));
+  return KeepMarkup(call.heap, call.self, MakeString(call.heap, text.Slice(kept.begin, kept.end)));
 }
 
 Result<Value> CaseFilter(Call& call, Case to) {
   ALT_ASSIGN_OR_RETURN(const OriginText text, ToText(call.heap, call.self));
-  return ChangeCase(call.heap, text, to);
+  return KeepMarkup(call.heap, call.self, ChangeCase(call.heap, text, to));
 }
 Result<Value> Upper(Call& call) { return CaseFilter(call, Case::kUpper); }
 Result<Value> Lower(Call& call) { return CaseFilter(call, Case::kLower); }
@@ -66,68 +67,42 @@ Result<Value> String(Call& call) {
   ALT_ASSIGN_OR_RETURN(OriginText text, ToText(call.heap, call.self));
   return MakeString(call.heap, std::move(text));
 }
-Result<Value> Safe(Call& call) { return String(call); }
+// soft_str(): markup stays markup.
+Result<Value> SoftString(Call& call) { return KeepMarkup(call.heap, call.self, String(call)); }
+
+Result<Value> Safe(Call& call) {
+  ALT_ASSIGN_OR_RETURN(const Value text, String(call));
+  return AsMarkup(call.heap, text);
+}
 
 Result<Value> Escape(Call& call) {
-  ALT_ASSIGN_OR_RETURN(const OriginText text, ToText(call.heap, call.self));
-  ALT_RETURN_IF_ERROR(call.heap.Reserve(6 * text.Footprint()));
-  OriginText out;
-  for (size_t at = 0; at < text.size(); ++at) {
-    std::string_view shown = std::string_view(text.bytes()).substr(at, 1);
-    if (shown == "&") shown = "&amp;";
-    if (shown == "<") shown = "&lt;";
-    if (shown == ">") shown = "&gt;";
-    if (shown == "'") shown = "&#39;";
-    if (shown == "\"") shown = "&#34;";
-    out.Append(shown, text.FromTemplateAt(at));
-  }
-  return MakeString(call.heap, std::move(out));
-}
-
-// The number that int() or float() would read from a string.
-template <typename Number>
-std::optional<Number> ReadNumber(std::string_view bytes, int base) {
-  const ByteRange kept = StripSpaces(bytes, {});
-  std::string digits;
-  for (const char c : bytes.substr(kept.begin, kept.end - kept.begin)) {
-    if (c != '_') digits.push_back(c);
-  }
-  const bool plus = digits.substr(0, 1) == "+";
-  const char* begin = digits.data() + (plus ? 1 : 0);
-  const char* end = digits.data() + digits.size();
-  if (plus && begin < end && *begin == '-') return std::nullopt;
-  Number number{};
-  std::from_chars_result read{};
-  if constexpr (std::is_integral_v<Number>) {
-    read = std::from_chars(begin, end, number, base);
-  } else {
-    read = std::from_chars(begin, end, number);
-  }
-  if (read.ec != std::errc() || read.ptr != end || begin == end) return std::nullopt;
-  return number;
-}
-
-std::optional<int64_t> Truncate(double value) {
-  if (!(std::fabs(value) < 9.2e18)) return std::nullopt;
-  return static_cast<int64_t>(value);
+  ALT_ASSIGN_OR_RETURN(const Value text, SoftString(call));
+  return Escaped(call.heap, text);
 }
 
 Result<Value> Int(Call& call) {
   if (call.self.is_undefined()) return UndefinedError(call.self);
-  std::optional<int64_t> number = call.self.integer();
-  if (call.self.is_float()) number = Truncate(call.self.real());
+  std::optional<Value> number;
   if (call.self.is_string()) {
-    ALT_ASSIGN_OR_RETURN(const int64_t base, IntegerOr(call, 1, 10));
-    if (base < 2 || base > 36) return TypeError("int() base must be >= 2 and <= 36");
     ALT_RETURN_IF_ERROR(call.heap.Reserve(call.self.bytes().size()));
-    number = ReadNumber<int64_t>(call.self.bytes(), static_cast<int>(base));
-    if (!number) {
-      const auto real = ReadNumber<double>(call.self.bytes(), 10);
-      if (real) number = Truncate(*real);
+    // A base that int() does not take is an error that the filter catches.
+    const auto base = call.Has(1) ? call.Get(1).integer() : int64_t{10};
+    if (base) {
+      ALT_ASSIGN_OR_RETURN(number, ReadInteger(call.self.bytes(), *base));
     }
+    // "1.5" | int is 1.
+    if (!number) {
+      const auto real = ReadFloat(call.self.bytes());
+      if (real && std::isfinite(*real)) {
+        ALT_ASSIGN_OR_RETURN(number, Truncate(*real));
+      }
+    }
+  } else if (call.self.is_float() && !std::isnan(call.self.real())) {
+    ALT_ASSIGN_OR_RETURN(number, Truncate(call.self.real()));
+  } else if (call.self.integer()) {
+    number = Value(*call.self.integer());
   }
-  if (number) return Value(*number);
-  return call.GetOr(0, Value(int64_t{0}));
+  return number ? *number : call.GetOr(0, Value(int64_t{0}));
 }
 
 Result<Value> Float(Call& call) {
@@ -135,7 +110,7 @@ Result<Value> Float(Call& call) {
   if (call.self.is_number()) return Value(call.self.real());
   if (call.self.is_string()) {
     ALT_RETURN_IF_ERROR(call.heap.Reserve(call.self.bytes().size()));
-    const auto number = ReadNumber<double>(call.self.bytes(), 10);
+    const auto number = ReadFloat(call.self.bytes());
     if (number) return Value(*number);
   }
   return call.GetOr(0, Value(0.0));
@@ -179,7 +154,7 @@ Result<Value> Round(Call& call) {
 }
 
 Result<Value> Format(Call& call) {
-  ALT_ASSIGN_OR_RETURN(const Value format, String(call));
+  ALT_ASSIGN_OR_RETURN(const Value format, SoftString(call));
   if (!call.raw.named.empty() && !call.raw.positional.empty()) {
     return TypeError("can't handle positional and keyword arguments at the same time");
   }
@@ -194,7 +169,7 @@ Result<Value> Format(Call& call) {
     }
     ALT_ASSIGN_OR_RETURN(values, MakeDict(call.heap, std::move(entries)));
   }
-  return PercentFormat(call.heap, *format.string(), values);
+  return Arithmetic(call.heap, ExpressionKind::kModulo, format, values);
 }
 
 // The indentation an argument asks for: a number of spaces, or the string itself.
@@ -225,7 +200,7 @@ Result<Value> Indent(Call& call) {
       ALT_RETURN_IF_ERROR(call.heap.Reserve(out.size()));
     }
   }
-  return MakeString(call.heap, std::move(out));
+  return KeepMarkup(call.heap, call.self, MakeString(call.heap, std::move(out)));
 }
 
 Result<Value> ToJsonFilter(Call& call) {
@@ -248,6 +223,15 @@ Result<Value> ToJsonFilter(Call& call) {
   return MakeString(call.heap, OriginText(std::move(json), false));
 }
 
+// Not jinja2's own; templates written for llama.cpp turn tool-call arguments into objects with it.
+Result<Value> FromJson(Call& call) {
+  if (call.self.is_undefined()) return UndefinedError(call.self);
+  if (!call.self.is_string()) {
+    return TypeError("from_json: the value must be str, not " + std::string(call.self.TypeName()));
+  }
+  return ParseJsonText(call.heap, call.self.bytes());
+}
+
 Result<Value> WordCount(Call& call) {
   ALT_ASSIGN_OR_RETURN(const OriginText text, ToText(call.heap, call.self));
   ALT_ASSIGN_OR_RETURN(const Value words, SplitText(call.heap, text, std::nullopt, -1, false));
@@ -263,7 +247,7 @@ constexpr BuiltinRow kRows[] = {
     {"capitalize", "", &Capitalize},
     {"title", "", &Title},
     {"replace", "old,new,count?", &Replace},
-    {"string", "", &String},
+    {"string", "", &SoftString},
     {"safe", "", &Safe},
     {"escape", "", &Escape},
     {"e", "", &Escape},
@@ -273,6 +257,7 @@ constexpr BuiltinRow kRows[] = {
     {"round", "precision?,method?", &Round},
     {"format", "*", &Format},
     {"indent", "width?,first?,blank?", &Indent},
+    {"from_json", "", &FromJson},
     {"tojson", "ensure_ascii?,indent?,separators?,sort_keys?", &ToJsonFilter},
     {"wordcount", "", &WordCount},
 };

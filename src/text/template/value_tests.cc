@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "text/template/builtin.h"
+#include "text/template/markup.h"
 #include "text/template/operators.h"
 #include "text/template/python_text.h"
 #include "text/template/string_edit.h"
@@ -38,7 +39,7 @@ Result<Value> IsSequence(Call& c) {
                (sequence != nullptr && sequence->HasItems()));
 }
 Result<Value> IsSameAs(Call& c) { return Value(c.self.Same(c.Get(0))); }
-Result<Value> IsEscaped(Call&) { return Value(false); }
+Result<Value> IsEscaped(Call& c) { return Value(IsMarkup(c.self)); }
 
 Result<Value> HasRemainder(Call& c, const Value& divisor, int64_t wanted) {
   ALT_ASSIGN_OR_RETURN(const Value remainder,
