@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "formats/gguf.h"
+#include "formats/quote.h"
 
 namespace altteul::model {
 namespace {
@@ -55,9 +56,22 @@ class GgufCheckpoint : public Checkpoint {
   Result<text::TokenizerSpec> ReadTokenizer(const LogSink& log) const override {
     return ReadGgufTokenizer(file_, path_, log);
   }
-  Result<std::string> ReadChatTemplate(const LogSink&) const override {
-    ALT_ASSIGN_OR_RETURN(const auto text, file_.GetString("tokenizer.chat_template"));
-    return std::string(text.value_or(""));
+  // Several templates are keys of their own behind the usual one: "tokenizer.chat_template.rag".
+  Result<std::string> ReadChatTemplate(const LogSink& log) const override {
+    constexpr std::string_view kKey = "tokenizer.chat_template";
+    ALT_ASSIGN_OR_RETURN(const auto text, file_.GetString(kKey));
+    if (text) return std::string(*text);
+    std::string names;
+    for (const formats::GgufEntry& entry : file_.metadata()) {
+      if (!entry.key.starts_with(std::string(kKey) + ".")) continue;
+      const std::string_view name = entry.key.substr(kKey.size() + 1);
+      names += (names.empty() ? "" : ", ") + formats::Quote(name);
+    }
+    if (log && !names.empty()) {
+      log(LogLevel::kWarning, path_ + ": the chat templates " + names +
+                                  " are not used, because there is no " + std::string(kKey));
+    }
+    return std::string();
   }
   std::string License() const override {
     const auto text = file_.GetString("general.license");

@@ -8,6 +8,7 @@
 #include "formats/json_file.h"
 #include "formats/safetensors.h"
 #include "model/family.h"
+#include "model/hf_chat_template.h"
 
 namespace altteul::model {
 namespace {
@@ -101,27 +102,8 @@ class HfCheckpoint : public Checkpoint {
     return spec;
   }
 
-  Result<std::string> ReadChatTemplate(const LogSink&) const override {
-    const fs::path folder(folder_);
-    ALT_ASSIGN_OR_RETURN(std::string file, ReadTextIfPresent(folder / "chat_template.jinja"));
-    if (!file.empty()) return file;
-    const fs::path config_path = folder / "tokenizer_config.json";
-    std::error_code ignored;
-    if (!fs::exists(config_path, ignored)) return std::string();
-    ALT_ASSIGN_OR_RETURN(const json config, formats::ReadJsonFile(config_path.string()));
-    const auto found = config.find("chat_template");
-    if (found == config.end()) return std::string();
-    if (found->is_string()) return found->get<std::string>();
-    // Several named templates: the one called "default".
-    if (found->is_array()) {
-      for (const json& each : *found) {
-        if (each.is_object() && each.value("name", json()) == "default" &&
-            each.value("template", json()).is_string()) {
-          return each["template"].get<std::string>();
-        }
-      }
-    }
-    return std::string();
+  Result<std::string> ReadChatTemplate(const LogSink& log) const override {
+    return ReadHfChatTemplate(folder_, log);
   }
 
   std::string License() const override { return ""; }  // stands in the model card, not in a config
