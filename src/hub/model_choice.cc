@@ -15,7 +15,7 @@ constexpr std::string_view kUsualType = "Q4_K_M";
 constexpr size_t kMostShown = 30;  // choices in a message
 
 // What belongs to a model in safetensors, beside its weights.
-constexpr std::array<std::string_view, 12> kFolderFiles = {
+constexpr std::array<std::string_view, 13> kFolderFiles = {
     "config.json",
     "generation_config.json",
     "model.safetensors.index.json",
@@ -26,6 +26,7 @@ constexpr std::array<std::string_view, 12> kFolderFiles = {
     "added_tokens.json",
     "chat_template.jinja",
     "chat_template.json",
+    "processor_config.json",
     "vocab.json",
     "merges.txt",
 };

@@ -18,7 +18,7 @@ using nlohmann::json;
 constexpr uint64_t kMostManifestBytes = uint64_t{1} << 20;
 constexpr size_t kMostFiles = 100'000;  // of a store that are looked at
 constexpr int kLmStudioDepth = 2;       // of folders above a file
-constexpr std::string_view kModelLayer = "application/vnd.ollama.image.model";
+constexpr std::string_view kLayerType = "application/vnd.ollama.image.";
 constexpr std::string_view kUsualHost = "registry.ollama.ai";
 constexpr std::string_view kUsualOwner = "library";
 constexpr std::string_view kUsualTag = "latest";
@@ -49,27 +49,58 @@ std::vector<fs::path> FilesBelow(const fs::path& folder) {
   return files;
 }
 
-/// The SHA-256 of the model's layer; nothing for what is no manifest of a model.
-std::optional<std::string> ModelDigest(const fs::path& manifest) {
+struct Layer {
+  std::string kind;  // "model", "template", ...
+  std::string sha256;
+};
+
+/// The layers of a manifest whose digests are well-formed; none for what is no manifest.
+std::vector<Layer> LayersOf(const fs::path& manifest) {
   std::error_code error;
   const uint64_t bytes = fs::file_size(manifest, error);
-  if (error || bytes > kMostManifestBytes) return std::nullopt;
+  if (error || bytes > kMostManifestBytes) return {};
   std::ifstream file(manifest, std::ios::binary);
   const std::string text(std::istreambuf_iterator<char>(file), {});
   const json parsed = json::parse(text, nullptr, false);
-  if (!parsed.is_object() || !parsed.contains("layers")) return std::nullopt;
+  if (!parsed.is_object() || !parsed.contains("layers")) return {};
+  std::vector<Layer> layers;
   for (const json& layer : parsed["layers"]) {
-    if (!layer.is_object() || !layer.contains("mediaType") || !layer.contains("digest")) continue;
-    if (layer["mediaType"] != kModelLayer || !layer["digest"].is_string()) continue;
-    const auto digest = layer["digest"].get<std::string>();
+    if (!layer.is_object()) continue;
+    const json type = layer.value("mediaType", json());
+    const json digest = layer.value("digest", json());
+    if (!type.is_string() || !digest.is_string()) continue;
+    const auto type_text = type.get<std::string>();
+    const auto digest_text = digest.get<std::string>();
     constexpr std::string_view kPrefix = "sha256:";
-    if (!digest.starts_with(kPrefix) ||
-        !IsSha256(std::string_view(digest).substr(kPrefix.size()))) {
-      return std::nullopt;
-    }
-    return digest.substr(kPrefix.size());
+    if (!type_text.starts_with(kLayerType) || !digest_text.starts_with(kPrefix)) continue;
+    const std::string sha256 = digest_text.substr(kPrefix.size());
+    if (IsSha256(sha256)) layers.push_back({type_text.substr(kLayerType.size()), sha256});
   }
-  return std::nullopt;
+  return layers;
+}
+
+/// The model of these layers, without its name; nothing where its file is not there.
+std::optional<StoredModel> ModelOf(const std::vector<Layer>& layers, const std::string& folder) {
+  StoredModel model;
+  for (const Layer& layer : layers) {
+    const std::string path = folder + "/blobs/sha256-" + layer.sha256;
+    if (layer.kind == "model" && model.path.empty()) {
+      model.path = path;
+      model.sha256 = layer.sha256;
+    } else if (layer.kind == "template" || layer.kind == "prompt") {  // the latter until 2024
+      model.layers.chat_template = path;
+    } else if (layer.kind == "system") {
+      model.layers.system = path;
+    } else if (layer.kind == "params") {
+      model.layers.parameters = path;
+    } else if (layer.kind == "adapter" || layer.kind == "messages") {
+      model.layers.others.push_back(layer.kind);
+    }
+  }
+  if (model.path.empty()) return std::nullopt;
+  std::error_code error;
+  model.bytes = fs::file_size(model.path, error);
+  return error ? std::nullopt : std::optional(std::move(model));
 }
 
 /// "registry.ollama.ai/library/llama3.2/1b" -> "llama3.2:1b", as Ollama itself calls it.
@@ -91,16 +122,10 @@ std::vector<StoredModel> OllamaModels(const std::string& folder) {
   const fs::path manifests = fs::path(folder) / "manifests";
   for (const fs::path& manifest : FilesBelow(manifests)) {
     const auto name = OllamaName(manifest.lexically_relative(manifests));
-    const auto digest = ModelDigest(manifest);
-    if (!name || !digest) continue;
-    const std::string path = folder + "/blobs/sha256-" + *digest;
-    std::error_code error;
-    const uint64_t bytes = fs::file_size(path, error);
-    if (error) continue;
-    models.push_back({.name = std::string(kOllamaScheme) + *name,
-                      .path = path,
-                      .bytes = bytes,
-                      .sha256 = *digest});
+    auto model = ModelOf(LayersOf(manifest), folder);
+    if (!name || !model) continue;
+    model->name = std::string(kOllamaScheme) + *name;
+    models.push_back(std::move(*model));
   }
   std::ranges::sort(models, {}, &StoredModel::name);
   return models;
@@ -118,7 +143,8 @@ std::vector<StoredModel> LmStudioModels(const std::string& folder) {
     models.push_back({.name = std::string(kLmStudioScheme) + relative.string(),
                       .path = file.string(),
                       .bytes = fs::file_size(file, ignored),
-                      .sha256 = {}});
+                      .sha256 = {},
+                      .layers = {}});
   }
   return models;
 }

@@ -1,10 +1,11 @@
 // Models that other programs keep, read where they are: Ollama's and LM Studio's stores. Nothing is
 // ever written, moved or removed there.
 //
-//   Ollama     <folder>/manifests/<host>/<namespace>/<model>/<tag>   JSON, whose layer of media
-//   type
-//              application/vnd.ollama.image.model has the digest "sha256:<hex>"
-//              <folder>/blobs/sha256-<hex>                           that layer, a GGUF file
+//   Ollama     <folder>/manifests/<host>/<namespace>/<model>/<tag>   JSON: layers, each with a
+//   media
+//              type, application/vnd.ollama.image.<kind>, and a digest, "sha256:<hex>"
+//              <folder>/blobs/sha256-<hex>                           a layer: of kind model the
+//              GGUF file, and beside it small ones (OllamaLayers)
 //   LM Studio  <folder>/<publisher>/<model>/<file>.gguf
 //
 // What lies there may have been written by anyone.
@@ -20,11 +21,20 @@
 
 namespace altteul::hub {
 
+/// Paths of what an Ollama model has beside its GGUF file; empty where there is none.
+struct OllamaLayers {
+  std::string chat_template;        ///< in Go's language
+  std::string system;               ///< the text of a system message
+  std::string parameters;           ///< JSON: stop, temperature, ...
+  std::vector<std::string> others;  ///< kinds that change answers and that nothing here uses
+};
+
 struct StoredModel {
   std::string name;  ///< as it is opened: "ollama:llama3.2:1b", "lms:publisher/model/file.gguf"
   std::string path;  ///< of the GGUF file
   uint64_t bytes = 0;
   std::string sha256;  ///< where the store knows it, else empty
+  OllamaLayers layers = {};
 };
 
 inline constexpr std::string_view kOllamaScheme = "ollama:";

@@ -58,6 +58,26 @@ TEST_F(OtherStoresTest, OllamaModelsAreFoundByTheirManifests) {
   EXPECT_EQ(FindStored(models, "ollama:llama3").status().code(), ErrorCode::kNotFound);
 }
 
+TEST_F(OtherStoresTest, LayersBesideTheModelAreKnown) {
+  const std::string digits = "abcdef012";
+  std::string layers;
+  Write("blobs/sha256-" + std::string(64, 'a'), "GGUF");
+  const char* kinds[] = {"model", "template", "system", "params", "license", "adapter"};
+  for (size_t i = 0; i < std::size(kinds); ++i) {
+    layers += (i == 0 ? "" : ",") + std::string(R"({"mediaType":"application/vnd.ollama.image.)") +
+              kinds[i] + R"(","digest":"sha256:)" + std::string(64, digits[i]) + R"("})";
+  }
+  Write("manifests/registry.ollama.ai/library/m/1", R"({"layers":[)" + layers + "]}");
+  const auto models = OllamaModels(folder_);
+  ASSERT_EQ(models.size(), 1u);
+  const OllamaLayers& found = models[0].layers;
+  const std::string blobs = folder_ + "/blobs/sha256-";
+  EXPECT_EQ(found.chat_template, blobs + std::string(64, 'b'));
+  EXPECT_EQ(found.system, blobs + std::string(64, 'c'));
+  EXPECT_EQ(found.parameters, blobs + std::string(64, 'd'));
+  EXPECT_EQ(found.others, std::vector<std::string>{"adapter"});
+}
+
 TEST_F(OtherStoresTest, HostileManifestsAreNoModels) {
   const std::string a(64, 'a');
   Write("blobs/sha256-" + a, "GGUF");

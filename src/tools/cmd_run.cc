@@ -65,7 +65,12 @@ class RunCommand : public Command {
     app.add_option("-c,--ctx-size", context_,
                    "tokens of context (default: the model's, at most 4096)")
         ->check(CLI::PositiveNumber);
-    app.add_flag("--raw", raw_, "continue the prompt as it is, without the chat template");
+    auto* raw =
+        app.add_flag("--raw", raw_, "continue the prompt as it is, without the chat template");
+    app.add_option("--template-var", template_variables_,
+                   "NAME=VALUE for the chat template (show lists the names); may be repeated")
+        ->allow_extra_args(false)
+        ->excludes(raw);
     app.add_flag("--ignore-eos", generate_.ignore_end, "go on behind the end of the turn");
     app.add_option("--stop", generate_.stop, "end the answer before this text; may be repeated")
         ->allow_extra_args(false);
@@ -101,10 +106,7 @@ class RunCommand : public Command {
     if (!file_.empty()) {
       ALT_ASSIGN_OR_RETURN(prompt_, ReadTextFile(file_));
     }
-    std::optional<ChatEncoder> encoder;
-    if (!raw_ && !model->chat_template.empty()) {
-      ALT_ASSIGN_OR_RETURN(encoder, ChatEncoder::Create(model->chat_template, *model->tokenizer));
-    }
+    ALT_ASSIGN_OR_RETURN(const std::optional<ChatEncoder> encoder, MakeEncoder(*model));
     if (prompt_) return AnswerOnce(*model, encoder, session, sampler);
     if (!encoder) {
       return Status(ErrorCode::kUnsupported,
@@ -131,6 +133,22 @@ class RunCommand : public Command {
     app.add_option("-s,--seed", s.seed, "the same seed gives the same answer")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
+  }
+
+  // Nothing with --raw, or where the model has no template.
+  Result<std::optional<ChatEncoder>> MakeEncoder(const model::Model& model) {
+    if (raw_) return std::optional<ChatEncoder>();
+    ChatOptions options;
+    ALT_ASSIGN_OR_RETURN(options.variables, ParseTemplateVariables(template_variables_));
+    ALT_ASSIGN_OR_RETURN(auto encoder,
+                         MakeChatEncoder(model_, model, std::move(options), StandardErrorLog()));
+    if (!encoder) return encoder;
+    if (system_.empty()) system_ = encoder->source().system;
+    if (!generate_.ignore_end) {
+      const auto& stop = encoder->source().stop;
+      generate_.stop.insert(generate_.stop.end(), stop.begin(), stop.end());
+    }
+    return encoder;
   }
 
   Status ParseLogitBias() {
@@ -351,7 +369,7 @@ class RunCommand : public Command {
   std::string model_, file_, system_;
   std::optional<std::string> prompt_;
   std::string kv_type_ = "f16";
-  std::vector<std::string> logit_bias_;
+  std::vector<std::string> logit_bias_, template_variables_;
   size_t context_ = 0;
   int64_t n_predict_ = -1;
   bool raw_ = false, json_ = false;

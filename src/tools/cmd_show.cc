@@ -4,12 +4,14 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/human_units.h"
 #include "formats/gguf.h"
 #include "model/checkpoint.h"
 #include "model/family.h"
 #include "report/table.h"
+#include "tools/chat.h"
 #include "tools/command.h"
 #include "tools/hub_environment.h"
 #include "tools/json_output.h"
@@ -63,6 +65,7 @@ class ShowCommand : public Command {
     ALT_ASSIGN_OR_RETURN(const std::string path, ModelPath(model_));
     ALT_ASSIGN_OR_RETURN(const auto file, model::Checkpoint::Open(path, StandardErrorLog()));
     const auto config = model::ReadConfig(*file, StandardErrorLog());
+    const Result<TemplateFacts> chat = ReadTemplate(*file);
     TypeSum all;
     std::map<DType, TypeSum> by_type;
     for (const auto& tensor : file->tensors()) {
@@ -73,9 +76,9 @@ class ShowCommand : public Command {
       }
     }
     if (json_) {
-      PrintAsJson(*file, config, by_type, all);
+      PrintAsJson(*file, config, chat, by_type, all);
     } else {
-      PrintAsText(*file, config, by_type, all);
+      PrintAsText(*file, config, chat, by_type, all);
     }
     return Status();
   }
@@ -87,8 +90,32 @@ class ShowCommand : public Command {
                : 8.0 * static_cast<double>(sum.bytes) / static_cast<double>(sum.elements);
   }
 
+  struct TemplateFacts {
+    bool is_there = false;
+    std::vector<std::string> variables;
+  };
+
+  Result<TemplateFacts> ReadTemplate(const model::Checkpoint& file) const {
+    ALT_ASSIGN_OR_RETURN(const std::string own, file.ReadChatTemplate(StandardErrorLog()));
+    const ChatSource source = FindChatSource(model_, own, StandardErrorLog());
+    if (source.chat_template.empty()) return TemplateFacts();
+    ALT_ASSIGN_OR_RETURN(const auto parsed, text::ChatTemplate::Parse(source.chat_template));
+    return TemplateFacts{.is_there = true, .variables = ChosenVariables(parsed)};
+  }
+
+  static std::string Describe(const Result<TemplateFacts>& chat) {
+    if (!chat.ok()) return "cannot be used: " + chat.status().message();
+    if (!chat.value().is_there) return "none";
+    std::string names;
+    for (const std::string& name : chat.value().variables) {
+      names += (names.empty() ? "" : ", ") + name;
+    }
+    return names.empty() ? "reads no variables" : "reads " + names;
+  }
+
   void PrintAsJson(const model::Checkpoint& file, const Result<model::ModelConfig>& config,
-                   const std::map<DType, TypeSum>& by_type, const TypeSum& all) const {
+                   const Result<TemplateFacts>& chat, const std::map<DType, TypeSum>& by_type,
+                   const TypeSum& all) const {
     ordered_json out = {{"file", model_},
                         {"architecture", std::string(file.architecture())},
                         {"license", file.License()},
@@ -97,6 +124,8 @@ class ShowCommand : public Command {
                         {"tensor_bytes", all.bytes},
                         {"bits_per_weight", BitsPerWeight(all)}};
     if (config.ok()) out["config"] = Describe(config.value());
+    if (chat.ok() && chat.value().is_there) out["template_variables"] = chat.value().variables;
+    if (!chat.ok()) out["template_error"] = chat.status().message();
     for (const auto& row : by_type) {
       out["types"][std::string(TraitsOf(row.first).name)] = {{"tensors", row.second.tensors},
                                                              {"parameters", row.second.elements},
@@ -125,7 +154,8 @@ class ShowCommand : public Command {
   }
 
   void PrintAsText(const model::Checkpoint& file, const Result<model::ModelConfig>& config,
-                   const std::map<DType, TypeSum>& by_type, const TypeSum& all) const {
+                   const Result<TemplateFacts>& chat, const std::map<DType, TypeSum>& by_type,
+                   const TypeSum& all) const {
     std::printf("%s\n", model_.c_str());
     report::Table facts({"what", "value"});
     facts.AddRow({"architecture", Printable(std::string(file.architecture()))});
@@ -142,6 +172,7 @@ class ShowCommand : public Command {
     facts.AddRow({"parameters", FormatCount(all.elements)});
     facts.AddRow({"file", FormatBytes(file.file_bytes())});
     facts.AddRow({"bits a weight", FormatFixed(BitsPerWeight(all), 2)});
+    facts.AddRow({"chat template", Printable(Describe(chat))});
     std::printf("%s\n", facts.ToString().c_str());
 
     report::Table types({"type", "tensors", "parameters", "bytes", "bits a weight"});

@@ -1,0 +1,31 @@
+// What a model brings for a chat: its template, and what else its owner set beside it.
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/sinks.h"
+#include "base/status.h"
+#include "hub/other_stores.h"
+
+namespace altteul::tools {
+
+struct ChatSource {
+  std::string chat_template;      ///< Jinja; empty: the model has none
+  std::string system;             ///< system message where a chat has none of its own; may be empty
+  std::vector<std::string> stop;  ///< texts that end an answer
+};
+
+/// A template inside the model wins, because the file is what everybody else runs; where it has
+/// none, Ollama's layer is translated.
+/// @param own_template  the one inside the model, may be empty
+/// @param log  hears of everything that lies beside the model and is not used, and why
+ChatSource ChatSourceOf(const std::string& own_template, const hub::StoredModel& stored,
+                        const LogSink& log);
+
+/// The same for a model by the name a verb was given: only "ollama:..." has anything beside it.
+ChatSource FindChatSource(const std::string& model, const std::string& own_template,
+                          const LogSink& log);
+
+}  // namespace altteul::tools

@@ -1,0 +1,80 @@
+#include "tools/chat_source.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+namespace altteul::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ChatSourceTest : public ::testing::Test {
+ protected:
+  ChatSourceTest() {
+    std::string name = ::testing::TempDir() + "/altteul_chat_XXXXXX";
+    folder_ = mkdtemp(name.data());
+    stored_.name = "ollama:m";
+    log_ = [this](LogLevel level, std::string_view sentence) {
+      said_ += (level == LogLevel::kWarning ? "W " : "I ") + std::string(sentence) + "\n";
+    };
+  }
+  ~ChatSourceTest() override { fs::remove_all(folder_); }
+
+  std::string Layer(const std::string& name, const std::string& content) const {
+    const std::string path = folder_ + "/" + name;
+    std::ofstream(path, std::ios::binary) << content;
+    return path;
+  }
+
+  std::string folder_, said_;
+  hub::StoredModel stored_;
+  LogSink log_;
+};
+
+TEST_F(ChatSourceTest, TheTemplateInsideTheModelWins) {
+  stored_.layers.chat_template = Layer("t", "{{ .Prompt }}");
+  EXPECT_EQ(ChatSourceOf("own", stored_, log_).chat_template, "own");
+  EXPECT_NE(ChatSourceOf("", stored_, log_).chat_template.find("macro turn"), std::string::npos);
+  EXPECT_EQ(said_, "");
+  EXPECT_EQ(ChatSourceOf("", {}, log_).chat_template, "");
+}
+
+TEST_F(ChatSourceTest, ATemplateThatCannotBeTranslatedIsNamedWithTheReason) {
+  stored_.layers.chat_template = Layer("t", "a\n{{ .Weather }}");
+  EXPECT_EQ(ChatSourceOf("", stored_, log_).chat_template, "");
+  EXPECT_NE(said_.find("W ollama:m: Ollama's chat template " + folder_ +
+                       "/t is not used: line 2: .Weather is not known"),
+            std::string::npos)
+      << said_;
+}
+
+TEST_F(ChatSourceTest, SystemMessageAndStopTextsAreTaken) {
+  stored_.layers.system = Layer("s", "Be brief.");
+  stored_.layers.parameters =
+      Layer("p", R"({"stop": ["<|end|>", "", 3, "User:"], "temperature": 0.5, "num_ctx": 4096})");
+  const ChatSource source = ChatSourceOf("own", stored_, log_);
+  EXPECT_EQ(source.system, "Be brief.");
+  EXPECT_EQ(source.stop, (std::vector<std::string>{"<|end|>", "User:"}));
+  EXPECT_EQ(said_, "I ollama:m: Ollama's parameters are not used: num_ctx, temperature\n");
+  stored_.layers.parameters = Layer("q", R"({"stop": "one"})");
+  EXPECT_EQ(ChatSourceOf("own", stored_, log_).stop, std::vector<std::string>{"one"});
+}
+
+TEST_F(ChatSourceTest, LayersThatCannotBeReadAreNamed) {
+  stored_.layers.chat_template = folder_ + "/absent";
+  stored_.layers.system = Layer("s", std::string((1u << 20) + 1, 'x'));
+  stored_.layers.parameters = Layer("p", "no json");
+  stored_.layers.others = {"adapter"};
+  const ChatSource source = ChatSourceOf("", stored_, log_);
+  EXPECT_EQ(source.chat_template + source.system, "");
+  for (const char* part : {"chat template is not used: ", "system message is not used: ", "1 MiB",
+                           "parameters are not used", "layer 'adapter' of the model is not used"}) {
+    EXPECT_NE(said_.find(part), std::string::npos) << part << "\n" << said_;
+  }
+}
+
+}  // namespace
+}  // namespace altteul::tools
