@@ -1,6 +1,9 @@
 #include "formats/json_file.h"
 
+#include <algorithm>
+#include <array>
 #include <iterator>
+#include <limits>
 #include <new>
 #include <string_view>
 #include <utility>
@@ -42,6 +45,69 @@ class TrackedIterator {
   const char** reached_;
 };
 
+/// The literals of Python's json outside of texts. The library knows none of them, so it is given a
+/// copy of the bytes where numbers of the same length stand in their place, and each number that
+/// ends where a literal ended is the literal.
+class PythonLiterals {
+ public:
+  explicit PythonLiterals(std::string_view text) : copy_(text) {
+    bool in_text = false;
+    for (size_t at = 0; at < text.size(); ++at) {
+      if (in_text && text[at] == '\\') {
+        ++at;
+      } else if (text[at] == '"') {
+        in_text = !in_text;
+      } else if (!in_text && (at == 0 || IsBorder(text[at - 1]))) {
+        Replace(text, at);
+      }
+    }
+  }
+
+  bool any() const { return !found_.empty(); }
+  std::string_view copy() const { return copy_; }
+
+  /// The literal in whose place the number stood that the library read last, or null.
+  /// @param reached  [bytes] how far it has read: up to the number's end, or the byte after it
+  const double* Meant(size_t reached) const {
+    const auto found =
+        std::lower_bound(found_.begin(), found_.end(), reached,
+                         [](const Found& each, size_t at) { return each.end + 1 < at; });
+    if (found != found_.end() && found->end <= reached) return &found->value;
+    return nullptr;
+  }
+
+ private:
+  struct Literal {
+    std::string_view word, number;
+    double value;
+  };
+  struct Found {
+    size_t end;
+    double value;
+  };
+
+  static bool IsBorder(char c) {
+    return std::string_view("[]{},: \t\r\n").find(c) != std::string_view::npos;
+  }
+
+  void Replace(std::string_view text, size_t at) {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    constexpr std::array kLiterals = {
+        Literal{"NaN", "1e0", std::numeric_limits<double>::quiet_NaN()},
+        Literal{"Infinity", "1.0000e0", kInfinity}, Literal{"-Infinity", "-1.0000e0", -kInfinity}};
+    for (const Literal& literal : kLiterals) {
+      const size_t end = at + literal.word.size();
+      if (text.substr(at, literal.word.size()) != literal.word) continue;
+      if (end < text.size() && !IsBorder(text[end])) continue;
+      copy_.replace(at, literal.word.size(), literal.number);
+      found_.push_back({end, literal.value});
+    }
+  }
+
+  std::string copy_;
+  std::vector<Found> found_;  // in their order
+};
+
 /// The library's words, without its prefix and without the text it read last, which may be long.
 std::string Reason(std::string_view what) {
   const size_t prefix = what.find(": ");
@@ -55,7 +121,10 @@ std::string Reason(std::string_view what) {
 /// Builds the tree from the parser's events. Each handler returns false to stop.
 class TreeBuilder final : public nlohmann::json_sax<json> {
  public:
-  explicit TreeBuilder(int max_depth) : max_depth_(max_depth) {}
+  /// @param literals  null, or what stands for numbers; `reached` is asked how far reading came
+  TreeBuilder(int max_depth, const PythonLiterals* literals, const char* begin,
+              const char* const* reached)
+      : max_depth_(max_depth), literals_(literals), begin_(begin), reached_(reached) {}
 
   json& root() { return root_; }
   const Status& error() const { return error_; }
@@ -64,12 +133,10 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
   bool boolean(bool value) override { return Add(value) != nullptr; }
   bool number_integer(number_integer_t value) override { return Add(value) != nullptr; }
   bool number_unsigned(number_unsigned_t value) override { return Add(value) != nullptr; }
-  bool number_float(number_float_t value, const string_t& text) override {
-    // The library falls back to a float when an integer does not fit in 64 bits.
-    if (text.find_first_of(".eE") == string_t::npos) {
-      return Refuse(ErrorCode::kCorruptFile, "integer " + Quote(text) + " does not fit in 64 bits");
-    }
-    return Add(value) != nullptr;
+  bool number_float(number_float_t value, const string_t&) override {
+    const double* meant =
+        literals_ == nullptr ? nullptr : literals_->Meant(static_cast<size_t>(*reached_ - begin_));
+    return Add(meant == nullptr ? value : *meant) != nullptr;
   }
   bool string(string_t& value) override { return Add(std::move(value)) != nullptr; }
   bool binary(binary_t& value) override { return Add(json(std::move(value))) != nullptr; }
@@ -127,11 +194,35 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
   }
 
   int max_depth_;
+  const PythonLiterals* literals_;
+  const char* begin_;
+  const char* const* reached_;
   json root_;
   std::vector<json*> open_;  // outermost first; a parent does not grow while its child is open
   json* member_ = nullptr;   // where the value of the last key goes
   Status error_;
 };
+
+Result<json> Parse(std::string_view text, const std::string& name, const JsonLimits& limits,
+                   const PythonLiterals* literals) {
+  const char* begin = text.data();
+  const char* reached = begin;
+  TreeBuilder builder(limits.max_depth, literals, begin, &reached);
+  try {
+    const bool parsed = json::sax_parse(TrackedIterator(begin, &reached),
+                                        TrackedIterator(begin + text.size(), &reached), &builder);
+    if (parsed) return std::move(builder.root());
+  } catch (const std::bad_alloc&) {
+    return Status(ErrorCode::kOutOfMemory, name + ": no memory left at byte " +
+                                               std::to_string(reached - begin) + " of " +
+                                               std::to_string(text.size()) + " of JSON");
+  } catch (const std::exception& error) {
+    return Status(ErrorCode::kCorruptFile, name + ": JSON: " + Reason(error.what()));
+  }
+  return Status(builder.error().code(),
+                name + ": JSON, at byte " + std::to_string(reached - begin) + " of " +
+                    std::to_string(text.size()) + ": " + builder.error().message());
+}
 
 }  // namespace
 
@@ -142,23 +233,12 @@ Result<json> ParseJson(std::span<const std::byte> bytes, const std::string& name
                                                " bytes of JSON, more than the " +
                                                std::to_string(limits.max_bytes) + " we read");
   }
-  const char* begin = reinterpret_cast<const char*>(bytes.data());
-  const char* reached = begin;
-  TreeBuilder builder(limits.max_depth);
-  try {
-    const bool parsed = json::sax_parse(TrackedIterator(begin, &reached),
-                                        TrackedIterator(begin + bytes.size(), &reached), &builder);
-    if (parsed) return std::move(builder.root());
-  } catch (const std::bad_alloc&) {
-    return Status(ErrorCode::kOutOfMemory, name + ": no memory left at byte " +
-                                               std::to_string(reached - begin) + " of " +
-                                               std::to_string(bytes.size()) + " of JSON");
-  } catch (const std::exception& error) {
-    return Status(ErrorCode::kCorruptFile, name + ": JSON: " + Reason(error.what()));
-  }
-  return Status(builder.error().code(),
-                name + ": JSON, at byte " + std::to_string(reached - begin) + " of " +
-                    std::to_string(bytes.size()) + ": " + builder.error().message());
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  auto parsed = Parse(text, name, limits, nullptr);
+  if (parsed.ok() || !limits.python_literals) return parsed;
+  // Few files hold a literal, so all others are spared the copy.
+  const PythonLiterals literals(text);
+  return literals.any() ? Parse(literals.copy(), name, limits, &literals) : parsed;
 }
 
 Result<json> ReadJsonFile(const std::string& path, const JsonLimits& limits) {

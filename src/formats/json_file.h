@@ -1,7 +1,10 @@
 // JSON from strangers: config.json, generation_config.json, tokenizer files, safetensors headers.
-// The library's parser with four rules added: a limit on size, a limit on nesting (recursive code
-// will walk the result), no key twice in one object, and no integer that turns into a float because
-// it does not fit. The library's exceptions stay inside.
+// The library's parser with three rules added: a limit on size, a limit on nesting (recursive code
+// will walk the result), and no key twice in one object. An integer beyond 64 bits is a float, as
+// whoever asks whether it is an integer sees. The library's exceptions stay inside.
+//
+// Python's json writes and reads NaN, Infinity and -Infinity, which JSON does not have. They are
+// read where Python writes the file: they become floats, which no reader takes for a size.
 
 #pragma once
 
@@ -18,8 +21,12 @@ namespace altteul::formats {
 struct JsonLimits {
   /// Gemma's tokenizer.json, the largest we know, has 33 MB.
   uint64_t max_bytes = uint64_t{128} << 20;
-  int max_depth = 64;  ///< arrays and objects inside each other
+  int max_depth = 64;            ///< arrays and objects inside each other
+  bool python_literals = false;  ///< NaN, Infinity, -Infinity are numbers
 };
+
+/// For files that transformers and its relatives write.
+inline constexpr JsonLimits kWrittenByPython = {.python_literals = true};
 
 /// @param name  the file, for messages
 /// @return kCorruptFile with the byte at which reading stopped, kUnsupported (too large, too deep),

@@ -4,7 +4,6 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <set>
 #include <utility>
 
 #include "formats/json_file.h"
@@ -24,7 +23,7 @@ bool IsPlainFileName(const std::string& name) {
 }
 
 Result<WeightMap> ReadIndex(const std::string& path) {
-  ALT_ASSIGN_OR_RETURN(const nlohmann::json index, ReadJsonFile(path));
+  ALT_ASSIGN_OR_RETURN(const nlohmann::json index, ReadJsonFile(path, kWrittenByPython));
   const auto map = index.is_object() ? index.find("weight_map") : index.end();
   if (map == index.end() || !map->is_object()) {
     return Status(ErrorCode::kCorruptFile, path + ": \"weight_map\" is missing or no object");
@@ -45,25 +44,26 @@ Result<WeightMap> ReadIndex(const std::string& path) {
   return weights;
 }
 
-/// Index and shards must name the same tensors, or part of the model would be missing or hidden.
-Status CheckShard(const SafetensorsModel& shard, const std::string& file, const WeightMap& weights,
-                  const std::string& index_path) {
-  for (const SafetensorsTensor& tensor : shard.tensors()) {
-    const auto listed = weights.find(tensor.name);
-    if (listed == weights.end() || listed->second != file) {
-      return Status(ErrorCode::kCorruptFile, index_path + ": does not list tensor " +
-                                                 Quote(tensor.name) + ", which is in " +
-                                                 Quote(file));
+/// Tensors of which the index and the shards say different things. Named in one sentence a kind:
+/// a tower that somebody cut off has hundreds.
+struct NameList {
+  std::vector<std::string> names;
+
+  /// "\"a\", \"b\"" or "\"a\", \"b\", \"c\" and 4 more"
+  std::string ToString() const {
+    constexpr size_t kMost = 3;
+    std::string text;
+    for (size_t i = 0; i < std::min(kMost, names.size()); ++i) {
+      text += (i == 0 ? "" : ", ") + Quote(names[i]);
     }
+    if (names.size() > kMost) text += " and " + std::to_string(names.size() - kMost) + " more";
+    return text;
   }
-  for (const auto& [name, listed_file] : weights) {
-    if (listed_file == file && shard.Find(name) == nullptr) {
-      return Status(ErrorCode::kCorruptFile, index_path + ": lists tensor " + Quote(name) + " in " +
-                                                 Quote(file) + ", where it is not");
-    }
+
+  void Report(const std::string& path, const std::string& what, const LogSink& log) const {
+    if (log && !names.empty()) log(LogLevel::kWarning, path + ": " + what + " " + ToString());
   }
-  return Status();
-}
+};
 
 }  // namespace
 
@@ -109,12 +109,13 @@ Result<SafetensorsModel> SafetensorsModel::Parse(std::span<const std::byte> byte
   return model;
 }
 
-Result<SafetensorsModel> SafetensorsModel::OpenFolder(const std::string& folder) {
+Result<SafetensorsModel> SafetensorsModel::OpenFolder(const std::string& folder,
+                                                      const LogSink& log) {
   const std::string single = folder + "/model.safetensors";
   auto model = OpenFile(single);
   if (model.ok() || model.status().code() != ErrorCode::kNotFound) return model;
   const std::string index_path = single + ".index.json";
-  auto shards = OpenShards(folder, index_path);
+  auto shards = OpenShards(folder, index_path, log);
   if (shards.ok() || shards.status().code() != ErrorCode::kNotFound) return shards;
   // Which of the two the user meant is unknown unless the index is there and a shard is not.
   if (Buffer::MapFile(index_path).ok()) return shards;
@@ -123,23 +124,43 @@ Result<SafetensorsModel> SafetensorsModel::OpenFolder(const std::string& folder)
 }
 
 Result<SafetensorsModel> SafetensorsModel::OpenShards(const std::string& folder,
-                                                      const std::string& index_path) {
+                                                      const std::string& index_path,
+                                                      const LogSink& log) {
   ALT_ASSIGN_OR_RETURN(const WeightMap weights, ReadIndex(index_path));
-  std::set<std::string> file_names;
-  for (const auto& [name, file] : weights) file_names.insert(file);
-  SafetensorsModel whole;
-  for (const std::string& file : file_names) {
+  std::map<std::string, SafetensorsModel> shards;  // by file name
+  for (const auto& [name, file] : weights) {
+    if (shards.count(file) != 0) continue;
     ALT_ASSIGN_OR_RETURN(SafetensorsModel shard, OpenFile(folder + "/" + file));
-    ALT_RETURN_IF_ERROR(CheckShard(shard, file, weights, index_path));
-    if (whole.files_.empty()) {
-      whole = std::move(shard);
-      continue;
-    }
+    shards.emplace(file, std::move(shard));
+  }
+  SafetensorsModel whole;
+  NameList unlisted, elsewhere, copies;
+  for (auto& [file, shard] : shards) {
+    if (whole.files_.empty()) whole.metadata_ = std::move(shard.metadata_);
     whole.file_bytes_ += shard.file_bytes_;
     whole.files_.push_back(std::move(shard.files_.front()));
-    for (SafetensorsTensor& tensor : shard.tensors_) whole.tensors_.push_back(std::move(tensor));
+    for (const SafetensorsTensor& tensor : shard.tensors_) {
+      const auto listed = weights.find(tensor.name);
+      if (listed == weights.end()) {
+        unlisted.names.push_back(tensor.name);
+      } else if (listed->second != file) {
+        const bool copy = shards.at(listed->second).Find(tensor.name) != nullptr;
+        (copy ? copies : elsewhere).names.push_back(tensor.name);
+        if (copy) continue;
+      }
+      whole.tensors_.push_back(tensor);
+    }
   }
   ALT_RETURN_IF_ERROR(whole.IndexTensors(index_path));
+  NameList missing;
+  for (const auto& [name, file] : weights) {
+    if (whole.Find(name) == nullptr) missing.names.push_back(name);
+  }
+  missing.Report(index_path, "lists what no file of it holds:", log);
+  unlisted.Report(index_path, "does not list what its files hold:", log);
+  elsewhere.Report(index_path, "lists in another file than where it is:", log);
+  copies.Report(index_path, "lists one of two copies, which is taken:", log);
+  whole.missing_ = std::move(missing.names);
   return whole;
 }
 

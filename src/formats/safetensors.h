@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/sinks.h"
 #include "base/status.h"
 #include "tensor/buffer.h"
 #include "tensor/tensor_view.h"
@@ -27,10 +28,12 @@ struct SafetensorsTensor {
 class SafetensorsModel {
  public:
   /// Opens `folder`/model.safetensors, or else the shards of `folder`/model.safetensors.index.json
-  /// (the order in which transformers looks).
+  /// (the order in which transformers looks). Of a tensor in two shards the one counts that the
+  /// index names.
+  /// @param log  hears where the index says something else than the shards hold
   /// @return kNotFound, kIoError, kCorruptFile, kUnsupported (an element type without a DType, an
   ///         empty tensor)
-  static Result<SafetensorsModel> OpenFolder(const std::string& folder);
+  static Result<SafetensorsModel> OpenFolder(const std::string& folder, const LogSink& log = {});
 
   /// Opens one file, whatever its name.
   static Result<SafetensorsModel> OpenFile(const std::string& path);
@@ -42,6 +45,10 @@ class SafetensorsModel {
   /// Tensors of all files, in the order of their data. Names are unique.
   std::span<const SafetensorsTensor> tensors() const { return tensors_; }
   const SafetensorsTensor* Find(std::string_view name) const;
+
+  /// What the index lists, but no shard holds: whether the model needs it is for the caller to
+  /// know.
+  std::span<const std::string> missing() const { return missing_; }
 
   /// `__metadata__` of the first file ("format" -> "pt").
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
@@ -61,13 +68,14 @@ class SafetensorsModel {
 
   SafetensorsModel() = default;
   static Result<SafetensorsModel> OpenShards(const std::string& folder,
-                                             const std::string& index_path);
+                                             const std::string& index_path, const LogSink& log);
   Status AddFile(Buffer mapping, std::span<const std::byte> bytes, const std::string& name);
   Status IndexTensors(const std::string& name);
 
   std::vector<File> files_;
   std::vector<SafetensorsTensor> tensors_;
   std::vector<size_t> by_name_;  // indices into tensors_, sorted by name
+  std::vector<std::string> missing_;
   std::map<std::string, std::string> metadata_;
   uint64_t file_bytes_ = 0;
 };

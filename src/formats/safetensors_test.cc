@@ -163,6 +163,8 @@ class SafetensorsFolderTest : public ::testing::Test {
     EXPECT_NE(status.message().find(words), std::string::npos) << status.message();
   }
   TempFolder folder_;
+  std::vector<std::string> said_;
+  LogSink log_ = [this](LogLevel, std::string_view sentence) { said_.emplace_back(sentence); };
 };
 
 TEST_F(SafetensorsFolderTest, PutsShardsTogether) {
@@ -182,15 +184,51 @@ TEST_F(SafetensorsFolderTest, PrefersTheSingleFile) {
   EXPECT_NE(model.Find("late"), nullptr);
 }
 
+TEST_F(SafetensorsFolderTest, TellsWhereTheIndexAndItsShardsDiffer) {
+  const auto open = [&](const std::string& weight_map) {
+    WriteShards(weight_map);
+    said_.clear();
+    return SafetensorsModel::OpenFolder(folder_.Path("."), log_).value();
+  };
+  const SafetensorsModel more =
+      open(R"({"a":"s1.safetensors","b":"s2.safetensors","c":"s2.safetensors"})");
+  EXPECT_EQ(more.missing().size(), 1u);
+  ASSERT_EQ(said_.size(), 1u);
+  EXPECT_NE(said_[0].find("index.json: lists what no file of it holds: \"c\""), std::string::npos)
+      << said_[0];
+
+  const SafetensorsModel less = open(R"({"a":"s1.safetensors","c":"s2.safetensors"})");
+  EXPECT_NE(less.Find("b"), nullptr) << "it is there, listed or not";
+  ASSERT_EQ(said_.size(), 2u);
+  EXPECT_NE(said_[1].find("does not list what its files hold: \"b\""), std::string::npos)
+      << said_[1];
+
+  const SafetensorsModel swapped = open(R"({"a":"s2.safetensors","b":"s1.safetensors"})");
+  EXPECT_NE(swapped.Find("a"), nullptr);
+  EXPECT_TRUE(swapped.missing().empty());
+  ASSERT_EQ(said_.size(), 1u);
+  EXPECT_NE(said_[0].find("in another file than where it is: \"a\", \"b\""), std::string::npos)
+      << said_[0];
+}
+
+TEST_F(SafetensorsFolderTest, OfTwoCopiesTheListedOneCounts) {
+  folder_.Write("s1.safetensors", FileBytes("{" + Record("a", "I8", "4", 0, 4) + "}", 4));
+  folder_.Write(
+      "s2.safetensors",
+      FileBytes("{" + Record("a", "I8", "2", 0, 2) + "," + Record("b", "I8", "6", 2, 8) + "}", 8));
+  folder_.Write("model.safetensors.index.json",
+                R"({"weight_map":{"a":"s1.safetensors","b":"s2.safetensors"}})");
+  const SafetensorsModel model = SafetensorsModel::OpenFolder(folder_.Path("."), log_).value();
+  EXPECT_EQ(model.Find("a")->view.bytes.size(), 4u);
+  EXPECT_EQ(model.tensors().size(), 2u);
+  ASSERT_EQ(said_.size(), 1u);
+  EXPECT_NE(said_[0].find("lists one of two copies"), std::string::npos) << said_[0];
+}
+
 TEST_F(SafetensorsFolderTest, RefusesAnIndexThatDoesNotFitItsShards) {
   ExpectRefused(ErrorCode::kNotFound, "has neither model.safetensors nor");
   WriteShards(R"({"a":"s1.safetensors","b":"s3.safetensors"})");
   ExpectRefused(ErrorCode::kNotFound, "s3.safetensors");
-  WriteShards(R"({"a":"s1.safetensors","c":"s2.safetensors"})");
-  ExpectRefused(ErrorCode::kCorruptFile, "does not list tensor \"b\"");
-  WriteShards(R"({"a":"s1.safetensors","b":"s2.safetensors","c":"s2.safetensors"})");
-  ExpectRefused(ErrorCode::kCorruptFile,
-                "lists tensor \"c\" in \"s2.safetensors\", where it is not");
   WriteShards(R"({"a":"../s1.safetensors"})");
   ExpectRefused(ErrorCode::kCorruptFile, "is not the name of a file in the same folder");
   WriteShards(R"({"a":7})");
