@@ -14,6 +14,10 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using altteul::formats::ParseJson;
   auto parsed = ParseJson(std::as_bytes(std::span(data, size)), "fuzz.json");
+  // Whatever is JSON is the same where Python's literals are read too.
+  auto pythons = ParseJson(std::as_bytes(std::span(data, size)), "fuzz.json",
+                           altteul::formats::kWrittenByPython);
+  if (parsed.ok() && (!pythons.ok() || pythons.value() != parsed.value())) std::abort();
   if (!parsed.ok()) {
     if (parsed.status().message().rfind("fuzz.json: ", 0) != 0) std::abort();
     return 0;

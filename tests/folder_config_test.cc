@@ -20,7 +20,8 @@ using model::ModelConfig;
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-Result<ModelConfig> Changed(const std::string& family, const std::function<void(json&)>& change) {
+Result<ModelConfig> Changed(const std::string& family, const std::function<void(json&)>& change,
+                            const LogSink& log = {}) {
   const fs::path original = GoldenFolder() / "families" / family;
   const TempFolder copy;
   for (const auto& entry : fs::directory_iterator(original)) {
@@ -32,8 +33,8 @@ Result<ModelConfig> Changed(const std::string& family, const std::function<void(
   json config = json::parse(in);
   change(config);
   std::ofstream(copy.path() / "config.json") << config.dump();
-  ALT_ASSIGN_OR_RETURN(const auto file, model::Checkpoint::Open(copy.path().string()));
-  return model::ReadConfig(*file);
+  ALT_ASSIGN_OR_RETURN(const auto file, model::Checkpoint::Open(copy.path().string(), log));
+  return model::ReadConfig(*file, log);
 }
 
 std::vector<size_t> Windows(const ModelConfig& config) {
@@ -103,6 +104,72 @@ TEST(FolderConfigTest, AbsentHeadSizeAndKvHeadsFollowFromTheOthers) {
   EXPECT_EQ(heads.value().n_kv_heads, heads.value().n_heads);
 }
 
+TEST(FolderConfigTest, LinearScalingNeedsAType) {
+  // transformers 5: without a type the rope is a plain one; before it was an error.
+  const std::vector<double> plain =
+      Changed("llama2", [](json& c) { c.erase("rope_scaling"); }).value().ropes[0].frequencies;
+  for (const char* key : {"type", "rope_type"}) {
+    const auto scaled = Changed("llama2", [&](json& c) {
+      c["rope_scaling"] = {{key, "linear"}, {"factor", 4.0}};
+    });
+    ASSERT_TRUE(scaled.ok()) << scaled.status().message();
+    for (size_t i = 0; i < plain.size(); ++i) {
+      EXPECT_EQ(scaled.value().ropes[0].frequencies[i], plain[i] / 4) << key << " " << i;
+    }
+  }
+  std::string said;
+  const auto unnamed = Changed(
+      "llama2",
+      [](json& c) {
+        c["rope_scaling"] = {{"factor", 4.0}};
+      },
+      [&](LogLevel, std::string_view sentence) { said += sentence; });
+  ASSERT_TRUE(unnamed.ok()) << unnamed.status().message();
+  EXPECT_EQ(unnamed.value().ropes[0].frequencies, plain);
+  EXPECT_NE(said.find("a factor of 4.0, but no \"rope_type\""), std::string::npos) << said;
+}
+
+TEST(FolderConfigTest, ScalingThatOwnersAddGoesBeforeWhatIsThere) {
+  const auto both = Changed("llama2", [](json& c) {
+    c.erase("rope_theta");
+    c["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 5000.0}};
+    c["rope_scaling"] = {{"type", "linear"}, {"factor", 2.0}};
+  });
+  ASSERT_TRUE(both.ok()) << both.status().message();
+  const model::RopePlan& rope = both.value().ropes[0];
+  EXPECT_EQ(rope.frequencies[1], model::PlainFrequencies(5000.0, rope.n_rotated())[1] / 2);
+}
+
+TEST(FolderConfigTest, AbsentKeysAreWhatTheClassTakes) {
+  std::vector<std::string> said;
+  const LogSink log = [&](LogLevel, std::string_view sentence) { said.emplace_back(sentence); };
+  const auto gemma = Changed(
+      "gemma2",
+      [](json& c) {
+        for (const char* key : {"final_logit_softcapping", "sliding_window", "rms_norm_eps"}) {
+          c.erase(key);
+        }
+        c["attn_logit_softcapping"] = nullptr;
+      },
+      log);
+  ASSERT_TRUE(gemma.ok()) << gemma.status().message();
+  EXPECT_EQ(gemma.value().final_softcap, 30.0f);
+  EXPECT_EQ(gemma.value().attention_softcap, 0.0f) << "null is a word: none";
+  EXPECT_EQ(Windows(gemma.value()), (std::vector<size_t>{4096, 0, 4096, 0}));
+  EXPECT_EQ(said.size(), 3u);
+
+  said.clear();
+  const auto qwen = Changed(
+      "qwen2",
+      [](json& c) {
+        for (const char* key : {"sliding_window", "max_window_layers"}) c.erase(key);
+        c["use_sliding_window"] = false;
+      },
+      log);
+  ASSERT_TRUE(qwen.ok()) << qwen.status().message();
+  EXPECT_TRUE(said.empty()) << said[0] << " (nothing reads it)";
+}
+
 TEST(FolderConfigTest, WhatIsNotSupportedIsNamed) {
   struct Wrong {
     const char* family;
@@ -115,16 +182,43 @@ TEST(FolderConfigTest, WhatIsNotSupportedIsNamed) {
       {"gemma2", [](json& c) { c["hidden_activation"] = "silu"; }, ErrorCode::kUnsupported, "silu"},
       {"llama2",
        [](json& c) {
-         c["rope_scaling"] = {{"rope_type", "yarn"}, {"factor", 2.0}};
+         c["rope_scaling"] = {{"rope_type", "dynamic"}, {"factor", 2.0}};
        },
-       ErrorCode::kUnsupported, "yarn"},
+       ErrorCode::kUnsupported, "dynamic"},
+      {"llama2",
+       [](json& c) {
+         c["rope_scaling"] = {{"rope_type", "yarn"}, {"original_max_position_embeddings", nullptr}};
+       },
+       ErrorCode::kCorruptFile, "lacks the number 'factor'"},
+      {"llama2",
+       [](json& c) {
+         c["rope_scaling"] = {{"rope_type", "yarn"}, {"factor", -1.0}};
+       },
+       ErrorCode::kCorruptFile, "yarn rope scaling has a factor of -1"},
+      {"phi3_longrope",
+       [](json& c) {
+         c["rope_scaling"] = {{"type", "yarn"}, {"factor", 2.0}};
+       },
+       ErrorCode::kCorruptFile, "longrope lacks the list short_factor"},
       {"llama2", [](json& c) { c["architectures"] = {"MambaForCausalLM"}; },
        ErrorCode::kUnsupported, "MambaForCausalLM"},
-      {"llama2", [](json& c) { c.erase("architectures"); }, ErrorCode::kCorruptFile,
-       "architectures"},
+      {"llama2",
+       [](json& c) {
+         c.erase("architectures");
+         c.erase("model_type");
+       },
+       ErrorCode::kCorruptFile, "architectures"},
+      {"llama2",
+       [](json& c) {
+         c.erase("architectures");
+         c["model_type"] = "mamba";
+       },
+       ErrorCode::kUnsupported, "mamba"},
       {"llama2", [](json& c) { c["num_hidden_layers"] = "two"; }, ErrorCode::kCorruptFile, "two"},
       {"llama2", [](json& c) { c["num_attention_heads"] = -4; }, ErrorCode::kCorruptFile, "-4"},
       {"llama2", [](json& c) { c.erase("hidden_size"); }, ErrorCode::kCorruptFile,
+       "expected [vocabulary, 4096]"},
+      {"llama2", [](json& c) { c["hidden_size"] = nullptr; }, ErrorCode::kCorruptFile,
        "embedding_length"},
       {"gemma3", [](json& c) { c["layer_types"] = {"full_attention"}; }, ErrorCode::kCorruptFile,
        "layer_types"},

@@ -151,19 +151,66 @@ TEST_F(GgufConfigTest, SizesThatNoModelHasAreRefused) {
 }
 
 TEST_F(GgufConfigTest, RopeThatIsNoNumberIsRefused) {
-  const auto zero = ChangedFamily("llama_linear", [](GgufWriter& writer) {
-    writer.SetNumber<float>("llama.rope.scaling.factor", 0.0f);
+  const auto negative = ChangedFamily("llama_linear", [](GgufWriter& writer) {
+    writer.SetNumber<float>("llama.rope.scaling.factor", -2.0f);
   });
-  EXPECT_EQ(zero.status().code(), ErrorCode::kCorruptFile);
+  EXPECT_EQ(negative.status().code(), ErrorCode::kCorruptFile);
   const auto tiny = ChangedFamily("llama_linear", [](GgufWriter& writer) {
     writer.SetNumber<double>("llama.rope.scaling.factor", 5e-324);
   });
   EXPECT_EQ(tiny.status().code(), ErrorCode::kCorruptFile) << "frequencies would be infinite";
   const auto unknown = ChangedFamily("llama_linear", [](GgufWriter& writer) {
-    writer.SetString("llama.rope.scaling.type", "yarn");
+    writer.SetString("llama.rope.scaling.type", "dynamic");
   });
   EXPECT_EQ(unknown.status().code(), ErrorCode::kUnsupported);
-  EXPECT_NE(unknown.status().message().find("yarn"), std::string::npos);
+  EXPECT_NE(unknown.status().message().find("dynamic"), std::string::npos);
+  const auto yarn = ChangedFamily("qwen2", [](GgufWriter& writer) {
+    writer.SetString("qwen2.rope.scaling.type", "yarn");
+    writer.SetNumber<float>("qwen2.rope.scaling.yarn_beta_fast", -1.0f);
+  });
+  EXPECT_EQ(yarn.status().code(), ErrorCode::kCorruptFile);
+}
+
+TEST_F(GgufConfigTest, AFactorOf0MeansNoScaling) {
+  // llama.cpp's own writer says that there is none so.
+  const auto plain = ChangedFamily("qwen2", [](GgufWriter&) {});
+  const auto zero = ChangedFamily("qwen2", [](GgufWriter& writer) {
+    writer.SetString("qwen2.rope.scaling.type", "linear");
+    writer.SetNumber<float>("qwen2.rope.scaling.factor", 0.0f);
+  });
+  ASSERT_TRUE(plain.ok() && zero.ok()) << zero.status().message();
+  EXPECT_EQ(zero.value().ropes, plain.value().ropes);
+}
+
+TEST_F(GgufConfigTest, OldKeyOfLinearScalingHoldsForEveryFamily) {
+  for (const std::string family : {"qwen2", "qwen3", "gemma2"}) {
+    const auto plain = ChangedFamily(family, [](GgufWriter&) {});
+    const auto scaled = ChangedFamily(family, [&](GgufWriter& writer) {
+      writer.SetNumber<float>(family + ".rope.scale_linear", 4.0f);
+    });
+    ASSERT_TRUE(plain.ok() && scaled.ok()) << scaled.status().message();
+    EXPECT_EQ(scaled.value().ropes[0].frequencies[1], plain.value().ropes[0].frequencies[1] / 4);
+  }
+}
+
+TEST_F(GgufConfigTest, AttentionFactorHoldsForEveryRope) {
+  const auto gemma3 = ChangedFamily("gemma3", [](GgufWriter& writer) {
+    writer.SetNumber<float>("gemma3.rope.scaling.attn_factor", 0.5f);
+  });
+  ASSERT_TRUE(gemma3.ok()) << gemma3.status().message();
+  EXPECT_EQ(gemma3.value().ropes[0].magnitude, 0.5);
+  EXPECT_EQ(gemma3.value().ropes[1].magnitude, 0.5);
+}
+
+TEST_F(GgufConfigTest, Gemma3WithoutAWindowHasNoLocalLayers) {
+  const auto rnj = ChangedFamily("gemma3", [](GgufWriter& writer) {
+    writer.SetNumber<uint32_t>("gemma3.attention.sliding_window", 0);
+  });
+  ASSERT_TRUE(rnj.ok()) << rnj.status().message();
+  for (const model::BlockPlan& block : rnj.value().blocks) {
+    EXPECT_EQ(block.rope, std::optional<size_t>(0));
+    EXPECT_EQ(block.window, 0u);
+  }
 }
 
 TEST_F(GgufConfigTest, MixtureOfExpertsIsRefused) {

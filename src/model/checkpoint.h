@@ -49,6 +49,13 @@ class Checkpoint {
   virtual Result<std::optional<bool>> Bool(std::string_view key) const = 0;
   virtual Result<std::optional<std::string>> String(std::string_view key) const = 0;
 
+  /// Numbers that the file leaves out and its writer's own reader knows. Float() has them already.
+  struct TakenNumber {
+    std::string key;
+    double value = 0.0;
+  };
+  virtual std::span<const TakenNumber> taken_numbers() const { return {}; }
+
   Result<uint64_t> RequiredUint(std::string_view key) const;
   Result<double> RequiredFloat(std::string_view key) const;
 

@@ -69,7 +69,7 @@ Status FillHeads(const Checkpoint& file, ModelConfig& config) {
   return Status();
 }
 
-Status FillCommon(const Checkpoint& file, const LogSink&, ModelConfig& config) {
+Status FillCommon(const Checkpoint& file, ModelConfig& config) {
   // Mixtral's GGUF files call themselves "llama".
   ALT_ASSIGN_OR_RETURN(const auto experts, file.Uint("expert_count"));
   if (experts.value_or(0) > 1) {
@@ -187,13 +187,22 @@ const Family* FindFamily(std::string_view gguf_architecture) {
   return nullptr;
 }
 
-const Family* FindFamilyByHf(std::string_view hf_architecture) {
+HfFamily FindFamilyByHf(std::string_view hf_architecture) {
   for (const Family* family : kFamilies) {
-    for (const std::string_view name : family->hf_architectures) {
-      if (name == hf_architecture) return family;
+    for (const HfClass& each : family->hf_classes) {
+      if (each.architecture == hf_architecture) return {family, &each};
     }
   }
-  return nullptr;
+  return {};
+}
+
+HfFamily FindFamilyByModelType(std::string_view model_type) {
+  for (const Family* family : kFamilies) {
+    for (const HfClass& each : family->hf_classes) {
+      if (each.model_type == model_type) return {family, &each};
+    }
+  }
+  return {};
 }
 
 Result<ModelConfig> ReadConfig(const Checkpoint& file, const LogSink& log) {
@@ -209,8 +218,8 @@ Result<ModelConfig> ReadConfig(const Checkpoint& file, const LogSink& log) {
   }
   ModelConfig config;
   config.family = file.architecture();
-  ALT_RETURN_IF_ERROR(FillCommon(file, log, config));
-  ALT_RETURN_IF_ERROR(family->fill(file, config));
+  ALT_RETURN_IF_ERROR(FillCommon(file, config));
+  ALT_RETURN_IF_ERROR(family->fill(file, log, config));
   ALT_RETURN_IF_ERROR(CheckRopes(file, config));
   ALT_RETURN_IF_ERROR(CheckActivation(file, config));
   return config;

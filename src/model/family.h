@@ -4,6 +4,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/sinks.h"
@@ -16,12 +17,36 @@ namespace altteul::model {
 
 struct GgufForm;
 
+/// What transformers' configuration class takes where config.json lacks a key (5.23.0).
+struct HfDefault {
+  std::string_view key;
+  std::string_view value;  ///< as JSON
+  std::string_view only_if =
+      {};  ///< the key of a switch; while it is not true, nothing reads `key`
+};
+
+/// A class of transformers whose folders are read.
+struct HfClass {
+  std::string_view architecture;  ///< config.json "architectures"
+  std::string_view model_type;    ///< config.json "model_type", where it names no architecture
+  bool ties_head = false;         ///< "tie_word_embeddings" where config.json does not say
+  std::span<const HfDefault> defaults;
+};
+
+/// A number that Ollama's engine takes where a file of its own lacks a key that others require.
+struct OllamaDefault {
+  std::string_view key;
+  std::string_view own_key;  ///< Ollama's name for it, which goes before; or empty
+  double value = 0.0;
+  uint64_t from_context = 0;  ///< for models of this context_length or a longer one
+};
+
 struct Family {
-  std::string_view gguf_architecture;                  ///< general.architecture
-  std::span<const std::string_view> hf_architectures;  ///< config.json "architectures"
-  std::span<const NamePair> hf_tensor_names;           ///< where they differ from the usual ones
+  std::string_view gguf_architecture;  ///< general.architecture
+  std::span<const HfClass> hf_classes;
+  std::span<const NamePair> hf_tensor_names;  ///< where they differ from the usual ones
   /// Fills what FillCommon() did not. Every size has been read and checked before.
-  Status (*fill)(const Checkpoint& file, ModelConfig& config);
+  Status (*fill)(const Checkpoint& file, const LogSink& log, ModelConfig& config);
   /// How the family's GGUF files lay the rows of q and k; folders always have halves.
   kernels::RopePairs gguf_rope_pairs = kernels::RopePairs::kHalves;
   /// GGUF files may divide rope's frequencies by a tensor rope_freqs.weight (Llama 3's scaling).
@@ -29,11 +54,21 @@ struct Family {
   /// Adds what the family's GGUF files say beside what all say (gguf_metadata.h), for a folder.
   /// @return kUnsupported for a configuration that they have no words for
   Status (*describe)(const Checkpoint& folder, const ModelConfig& config, GgufForm& form);
+  /// The first key tells: a file of this family without it was written for Ollama's engine.
+  std::span<const OllamaDefault> ollama_defaults = {};
+};
+
+/// A family and the one of its classes that a folder names.
+struct HfFamily {
+  const Family* family = nullptr;
+  const HfClass* hf_class = nullptr;
 };
 
 std::span<const Family* const> AllFamilies();
 const Family* FindFamily(std::string_view gguf_architecture);
-const Family* FindFamilyByHf(std::string_view hf_architecture);
+/// By architecture, or by model type. Null where it is unknown.
+HfFamily FindFamilyByHf(std::string_view hf_architecture);
+HfFamily FindFamilyByModelType(std::string_view model_type);
 
 /// Reads and checks the configuration of a checkpoint.
 /// @return kUnsupported naming the architecture and those we know; kCorruptFile naming the key
@@ -44,7 +79,9 @@ Result<ModelConfig> ReadConfig(const Checkpoint& file, const LogSink& log = {});
 
 /// One rope for every layer, from rope.freq_base, rope.dimension_count, rope scaling and
 /// rope_freqs.weight. `pairs` is what GGUF files of the family use; folders always use halves.
-Status FillRope(const Checkpoint& file, kernels::RopePairs pairs, ModelConfig& config);
+/// @param log  hears of scaling that is said, but not followed
+Status FillRope(const Checkpoint& file, kernels::RopePairs pairs, const LogSink& log,
+                ModelConfig& config);
 
 /// What a GGUF file says of ropes[0]: base, dimensions, scaling. `freqs`: Family::gguf_rope_freqs.
 /// @return kUnsupported for frequencies that GGUF cannot say
@@ -83,8 +120,14 @@ Result<std::vector<bool>> HfLocalLayers(const Checkpoint& file, size_t n_layers)
 Result<std::vector<bool>> LocalLayers(const Checkpoint& file, size_t n_layers,
                                       uint64_t usual_period);
 
-/// rope_parameters (transformers 5) or rope_scaling (before), or null. With several groups of
-/// parameters, those of `layer_type` ("full_attention").
+/// rope_scaling or rope_parameters (transformers 5), or null. With several groups of parameters,
+/// those of `layer_type` ("full_attention").
 const nlohmann::json* HfRopeParameters(const Checkpoint& file, std::string_view layer_type);
+
+/// "rope_type", or "type" (before transformers 4.43); "default" where there is neither.
+std::string HfRopeType(const nlohmann::json& rope_parameters);
+
+/// The base of rope wherever config.json has it, or null.
+const nlohmann::json* HfRopeTheta(const nlohmann::json& config, std::string_view layer_type);
 
 }  // namespace altteul::model

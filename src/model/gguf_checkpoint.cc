@@ -1,10 +1,12 @@
 #include "model/gguf_checkpoint.h"
 
+#include <cstdio>
 #include <utility>
 #include <vector>
 
 #include "formats/gguf.h"
 #include "formats/quote.h"
+#include "model/family.h"
 
 namespace altteul::model {
 namespace {
@@ -16,7 +18,7 @@ class GgufCheckpoint : public Checkpoint {
   GgufCheckpoint(std::string path, GgufFile file)
       : path_(std::move(path)), file_(std::move(file)) {}
 
-  Status Index() {
+  Status Index(const LogSink& log) {
     ALT_ASSIGN_OR_RETURN(const auto architecture, file_.GetString("general.architecture"));
     if (!architecture) {
       return Status(ErrorCode::kCorruptFile, path_ + ": general.architecture is missing");
@@ -25,7 +27,7 @@ class GgufCheckpoint : public Checkpoint {
     for (const formats::GgufTensor& tensor : file_.tensors()) {
       ALT_RETURN_IF_ERROR(AddTensor(std::string(tensor.name), tensor.view));
     }
-    return Status();
+    return TakeOllamaDefaults(log);
   }
 
   std::string_view architecture() const override { return architecture_; }
@@ -40,8 +42,12 @@ class GgufCheckpoint : public Checkpoint {
     return file_.GetUint(full);
   }
   Result<std::optional<double>> Float(std::string_view key) const override {
+    for (const TakenNumber& number : taken_) {
+      if (number.key == key) return std::optional<double>(number.value);
+    }
     return file_.GetFloat(FullKey(key));
   }
+  std::span<const TakenNumber> taken_numbers() const override { return taken_; }
   Result<std::optional<bool>> Bool(std::string_view key) const override {
     return file_.GetBool(FullKey(key));
   }
@@ -98,20 +104,58 @@ class GgufCheckpoint : public Checkpoint {
     return std::optional<uint64_t>(static_cast<uint64_t>(values.front()));
   }
 
+  bool Has(std::string_view key) const {
+    return !key.empty() && file_.FindValue(FullKey(key)) != nullptr;
+  }
+
+  // Ollama's converter writes for Ollama's engine, which knows some numbers by heart and has names
+  // of its own for others.
+  Status TakeOllamaDefaults(const LogSink& log) {
+    const Family* family = FindFamily(architecture_);
+    if (family == nullptr || family->ollama_defaults.empty()) return Status();
+    bool for_ollama = !Has(family->ollama_defaults.front().key);
+    for (const OllamaDefault& each : family->ollama_defaults) {
+      for_ollama = for_ollama || Has(each.own_key);
+    }
+    if (!for_ollama) return Status();
+    ALT_ASSIGN_OR_RETURN(const auto context, Uint("context_length"));
+    std::string said;
+    for (const OllamaDefault& each : family->ollama_defaults) {
+      if (Has(each.key) || context.value_or(0) < each.from_context) continue;
+      TakenNumber number{std::string(each.key), each.value};
+      if (Has(each.own_key)) {
+        ALT_ASSIGN_OR_RETURN(const auto own, file_.GetFloat(FullKey(each.own_key)));
+        number.value = own.value_or(each.value);
+      }
+      char text[32];
+      std::snprintf(text, sizeof(text), "%.9g", number.value);
+      said += (said.empty() ? "" : ", ") + number.key + " = " + text;
+      taken_.push_back(std::move(number));
+    }
+    if (log && !said.empty()) {
+      log(LogLevel::kWarning, path_ +
+                                  ": was written for Ollama's engine and leaves out keys that "
+                                  "others need; taken as there: " +
+                                  said);
+    }
+    return Status();
+  }
+
   std::string FullKey(std::string_view key) const { return architecture_ + "." + std::string(key); }
 
   std::string path_;
   GgufFile file_;
   std::string architecture_;
+  std::vector<TakenNumber> taken_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<const Checkpoint>> OpenGgufCheckpoint(const std::string& path,
-                                                             const LogSink&) {
+                                                             const LogSink& log) {
   ALT_ASSIGN_OR_RETURN(GgufFile file, GgufFile::Open(path));
   auto checkpoint = std::make_unique<GgufCheckpoint>(path, std::move(file));
-  ALT_RETURN_IF_ERROR(checkpoint->Index());
+  ALT_RETURN_IF_ERROR(checkpoint->Index(log));
   return std::unique_ptr<const Checkpoint>(std::move(checkpoint));
 }
 

@@ -7,6 +7,7 @@
 #include "model/family.h"
 #include "model/gguf_metadata.h"
 #include "model/tensor_values.h"
+#include "model/unused_tensors.h"
 #include "model/weights.h"
 
 namespace altteul::model {
@@ -118,7 +119,15 @@ Result<GgufForm> GgufFormOf(const Checkpoint& source) {
   GgufForm form;
   form.architecture = source.architecture();
   form.metadata.CopyMetadata(*source.gguf());
+  for (const Checkpoint::TakenNumber& number : source.taken_numbers()) {
+    form.SetFloat(number.key, number.value);
+  }
   for (const Checkpoint::NamedTensor& tensor : source.tensors()) {
+    // Others refuse a file with tensors that they have no use for.
+    if (!CompanionKind(tensor.name).empty()) {
+      form.left_out.push_back(tensor.name);
+      continue;
+    }
     form.tensors.push_back({.name = tensor.name, .view = tensor.view});
   }
   return form;

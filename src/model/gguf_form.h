@@ -1,7 +1,9 @@
 // A checkpoint as a GGUF file holds it, whoever wrote it: what the file says, and its tensors with
-// their rows in GGUF's order. A GGUF file is its own form. Of a Hugging Face folder the metadata
-// are made (gguf_metadata.h); norms and biases are copied as f32 with what GGUF adds to them;
-// matrices stay where they are, and only the order of their rows is told.
+// their rows in GGUF's order. A GGUF file is its own form, but
+// for towers beside the text model and for numbers that only its writer's reader knows. Of a
+// Hugging Face folder the metadata are made (gguf_metadata.h); norms and biases are copied as f32
+// with what GGUF adds to them; matrices stay where they are, and only the order of their rows is
+// told.
 
 #pragma once
 
@@ -54,8 +56,7 @@ struct GgufForm {
 
 /// `source` must outlive the result.
 /// @return for a folder what ReadConfig, PlanWeights and ReadTokenizer return; kUnsupported for
-/// what
-///         GGUF has no words for
+///         what GGUF has no words for
 Result<GgufForm> GgufFormOf(const Checkpoint& source);
 
 }  // namespace altteul::model

@@ -6,9 +6,13 @@
 #include <nlohmann/json.hpp>
 
 #include "formats/json_file.h"
+#include "formats/quote.h"
 #include "formats/safetensors.h"
 #include "model/family.h"
 #include "model/hf_chat_template.h"
+#include "model/hf_config.h"
+#include "model/hf_quantized.h"
+#include "model/unused_tensors.h"
 
 namespace altteul::model {
 namespace {
@@ -30,27 +34,43 @@ Result<std::string> ReadTextIfPresent(const fs::path& path) {
 
 class HfCheckpoint : public Checkpoint {
  public:
-  HfCheckpoint(std::string folder, json config, formats::SafetensorsModel weights)
-      : folder_(std::move(folder)), config_(std::move(config)), weights_(std::move(weights)) {}
+  HfCheckpoint(std::string folder, HfConfig config, formats::SafetensorsModel weights)
+      : folder_(std::move(folder)),
+        config_(std::move(config.values)),
+        family_(*config.family),
+        ties_head_(config.ties_head),
+        weights_(std::move(weights)) {}
 
-  Status Index() {
-    ALT_ASSIGN_OR_RETURN(const Family* family, FindOwnFamily());
-    architecture_ = family->gguf_architecture;
-    const auto tie = config_.find("tie_word_embeddings");
-    const bool tied = tie != config_.end() && tie->is_boolean() && tie->get<bool>();
+  Status Index(const LogSink& log) {
+    ALT_RETURN_IF_ERROR(RefuseQuantizedTensors(folder_, weights_.tensors()));
     for (const auto& tensor : weights_.tensors()) {
       const std::string hf_name(tensor.name);
-      const auto name = GgufTensorName(hf_name, family->hf_tensor_names);
+      const auto name = GgufTensorName(hf_name, family_.hf_tensor_names);
       // A tied head may be in the file all the same; the model's own code does not look at it.
-      if (tied && name == "output.weight") continue;
+      if (ties_head_ && name == "output.weight") {
+        if (!config_.contains("tie_word_embeddings")) {
+          Warn(log, hf_name +
+                        " is not used: the class takes the embedding for it, and config.json "
+                        "does not say \"tie_word_embeddings\": false");
+        }
+        continue;
+      }
       // Early Llama folders carry frequencies that config.json already gives.
       if (hf_name.find("rotary_emb.inv_freq") != std::string::npos) continue;
       ALT_RETURN_IF_ERROR(AddTensor(name.value_or(hf_name), tensor.view));
     }
+    ALT_RETURN_IF_ERROR(CheckMissing());
+    if (!ties_head_ && Find("output.weight") == nullptr) {
+      Warn(log, "lm_head.weight is missing; the embedding is taken for it");
+    }
+    const auto format = weights_.metadata().find("format");
+    if (format != weights_.metadata().end() && format->second == "mlx") {
+      Warn(log, "was written by MLX; its tensors are read as those of transformers");
+    }
     return Status();
   }
 
-  std::string_view architecture() const override { return architecture_; }
+  std::string_view architecture() const override { return family_.gguf_architecture; }
   const std::string& path() const override { return folder_; }
   uint64_t file_bytes() const override { return weights_.file_bytes(); }
   const json* hf_config() const override { return &config_; }
@@ -109,36 +129,31 @@ class HfCheckpoint : public Checkpoint {
   std::string License() const override { return ""; }  // stands in the model card, not in a config
 
  private:
-  Result<const Family*> FindOwnFamily() const {
-    const auto names = config_.find("architectures");
-    if (names == config_.end() || !names->is_array() || names->empty() ||
-        !(*names)[0].is_string()) {
-      return Status(ErrorCode::kCorruptFile, folder_ + "/config.json: 'architectures' is missing");
+  void Warn(const LogSink& log, const std::string& what) const {
+    if (log) log(LogLevel::kWarning, folder_ + ": " + what);
+  }
+
+  // What the index lists and no file holds does no harm unless the model needs it. Without this, a
+  // missing bias or head would be taken for one that the model does not have.
+  Status CheckMissing() const {
+    ALT_ASSIGN_OR_RETURN(const auto n_layers, Uint("block_count"));
+    for (const std::string& hf_name : weights_.missing()) {
+      const auto name = GgufTensorName(hf_name, family_.hf_tensor_names);
+      if (!name || (ties_head_ && name == "output.weight")) continue;
+      if (n_layers && LayerOf(*name).value_or(0) >= *n_layers) continue;
+      return Status(ErrorCode::kCorruptFile,
+                    folder_ + ": model.safetensors.index.json lists tensor " +
+                        formats::Quote(hf_name) + ", which the model needs, but no file holds it");
     }
-    const auto name = (*names)[0].get<std::string>();
-    const Family* family = FindFamilyByHf(name);
-    if (family != nullptr) return family;
-    std::string known;
-    for (const Family* each : AllFamilies()) {
-      for (const std::string_view hf : each->hf_architectures) {
-        known += (known.empty() ? "" : ", ") + std::string(hf);
-      }
-    }
-    return Status(ErrorCode::kUnsupported, folder_ + "/config.json: architecture '" + name +
-                                               "' is not supported; these are: " + known);
+    return Status();
   }
 
   const json* Lookup(std::string_view key) const {
     for (const NamePair& pair : HfHyperparameterNames()) {
       if (pair.gguf != key) continue;
-      auto found = config_.find(pair.hf);
-      if (found != config_.end() && !found->is_null()) return &*found;
-      // transformers 5 moved rope_theta into rope_parameters.
-      if (pair.hf != "rope_theta") return nullptr;
-      const json* rope = HfRopeParameters(*this, "full_attention");
-      if (rope == nullptr) return nullptr;
-      found = rope->find("rope_theta");
-      return found != rope->end() ? &*found : nullptr;
+      if (pair.hf == "rope_theta") return HfRopeTheta(config_, "full_attention");
+      const auto found = config_.find(pair.hf);
+      return found != config_.end() && !found->is_null() ? &*found : nullptr;
     }
     return nullptr;
   }
@@ -150,23 +165,20 @@ class HfCheckpoint : public Checkpoint {
 
   std::string folder_;
   json config_;
+  const Family& family_;
+  bool ties_head_;
   formats::SafetensorsModel weights_;
-  std::string_view architecture_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<const Checkpoint>> OpenHfCheckpoint(const std::string& folder,
-                                                           const LogSink&) {
-  const std::string config_path = (fs::path(folder) / "config.json").string();
-  ALT_ASSIGN_OR_RETURN(json config, formats::ReadJsonFile(config_path));
-  if (!config.is_object()) {
-    return Status(ErrorCode::kCorruptFile, config_path + ": is no JSON object");
-  }
+                                                           const LogSink& log) {
+  ALT_ASSIGN_OR_RETURN(HfConfig config, ReadHfConfig(folder, log));
   ALT_ASSIGN_OR_RETURN(formats::SafetensorsModel weights,
-                       formats::SafetensorsModel::OpenFolder(folder));
+                       formats::SafetensorsModel::OpenFolder(folder, log));
   auto checkpoint = std::make_unique<HfCheckpoint>(folder, std::move(config), std::move(weights));
-  ALT_RETURN_IF_ERROR(checkpoint->Index());
+  ALT_RETURN_IF_ERROR(checkpoint->Index(log));
   return std::unique_ptr<const Checkpoint>(std::move(checkpoint));
 }
 

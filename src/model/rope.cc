@@ -8,6 +8,7 @@
 #include "model/family.h"
 #include "model/gguf_form.h"
 #include "model/tensor_values.h"
+#include "model/yarn.h"
 
 namespace altteul::model {
 namespace {
@@ -17,7 +18,7 @@ using nlohmann::json;
 Status Unsupported(const Checkpoint& file, const std::string& type) {
   return Status(ErrorCode::kUnsupported,
                 file.path() + ": rope scaling '" + type +
-                    "' is not supported (linear, llama3 and longrope are)");
+                    "' is not supported (linear, llama3, yarn and longrope are)");
 }
 
 // The number as GGUF holds it, so that a folder and the file made of it turn by the same angles.
@@ -25,11 +26,13 @@ double InF32(double value) { return static_cast<double>(static_cast<float>(value
 
 // Llama 3.1's rule: long wavelengths are stretched by `factor`, short ones kept, the band between
 // blended (transformers, modeling_rope_utils, "llama3").
-Status ScaleLlama3(const Checkpoint& file, const json& parameters, RopePlan& rope) {
-  double values[4];
+Status ScaleLlama3(const Checkpoint& file, const ModelConfig& config, const json& parameters,
+                   RopePlan& rope) {
+  double values[4] = {0, 0, 0, static_cast<double>(config.context)};
   const char* names[4] = {"factor", "low_freq_factor", "high_freq_factor",
                           "original_max_position_embeddings"};
   for (int i = 0; i < 4; ++i) {
+    if (i == 3 && !parameters.contains(names[i])) break;  // the context, as in transformers
     const auto found = parameters.find(names[i]);
     if (found == parameters.end() || !found->is_number()) {
       return Status(ErrorCode::kCorruptFile,
@@ -50,50 +53,89 @@ Status ScaleLlama3(const Checkpoint& file, const json& parameters, RopePlan& rop
   return Status();
 }
 
-std::string TypeOfScaling(const json& parameters) {
-  for (const char* key : {"rope_type", "type"}) {
-    const auto found = parameters.find(key);
-    if (found != parameters.end() && found->is_string()) return found->get<std::string>();
-  }
-  return "default";
-}
-
 Result<double> LinearFactor(const Checkpoint& file, const json& parameters) {
   const auto factor = parameters.find("factor");
-  if (factor == parameters.end() || !factor->is_number() || factor->get<double>() <= 0) {
+  if (factor == parameters.end() || !factor->is_number() || !(factor->get<double>() > 0) ||
+      !std::isfinite(factor->get<double>())) {
     return Status(ErrorCode::kCorruptFile,
                   file.path() + ": linear rope scaling lacks a positive 'factor'");
   }
   return InF32(factor->get<double>());
 }
 
-Status ScaleFromFolder(const Checkpoint& file, const json& parameters, RopePlan& rope) {
-  const std::string type = TypeOfScaling(parameters);
-  if (type == "default") return Status();
-  if (type == "llama3") return ScaleLlama3(file, parameters, rope);
+Status ScaleFromFolder(const Checkpoint& file, const ModelConfig& config, double base,
+                       const LogSink& log, RopePlan& rope) {
+  const json* parameters = HfRopeParameters(file, "full_attention");
+  if (parameters == nullptr) return Status();
+  const std::string type = HfRopeType(*parameters);
+  if (type == "default") {
+    const bool said = parameters->contains("rope_type") || parameters->contains("type");
+    if (!said && parameters->contains("factor") && log) {
+      log(LogLevel::kWarning, file.path() +
+                                  "/config.json: rope is not scaled, as in transformers: "
+                                  "there is a factor of " +
+                                  (*parameters)["factor"].dump().substr(0, 60) +
+                                  ", but no \"rope_type\" that says what to do with it");
+    }
+    return Status();
+  }
+  if (type == "llama3") return ScaleLlama3(file, config, *parameters, rope);
+  if (type == "yarn") {
+    ALT_ASSIGN_OR_RETURN(const Yarn yarn, YarnOfFolder(file, config, *parameters));
+    ScaleYarn(yarn, base, rope);
+    return Status();
+  }
   if (type != "linear") return Unsupported(file, type);
-  ALT_ASSIGN_OR_RETURN(const double factor, LinearFactor(file, parameters));
+  ALT_ASSIGN_OR_RETURN(const double factor, LinearFactor(file, *parameters));
   for (double& frequency : rope.frequencies) frequency /= factor;
   return Status();
 }
 
-Status ScaleFromGguf(const Checkpoint& file, RopePlan& rope) {
+// rope.scaling.factor, or its name of 2023; absent and 0 mean 1.
+Result<double> GgufFactor(const Checkpoint& file) {
+  for (const char* key : {"rope.scaling.factor", "rope.scale_linear"}) {
+    ALT_ASSIGN_OR_RETURN(const auto factor, file.Float(key));
+    if (!factor) continue;
+    if (*factor >= 0 && std::isfinite(*factor)) return *factor == 0 ? 1.0 : *factor;
+    return Status(ErrorCode::kCorruptFile,
+                  file.path() + ": " + key + " is " + std::to_string(*factor));
+  }
+  return 1.0;
+}
+
+Status ScaleFromGguf(const Checkpoint& file, const ModelConfig& config, double base,
+                     const LogSink& log, RopePlan& rope) {
   if (const TensorView* divisors = file.Find("rope_freqs.weight")) {
     ALT_ASSIGN_OR_RETURN(const std::vector<float> values,
                          ReadVector(*divisors, rope.frequencies.size(), "rope_freqs.weight"));
     for (size_t i = 0; i < values.size(); ++i) rope.frequencies[i] /= values[i];
   }
-  ALT_ASSIGN_OR_RETURN(const auto type, file.String("rope.scaling.type"));
-  if (!type || *type == "none") return Status();
-  if (*type != "linear") return Unsupported(file, *type);
-  ALT_ASSIGN_OR_RETURN(const double factor, file.RequiredFloat("rope.scaling.factor"));
-  if (!(factor > 0)) {
-    return Status(ErrorCode::kCorruptFile,
-                  file.path() + ": rope.scaling.factor is " + std::to_string(factor));
+  ALT_ASSIGN_OR_RETURN(const auto magnitude, file.Float("rope.scaling.attn_factor"));
+  rope.magnitude = magnitude.value_or(1.0);
+  ALT_ASSIGN_OR_RETURN(const auto said, file.String("rope.scaling.type"));
+  const std::string type = said.value_or("linear");  // what a factor alone means
+  if (type == "none") return Status();
+  if (type != "linear" && type != "yarn") return Unsupported(file, type);
+  ALT_ASSIGN_OR_RETURN(const double factor, GgufFactor(file));
+  if (type == "yarn") {
+    ALT_ASSIGN_OR_RETURN(const Yarn yarn, YarnOfGguf(file, config, factor, log));
+    ScaleYarn(yarn, base, rope);
+    return Status();
   }
   for (double& frequency : rope.frequencies) frequency /= factor;
   return Status();
 }
+
+// The parameters of one kind of layer under a key of config.json, or null.
+const json* RopeGroup(const json& config, const char* key, std::string_view layer_type) {
+  const auto found = config.find(key);
+  if (found == config.end() || !found->is_object() || found->empty()) return nullptr;
+  const auto group = found->find(layer_type);
+  return group != found->end() && group->is_object() ? &*group : &*found;
+}
+
+// Where both are, the older key goes before: it is what owners are told to add.
+constexpr const char* kRopeKeys[] = {"rope_scaling", "rope_parameters"};
 
 }  // namespace
 
@@ -107,14 +149,29 @@ std::vector<double> PlainFrequencies(double base, size_t n_rotated) {
 
 const json* HfRopeParameters(const Checkpoint& file, std::string_view layer_type) {
   if (file.hf_config() == nullptr) return nullptr;
-  for (const char* key : {"rope_parameters", "rope_scaling"}) {
-    const auto found = file.hf_config()->find(key);
-    if (found == file.hf_config()->end() || !found->is_object()) continue;
-    const auto group = found->find(layer_type);
-    if (group != found->end() && group->is_object()) return &*group;
-    return &*found;
+  for (const char* key : kRopeKeys) {
+    if (const json* group = RopeGroup(*file.hf_config(), key, layer_type)) return group;
   }
   return nullptr;
+}
+
+std::string HfRopeType(const json& parameters) {
+  for (const char* key : {"rope_type", "type"}) {
+    const auto found = parameters.find(key);
+    if (found != parameters.end() && found->is_string()) return found->get<std::string>();
+  }
+  return "default";
+}
+
+const json* HfRopeTheta(const json& config, std::string_view layer_type) {
+  for (const char* key : kRopeKeys) {
+    const json* group = RopeGroup(config, key, layer_type);
+    if (group == nullptr) continue;
+    const auto theta = group->find("rope_theta");
+    if (theta != group->end() && !theta->is_null()) return &*theta;
+  }
+  const auto theta = config.find("rope_theta");
+  return theta != config.end() && !theta->is_null() ? &*theta : nullptr;
 }
 
 Result<size_t> RotatedDims(const Checkpoint& file, const ModelConfig& config) {
@@ -155,19 +212,18 @@ Result<double> RopeBase(const Checkpoint& file, std::string_view key, double fal
   return value;
 }
 
-Status FillRope(const Checkpoint& file, kernels::RopePairs pairs, ModelConfig& config) {
+Status FillRope(const Checkpoint& file, kernels::RopePairs pairs, const LogSink& log,
+                ModelConfig& config) {
   RopePlan rope;
   ALT_ASSIGN_OR_RETURN(const double base, RopeBase(file, "rope.freq_base", 10000.0));
   ALT_ASSIGN_OR_RETURN(const size_t n_rotated, RotatedDims(file, config));
   rope.frequencies = PlainFrequencies(base, n_rotated);
   if (file.hf_config() != nullptr) {
     rope.pairs = kernels::RopePairs::kHalves;
-    if (const json* parameters = HfRopeParameters(file, "full_attention")) {
-      ALT_RETURN_IF_ERROR(ScaleFromFolder(file, *parameters, rope));
-    }
+    ALT_RETURN_IF_ERROR(ScaleFromFolder(file, config, base, log, rope));
   } else {
     rope.pairs = pairs;
-    ALT_RETURN_IF_ERROR(ScaleFromGguf(file, rope));
+    ALT_RETURN_IF_ERROR(ScaleFromGguf(file, config, base, log, rope));
   }
   config.ropes = {std::move(rope)};
   for (BlockPlan& block : config.blocks) block.rope = 0;
@@ -182,21 +238,27 @@ Status DescribeRope(const Checkpoint& folder, const ModelConfig& config, bool fr
   form.SetFloat("rope.freq_base", base);
   if (!rope.frequencies_long.empty()) return Status();  // its factors are the family's to say
   const json* parameters = HfRopeParameters(folder, "full_attention");
-  if (parameters != nullptr && TypeOfScaling(*parameters) == "linear") {
+  const std::string type = parameters == nullptr ? "default" : HfRopeType(*parameters);
+  if (type == "linear") {
     ALT_ASSIGN_OR_RETURN(const double factor, LinearFactor(folder, *parameters));
     form.SetString("rope.scaling.type", "linear");
     form.SetFloat("rope.scaling.factor", factor);
     return Status();
   }
+  if (type == "yarn") {
+    ALT_ASSIGN_OR_RETURN(const Yarn yarn, YarnOfFolder(folder, config, *parameters));
+    if (DescribeYarn(yarn, base, config, form)) return Status();
+  }
   const std::vector<double> plain = PlainFrequencies(base, rope.n_rotated());
-  if (rope.frequencies == plain) return Status();
+  if (rope.frequencies == plain && rope.magnitude == 1.0) return Status();
   if (!freqs) {
     return Status(ErrorCode::kUnsupported,
                   folder.path() + ": GGUF files of " + config.family +
-                      " have no word for the rope scaling '" +
-                      (parameters == nullptr ? "" : TypeOfScaling(*parameters)) + "'");
+                      " have no word for the rope scaling '" + type +
+                      "' with these parameters: " + parameters->dump().substr(0, 300));
   }
   form.AddQuotients("rope_freqs.weight", plain, rope.frequencies);
+  if (rope.magnitude != 1.0) form.SetFloat("rope.scaling.attn_factor", rope.magnitude);
   return Status();
 }
 

@@ -9,6 +9,7 @@
 
 #include "kernels/codecs/codec.h"
 #include "kernels/codecs/finite.h"
+#include "model/unused_tensors.h"
 
 namespace altteul::model {
 namespace {
@@ -106,14 +107,7 @@ class Loader {
     plan.weights.resting_bytes = resting_bytes_ + small_bytes_;
   }
 
-  void ReportUnused(const LogSink& log) const {
-    if (!log) return;
-    for (const Checkpoint::NamedTensor& tensor : file_.tensors()) {
-      if (used_.count(tensor.name) != 0 || tensor.name.rfind("rope_f", 0) == 0) continue;
-      log(LogLevel::kWarning, file_.path() + ": tensor " + tensor.name + " " +
-                                  tensor.view.shape.ToString() + " is not used");
-    }
-  }
+  const std::set<std::string>& used() const { return used_; }
 
  private:
   struct Matrix {
@@ -298,6 +292,7 @@ Status AddNorms(Loader& loader, const ModelConfig& config, const BlockPlan& plan
 }
 
 Status AddAll(Loader& loader, const Checkpoint& file, const ModelConfig& config, Weights& weights) {
+  ALT_RETURN_IF_ERROR(RefuseUnknownShapes(file, config.n_layers));
   weights.blocks.resize(config.n_layers);
   weights.tied = file.Find("output.weight") == nullptr;
   ALT_RETURN_IF_ERROR(loader.AddMatrix("token_embd.weight", config.vocabulary, 0, config.vocabulary,
@@ -327,7 +322,7 @@ Result<Weights> LoadWeights(const Checkpoint& file, const ModelConfig& config,
   ALT_RETURN_IF_ERROR(AddAll(loader, file, config, weights));
   ALT_RETURN_IF_ERROR(loader.Load(team, weights));
   if (weights.tied) weights.output.w = weights.embedding;
-  loader.ReportUnused(log);
+  ReportUnused(file, loader.used(), config.n_layers, log);
   return weights;
 }
 

@@ -73,9 +73,8 @@ struct WeightOptions {
 /// Binds every tensor that the configuration asks for. `file` must outlive the result.
 /// @param log  told of tensors in the file that nothing uses
 /// @return kCorruptFile for a missing tensor, one of another shape (name, both shapes) or one with
-/// a
-///         value that is not finite (name, row); kUnsupported for a type that is no weight,
-///         kOutOfMemory, kCancelled
+///         a value that is not finite (name, row); kUnsupported for a type that is no weight and
+///         for experts; kOutOfMemory, kCancelled
 Result<Weights> LoadWeights(const Checkpoint& file, const ModelConfig& config,
                             const WeightOptions& options, ThreadTeam& team, const LogSink& log);
 

@@ -10,20 +10,33 @@
 namespace altteul::model {
 namespace {
 
-constexpr std::array<std::string_view, 1> kHf = {"Exaone4ForCausalLM"};
+constexpr HfDefault kDefaults[] = {
+    {"hidden_size", "4096"},
+    {"intermediate_size", "16384"},
+    {"num_hidden_layers", "32"},
+    {"num_attention_heads", "32"},
+    {"num_key_value_heads", "32"},
+    {"hidden_act", "\"silu\""},
+    {"max_position_embeddings", "2048"},
+    {"rms_norm_eps", "1e-5"},
+    {"rope_theta", "10000.0"},
+    {"sliding_window", "4096"},
+};
+constexpr HfClass kHf[] = {
+    {.architecture = "Exaone4ForCausalLM", .model_type = "exaone4", .defaults = kDefaults}};
 constexpr std::array kTensorNames = {
     NamePair{"post_attention_layernorm", "post_attention_norm"},
     NamePair{"post_feedforward_layernorm", "post_ffw_norm"},
 };
 constexpr uint64_t kPeriod = 4;  // every fourth layer is global
 
-Status Fill(const Checkpoint& file, ModelConfig& config) {
+Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
   for (BlockPlan& block : config.blocks) {
     block.pre_norm = false;
     block.post_norm = true;
     block.qk_norm = true;
   }
-  ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, config));
+  ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, log, config));
   ALT_ASSIGN_OR_RETURN(const auto window, file.Uint("attention.sliding_window"));
   if (!window || *window == 0) return Status();
 
@@ -50,7 +63,7 @@ Status Describe(const Checkpoint&, const ModelConfig& config, GgufForm& form) {
 
 extern const Family kExaone4;
 const Family kExaone4 = {.gguf_architecture = "exaone4",
-                         .hf_architectures = kHf,
+                         .hf_classes = kHf,
                          .hf_tensor_names = kTensorNames,
                          .fill = Fill,
                          .gguf_rope_freqs = true,

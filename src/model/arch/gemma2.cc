@@ -5,14 +5,33 @@
 namespace altteul::model {
 namespace {
 
-constexpr std::array<std::string_view, 1> kHf = {"Gemma2ForCausalLM"};
+constexpr HfDefault kDefaults[] = {
+    {"hidden_size", "2304"},
+    {"intermediate_size", "9216"},
+    {"num_hidden_layers", "26"},
+    {"num_attention_heads", "8"},
+    {"num_key_value_heads", "4"},
+    {"head_dim", "256"},
+    {"hidden_activation", "\"gelu_pytorch_tanh\""},
+    {"max_position_embeddings", "8192"},
+    {"rms_norm_eps", "1e-6"},
+    {"query_pre_attn_scalar", "256"},
+    {"sliding_window", "4096"},
+    {"rope_theta", "10000.0"},
+    {"final_logit_softcapping", "30.0"},
+    {"attn_logit_softcapping", "50.0"},
+};
+constexpr HfClass kHf[] = {{.architecture = "Gemma2ForCausalLM",
+                            .model_type = "gemma2",
+                            .ties_head = true,
+                            .defaults = kDefaults}};
 constexpr size_t kLargest = 46;  // layers of the 27B model
 constexpr uint64_t kPeriod = 2;  // every second layer is global
 
-Status Fill(const Checkpoint& file, ModelConfig& config) {
+Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
   ALT_RETURN_IF_ERROR(FillGemma(file, kLargest, config));
   ALT_RETURN_IF_ERROR(FillSoftcaps(file, config));
-  ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, config));
+  ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, log, config));
   ALT_ASSIGN_OR_RETURN(const std::vector<bool> local, LocalLayers(file, config.n_layers, kPeriod));
   return FillWindows(file, local, config);
 }
@@ -32,7 +51,7 @@ Status Describe(const Checkpoint& folder, const ModelConfig& config, GgufForm& f
 
 extern const Family kGemma2;
 const Family kGemma2 = {.gguf_architecture = "gemma2",
-                        .hf_architectures = kHf,
+                        .hf_classes = kHf,
                         .hf_tensor_names = kGemmaTensorNames,
                         .fill = Fill,
                         .describe = Describe};

@@ -8,7 +8,33 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 1> kHf = {"Gemma3ForCausalLM"};
+constexpr HfDefault kDefaults[] = {
+    {"hidden_size", "2304"},
+    {"intermediate_size", "9216"},
+    {"num_hidden_layers", "26"},
+    {"num_attention_heads", "8"},
+    {"num_key_value_heads", "4"},
+    {"head_dim", "256"},
+    {"hidden_activation", "\"gelu_pytorch_tanh\""},
+    {"max_position_embeddings", "131072"},
+    {"rms_norm_eps", "1e-6"},
+    {"query_pre_attn_scalar", "256"},
+    {"sliding_window", "4096"},
+    {"rope_theta", "1000000.0"},
+};
+constexpr HfClass kHf[] = {{.architecture = "Gemma3ForCausalLM",
+                            .model_type = "gemma3_text",
+                            .ties_head = true,
+                            .defaults = kDefaults}};
+// Ollama's engine, model/models/gemma3: its converter writes none of these for the sizes that see
+// pictures, and the bases under its own names for the smallest. Models of the long context were
+// trained with scaled global layers.
+constexpr OllamaDefault kOllama[] = {
+    {.key = "attention.layer_norm_rms_epsilon", .own_key = {}, .value = 1e-6},
+    {.key = "rope.freq_base", .own_key = "rope.global.freq_base", .value = 1e6},
+    {.key = "rope.freq_base_swa", .own_key = "rope.local.freq_base", .value = 1e4},
+    {.key = "rope.scaling.factor", .own_key = {}, .value = 8.0, .from_context = 131072},
+};
 constexpr size_t kLargest = 62;  // layers of the 27B model
 constexpr uint64_t kPeriod = 6;  // every sixth layer is global
 
@@ -21,24 +47,30 @@ Result<double> LocalBase(const Checkpoint& file) {
   const json& config = *file.hf_config();
   const auto old_key = config.find("rope_local_base_freq");
   if (old_key != config.end() && old_key->is_number()) return in_f32(*old_key);
-  const json* group = HfRopeParameters(file, "sliding_attention");
-  if (group == nullptr || group == HfRopeParameters(file, "full_attention")) return kDefault;
-  const auto theta = group->find("rope_theta");
-  return theta != group->end() && theta->is_number() ? in_f32(*theta) : kDefault;
+  const json* theta = HfRopeTheta(config, "sliding_attention");
+  // Without a group for local layers this is the base of the global ones.
+  if (theta == nullptr || theta == HfRopeTheta(config, "full_attention")) return kDefault;
+  return theta->is_number() ? in_f32(*theta) : kDefault;
 }
 
-Status Fill(const Checkpoint& file, ModelConfig& config) {
+Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
   ALT_RETURN_IF_ERROR(FillGemma(file, kLargest, config));
   ALT_RETURN_IF_ERROR(FillSoftcaps(file, config));
-  ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, config));
-  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local, LocalLayers(file, config.n_layers, kPeriod));
+  ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, log, config));
+  ALT_ASSIGN_OR_RETURN(std::vector<bool> local, LocalLayers(file, config.n_layers, kPeriod));
+  ALT_ASSIGN_OR_RETURN(const auto window, file.Uint("attention.sliding_window"));
+  // A GGUF file without a window (Rnj-1) has no local layers at all.
+  if (file.hf_config() == nullptr && window.value_or(0) == 0) local.assign(config.n_layers, false);
   ALT_ASSIGN_OR_RETURN(const double local_base, LocalBase(file));
-  if (!(local_base > 0)) {
+  if (!(local_base > 0) || !std::isfinite(local_base)) {
     return Status(ErrorCode::kCorruptFile,
                   file.path() + ": the local rope base is " + std::to_string(local_base));
   }
   RopePlan local_rope;
   local_rope.pairs = config.ropes[0].pairs;
+  // GGUF's readers multiply every rope by it, scaled or not.
+  ALT_ASSIGN_OR_RETURN(const auto magnitude, file.Float("rope.scaling.attn_factor"));
+  local_rope.magnitude = magnitude.value_or(1.0);
   local_rope.frequencies = PlainFrequencies(local_base, config.ropes[0].n_rotated());
   config.ropes.push_back(std::move(local_rope));
   for (size_t layer = 0; layer < config.n_layers; ++layer) {
@@ -60,9 +92,10 @@ Status Describe(const Checkpoint& folder, const ModelConfig& config, GgufForm& f
 
 extern const Family kGemma3;
 const Family kGemma3 = {.gguf_architecture = "gemma3",
-                        .hf_architectures = kHf,
+                        .hf_classes = kHf,
                         .hf_tensor_names = kGemmaTensorNames,
                         .fill = Fill,
-                        .describe = Describe};
+                        .describe = Describe,
+                        .ollama_defaults = kOllama};
 
 }  // namespace altteul::model

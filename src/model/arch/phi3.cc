@@ -15,7 +15,14 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 1> kHf = {"Phi3ForCausalLM"};
+constexpr HfDefault kDefaults[] = {
+    {"hidden_size", "3072"},     {"intermediate_size", "8192"},
+    {"num_hidden_layers", "32"}, {"num_attention_heads", "32"},
+    {"hidden_act", "\"silu\""},  {"max_position_embeddings", "4096"},
+    {"rms_norm_eps", "1e-5"},    {"rope_theta", "10000.0"},
+};
+constexpr HfClass kHf[] = {
+    {.architecture = "Phi3ForCausalLM", .model_type = "phi3", .defaults = kDefaults}};
 
 struct LongRope {
   std::vector<double> short_factors, long_factors;
@@ -57,9 +64,11 @@ Result<double> Number(const Checkpoint& file, const json& first, const json& sec
 // Nothing when the folder's rope is a plain one.
 Result<std::optional<LongRope>> FromFolder(const Checkpoint& file, const ModelConfig& config) {
   const json* parameters = HfRopeParameters(file, "full_attention");
-  if (parameters == nullptr || !parameters->contains("long_factor")) {
-    return std::optional<LongRope>();
-  }
+  if (parameters == nullptr) return std::optional<LongRope>();
+  // "su" and "yarn" are what this family called longrope at first.
+  const std::string type = HfRopeType(*parameters);
+  const bool named = type == "longrope" || type == "su" || type == "yarn";
+  if (!named && !parameters->contains("long_factor")) return std::optional<LongRope>();
   LongRope rope;
   ALT_ASSIGN_OR_RETURN(rope.short_factors, Factors(file, *parameters, "short_factor"));
   ALT_ASSIGN_OR_RETURN(rope.long_factors, Factors(file, *parameters, "long_factor"));
@@ -97,23 +106,26 @@ Result<std::optional<LongRope>> FromGguf(const Checkpoint& file, size_t n_pairs)
   return std::optional<LongRope>(std::move(rope));
 }
 
-Status FillLongRope(const Checkpoint& file, ModelConfig& config) {
+Status FillLongRope(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
   ALT_ASSIGN_OR_RETURN(const double base, RopeBase(file, "rope.freq_base", 10000.0));
   ALT_ASSIGN_OR_RETURN(const size_t n_rotated, RotatedDims(file, config));
   const bool folder = file.hf_config() != nullptr;
   ALT_ASSIGN_OR_RETURN(const std::optional<LongRope> longrope,
                        folder ? FromFolder(file, config) : FromGguf(file, n_rotated / 2));
-  if (!longrope) return FillRope(file, kernels::RopePairs::kHalves, config);
+  if (!longrope) return FillRope(file, kernels::RopePairs::kHalves, log, config);
 
   RopePlan rope;
   rope.frequencies = PlainFrequencies(base, n_rotated);
   rope.frequencies_long = rope.frequencies;
   if (longrope->short_factors.size() != n_rotated / 2 ||
-      longrope->long_factors.size() != n_rotated / 2 || !(longrope->original_context >= 1)) {
+      longrope->long_factors.size() != n_rotated / 2 || !(longrope->original_context >= 1) ||
+      !(longrope->original_context <= UINT32_MAX)) {
     return Status(ErrorCode::kCorruptFile,
-                  file.path() + ": longrope has " + std::to_string(longrope->short_factors.size()) +
-                      " short and " + std::to_string(longrope->long_factors.size()) +
-                      " long factors, expected " + std::to_string(n_rotated / 2) + " of each");
+                  file.path() + ": longrope has an original context of " +
+                      std::to_string(longrope->original_context) + ", " +
+                      std::to_string(longrope->short_factors.size()) + " short and " +
+                      std::to_string(longrope->long_factors.size()) + " long factors, expected " +
+                      std::to_string(n_rotated / 2) + " of each");
   }
   for (size_t i = 0; i < n_rotated / 2; ++i) {
     rope.frequencies[i] /= longrope->short_factors[i];
@@ -126,10 +138,10 @@ Status FillLongRope(const Checkpoint& file, ModelConfig& config) {
   return Status();
 }
 
-Status Fill(const Checkpoint& file, ModelConfig& config) {
+Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
   config.fused_qkv = true;
   config.fused_gate_up = true;
-  ALT_RETURN_IF_ERROR(FillLongRope(file, config));
+  ALT_RETURN_IF_ERROR(FillLongRope(file, log, config));
   // Both spellings carry the window. (llama.cpp ignores it for phi3; transformers does not.)
   return FillWindows(file, std::vector<bool>(config.n_layers, true), config);
 }
@@ -161,7 +173,7 @@ Status Describe(const Checkpoint& folder, const ModelConfig& config, GgufForm& f
 
 extern const Family kPhi3;
 const Family kPhi3 = {.gguf_architecture = "phi3",
-                      .hf_architectures = kHf,
+                      .hf_classes = kHf,
                       .hf_tensor_names = {},
                       .fill = Fill,
                       .describe = Describe};

@@ -1,17 +1,29 @@
 // Qwen 2 and 2.5 (Yang et al., arXiv 2407.10671): Llama with biases on q, k and v.
 
-#include <array>
-
 #include "model/arch/qwen_windows.h"
 #include "model/family.h"
 
 namespace altteul::model {
 namespace {
 
-constexpr std::array<std::string_view, 1> kHf = {"Qwen2ForCausalLM"};
+constexpr HfDefault kDefaults[] = {
+    {"hidden_size", "4096"},
+    {"intermediate_size", "22016"},
+    {"num_hidden_layers", "32"},
+    {"num_attention_heads", "32"},
+    {"num_key_value_heads", "32"},
+    {"hidden_act", "\"silu\""},
+    {"max_position_embeddings", "32768"},
+    {"rms_norm_eps", "1e-6"},
+    {"rope_theta", "10000.0"},
+    {"sliding_window", "4096", "use_sliding_window"},
+    {"max_window_layers", "28", "use_sliding_window"},
+};
+constexpr HfClass kHf[] = {
+    {.architecture = "Qwen2ForCausalLM", .model_type = "qwen2", .defaults = kDefaults}};
 
-Status Fill(const Checkpoint& file, ModelConfig& config) {
-  ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, config));
+Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
+  ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, log, config));
   return FillQwenWindows(file, config);
 }
 
@@ -23,7 +35,7 @@ Status Describe(const Checkpoint& folder, const ModelConfig& config, GgufForm&) 
 
 extern const Family kQwen2;
 const Family kQwen2 = {.gguf_architecture = "qwen2",
-                       .hf_architectures = kHf,
+                       .hf_classes = kHf,
                        .hf_tensor_names = {},
                        .fill = Fill,
                        .describe = Describe};

@@ -1,0 +1,173 @@
+#include "model/hf_quantized.h"
+
+#include <filesystem>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "formats/json_file.h"
+#include "formats/quote.h"
+
+namespace altteul::model {
+namespace {
+
+using nlohmann::json;
+
+struct Method {
+  std::string name;
+  std::optional<uint64_t> bits;
+};
+
+Status Refuse(const std::string& folder, const Method& method) {
+  std::string bits;
+  if (method.bits) bits = " to " + std::to_string(*method.bits) + " bits";
+  return Status(ErrorCode::kUnsupported,
+                folder + ": its weights are quantized by " + method.name + bits +
+                    ", which is not read here. Take the folder that it was made from, or a GGUF "
+                    "file of the model");
+}
+
+struct KnownName {
+  std::string_view hf, usual;
+};
+constexpr KnownName kNames[] = {
+    {"gptq", "GPTQ"},
+    {"awq", "AWQ"},
+    {"fp8", "FP8"},
+    {"fbgemm_fp8", "FP8"},
+    {"hqq", "HQQ"},
+    {"eetq", "EETQ"},
+    {"aqlm", "AQLM"},
+    {"vptq", "VPTQ"},
+    {"mxfp4", "MXFP4"},
+    {"higgs", "HIGGS"},
+    {"spqr", "SpQR"},
+    {"auto-round", "AutoRound"},
+    {"modelopt", "ModelOpt"},
+    {"quanto", "Quanto"},
+    {"torchao", "torchao"},
+    {"quark", "Quark"},
+    {"intel/auto-round", "AutoRound"},
+};
+
+std::string UsualName(const std::string& method) {
+  for (const KnownName& each : kNames) {
+    if (each.hf == method) return std::string(each.usual);
+  }
+  // "bitsandbytes", "compressed-tensors" and what comes after us, without the quotation marks.
+  const std::string quoted = formats::Quote(method);
+  return quoted.substr(1, quoted.rfind('"') - 1);
+}
+
+bool IsTrue(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_boolean() && found->get<bool>();
+}
+
+std::optional<uint64_t> BitsIn(const json& object) {
+  for (const char* key : {"bits", "w_bit", "wbits", "num_bits", "nbits"}) {
+    const auto found = object.find(key);
+    if (found != object.end() && found->is_number_unsigned()) return found->get<uint64_t>();
+  }
+  if (IsTrue(object, "load_in_4bit")) return 4;
+  if (IsTrue(object, "load_in_8bit")) return 8;
+  return std::nullopt;
+}
+
+/// compressed-tensors says its bits for groups of layers.
+std::optional<uint64_t> BitsOfGroups(const json& words) {
+  const auto groups = words.find("config_groups");
+  if (groups == words.end() || !groups->is_object()) return std::nullopt;
+  for (const json& group : *groups) {
+    const auto weights = group.is_object() ? group.find("weights") : group.end();
+    if (group.is_object() && weights != group.end() && weights->is_object()) {
+      return BitsIn(*weights);
+    }
+  }
+  return std::nullopt;
+}
+
+/// @param otherwise  the method where the words do not name one
+Method MethodOf(const json& words, const char* otherwise) {
+  Method method{otherwise, BitsIn(words)};
+  if (!method.bits) method.bits = BitsOfGroups(words);
+  const auto name = words.find("quant_method");
+  if (name != words.end() && name->is_string()) {
+    method.name = UsualName(name->get<std::string>());
+  } else if (words.contains("load_in_4bit") || words.contains("load_in_8bit")) {
+    method.name = "bitsandbytes";
+  }
+  if (method.name == "FP8" && !method.bits) method.bits = 8;
+  return method;
+}
+
+const json* Object(const json& config, const char* key) {
+  const auto found = config.find(key);
+  return found != config.end() && found->is_object() && !found->empty() ? &*found : nullptr;
+}
+
+struct Beside {
+  const char* file;
+  const char* method;
+};
+// What writers of 2023 put beside a config.json that said nothing.
+constexpr Beside kBeside[] = {{"quantize_config.json", "GPTQ"},
+                              {"quant_config.json", "AWQ"},
+                              {"hf_quant_config.json", "ModelOpt"}};
+
+struct Mark {
+  std::string_view suffix;
+  const char* method;
+};
+constexpr Mark kMarks[] = {
+    {".qweight", "GPTQ or AWQ"},
+    {".weight_packed", "compressed-tensors"},
+    {".weight_scale_inv", "FP8"},
+    {".weight_scale", "FP8 or compressed-tensors"},
+    {".weight.absmax", "bitsandbytes"},
+    {".weight.SCB", "bitsandbytes"},
+    {".SCB", "bitsandbytes"},
+    {".codebooks", "AQLM"},
+    {".W_q", "HQQ"},
+    {".scales", "MLX or another method"},
+};
+
+}  // namespace
+
+Status RefuseQuantized(const std::string& folder, const json& config) {
+  // MLX copies have both, with the same words and without a method.
+  if (const json* words = Object(config, "quantization")) {
+    return Refuse(folder, MethodOf(*words, "MLX"));
+  }
+  for (const char* key : {"quantization_config", "compression_config"}) {
+    if (const json* words = Object(config, key)) {
+      return Refuse(folder, MethodOf(*words, "a method that config.json does not name"));
+    }
+  }
+  for (const Beside& each : kBeside) {
+    const std::string path = folder + "/" + each.file;
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored)) continue;
+    const auto words = formats::ReadJsonFile(path, formats::kWrittenByPython);
+    const bool read = words.ok() && words.value().is_object();
+    return Refuse(folder, read ? MethodOf(words.value(), each.method) : Method{each.method, {}});
+  }
+  return Status();
+}
+
+Status RefuseQuantizedTensors(const std::string& folder,
+                              std::span<const formats::SafetensorsTensor> tensors) {
+  for (const formats::SafetensorsTensor& tensor : tensors) {
+    for (const Mark& mark : kMarks) {
+      if (!tensor.name.ends_with(mark.suffix)) continue;
+      return Refuse(folder, {mark.method + std::string(" (it has a tensor ") +
+                                 formats::Quote(tensor.name) + ")",
+                             {}});
+    }
+  }
+  return Status();
+}
+
+}  // namespace altteul::model
