@@ -1,0 +1,33 @@
+"""The literals that Python's json writes: Infinity in a field that the model does not use.
+(ai-dynamo/dynamo 2882, huggingface/transformers PR 42959.)"""
+import pathlib
+
+import case
+import safetensors
+
+IDS = [226, 65, 64, 233]
+
+
+def ids(**checks):
+    done = case.run("run", "model", "-p", "Hello", "--raw", "--temp", 0, "-n", 4, "--json",
+                    "--ignore-eos", no_err="Broken", **checks)
+    return done.json.get("ids")
+
+
+with case.folder():
+    folder = safetensors.copy(case.model_path("config_json_infinity"), "model")
+    case.same("Infinity", ids(), IDS)
+    # The others, deep inside, beside a text that only looks like one; and in the index.
+    folder.config["ssm"] = {"limits": [float("-inf"), float("nan"), {"x": float("inf")}],
+                            "comment": 'NaN, "Infinity" and -Infinity'}
+    names = list(folder.tensors)
+    folder.write(shards={"a.safetensors": names[:9], "b.safetensors": names[9:]})
+    index = pathlib.Path("model", safetensors.INDEX)
+    index.write_text('{"metadata": {"loss": NaN, "total_size": 1}, ' + index.read_text()[1:])
+    assert "[-Infinity, NaN, {" in pathlib.Path("model/config.json").read_text()
+    case.same("all of them", ids(), IDS)
+    # Where the number is used it is the number that is wrong, and said so.
+    folder.config["rope_theta"] = float("inf")
+    folder.write()
+    case.run("run", "model", "-p", "Hello", "-n", 1, code=None, err="rope.freq_base is inf")
+case.end()

@@ -1,0 +1,42 @@
+"""An index and its shards that do not list the same tensors: no harm unless the model needs what
+is nowhere. (huggingface/huggingface_hub 4725; ids: the same weights without an index.)"""
+import case
+import safetensors
+
+IDS = [57, 154, 81, 32]
+ONE, TWO = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+
+
+def run(**checks):
+    done = case.run("run", "model", "-p", "Hello", "--raw", "--temp", 0, "-n", 4, "--json",
+                    "--ignore-eos", **checks)
+    return done.json.get("ids") if done.code == 0 else done.err.count("warning")
+
+
+with case.folder():
+    folder = safetensors.tiny_llama("model")
+    names = list(folder.tensors)
+    shards = {ONE: names[:10], TWO: names[10:]}
+    truth = {name: file for file, held in shards.items() for name in held}
+
+    folder.write(shards, {**truth, "mtp.fc.weight": TWO})
+    case.same("a tensor too many", run(err="mtp.fc.weight"), IDS)
+    tower = {f"model.visual.blocks.{i}.norm1.weight": ONE for i in range(40)}
+    folder.write(shards, {**truth, **tower, "model.layers.2.self_attn.q_proj.weight": TWO})
+    case.same("a tower and a layer beyond", run(err="and 38 more"), IDS)
+    folder.write(shards, {name: file for name, file in truth.items() if name != names[3]})
+    case.same("one too few", run(err=names[3]), IDS)
+    folder.write(shards, {name: {ONE: TWO, TWO: ONE}[file] for name, file in truth.items()})
+    case.same("in the other file", run(err="lists in another file"), IDS)
+
+    # Needed: an error that names it, also where a model without it would be another good one.
+    for needed in ("model.layers.1.mlp.up_proj.weight", "lm_head.weight"):
+        less = {file: [n for n in held if n != needed] for file, held in shards.items()}
+        folder.write(less, truth)
+        run(code=6, err=f'"{needed}", which the model needs')
+    folder.write(shards, {**truth, "model.layers.0.self_attn.q_proj.bias": ONE})
+    run(code=6, err='q_proj.bias", which the model needs')
+    folder.config["tie_word_embeddings"] = True
+    folder.write(less, truth)
+    case.check(len(run(err="lm_head.weight")) == 4, "a tied model needs no head")
+case.end()
