@@ -66,6 +66,17 @@ class PythonLiterals {
   bool any() const { return !found_.empty(); }
   std::string_view copy() const { return copy_; }
 
+  std::string WithNulls() const {
+    std::string with_nulls;
+    size_t done = 0;
+    for (const Found& each : found_) {
+      with_nulls.append(copy_, done, each.begin - done);
+      with_nulls += "null";
+      done = each.end;
+    }
+    return with_nulls.append(copy_, done, copy_.npos);
+  }
+
   /// The literal in whose place the number stood that the library read last, or null.
   /// @param reached  [bytes] how far it has read: up to the number's end, or the byte after it
   const double* Meant(size_t reached) const {
@@ -82,7 +93,7 @@ class PythonLiterals {
     double value;
   };
   struct Found {
-    size_t end;
+    size_t begin, end;
     double value;
   };
 
@@ -100,7 +111,7 @@ class PythonLiterals {
       if (text.substr(at, literal.word.size()) != literal.word) continue;
       if (end < text.size() && !IsBorder(text[end])) continue;
       copy_.replace(at, literal.word.size(), literal.number);
-      found_.push_back({end, literal.value});
+      found_.push_back({at, end, literal.value});
     }
   }
 
@@ -244,6 +255,11 @@ Result<json> ParseJson(std::span<const std::byte> bytes, const std::string& name
 Result<json> ReadJsonFile(const std::string& path, const JsonLimits& limits) {
   ALT_ASSIGN_OR_RETURN(const Buffer mapping, Buffer::MapFile(path));
   return ParseJson(mapping.bytes(), path, limits);
+}
+
+std::string PythonLiteralsAsNull(const std::string& text) {
+  const PythonLiterals literals(text);
+  return literals.any() ? literals.WithNulls() : text;
 }
 
 }  // namespace altteul::formats

@@ -37,4 +37,7 @@ Result<nlohmann::json> ParseJson(std::span<const std::byte> bytes, const std::st
 /// The same for a file; also kNotFound and kIoError.
 Result<nlohmann::json> ReadJsonFile(const std::string& path, const JsonLimits& limits = {});
 
+/// The text with null in place of Python's literals, for readers that want text and know JSON only.
+std::string PythonLiteralsAsNull(const std::string& text);
+
 }  // namespace altteul::formats

@@ -76,6 +76,15 @@ TEST(JsonFileTest, ReadsPythonsLiteralsWherePythonWrites) {
   }
 }
 
+TEST(JsonFileTest, LiteralsBecomeNullForThoseWhoWantText) {
+  EXPECT_EQ(PythonLiteralsAsNull(R"({"NaN":NaN, "b":[-Infinity,Infinity] , "c":"Infinity"})"),
+            R"({"NaN":null, "b":[null,null] , "c":"Infinity"})");
+  EXPECT_EQ(PythonLiteralsAsNull("NaN"), "null");
+  for (const char* text : {"", "{}", R"({"a":"\" NaN "})", "NaNs", "\"Infinity"}) {
+    EXPECT_EQ(PythonLiteralsAsNull(text), text);
+  }
+}
+
 TEST(JsonFileTest, LimitsNestingAndSize) {
   const auto nested = [](size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');

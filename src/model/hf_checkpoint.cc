@@ -23,7 +23,10 @@ namespace fs = std::filesystem;
 Result<std::string> ReadText(const fs::path& path) {
   ALT_ASSIGN_OR_RETURN(const Buffer file, Buffer::MapFile(path.string()));
   const auto bytes = file.bytes();
-  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  // Python writes all of a folder's JSON but tokenizer.json, which is large.
+  const bool pythons = path.extension() == ".json" && path.filename() != "tokenizer.json";
+  return pythons ? formats::PythonLiteralsAsNull(text) : text;
 }
 
 Result<std::string> ReadTextIfPresent(const fs::path& path) {

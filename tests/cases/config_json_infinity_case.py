@@ -1,5 +1,6 @@
 """The literals that Python's json writes: Infinity in a field that the model does not use.
 (ai-dynamo/dynamo 2882, huggingface/transformers PR 42959.)"""
+import json
 import pathlib
 
 import case
@@ -25,6 +26,10 @@ with case.folder():
     index = pathlib.Path("model", safetensors.INDEX)
     index.write_text('{"metadata": {"loss": NaN, "total_size": 1}, ' + index.read_text()[1:])
     assert "[-Infinity, NaN, {" in pathlib.Path("model/config.json").read_text()
+    pathlib.Path("model/generation_config.json").write_text('{"eos_token_id": 271, "x": [NaN]}')
+    words = json.loads(pathlib.Path("model/tokenizer_config.json").read_text())
+    words.update(model_max_length=int(1e30), padding=float("-inf"))
+    pathlib.Path("model/tokenizer_config.json").write_text(json.dumps(words))
     case.same("all of them", ids(), IDS)
     # Where the number is used it is the number that is wrong, and said so.
     folder.config["rope_theta"] = float("inf")
