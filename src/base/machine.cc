@@ -4,8 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <sstream>
+
+#include "base/control_groups.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -38,12 +41,6 @@ uint64_t ReadKibField(const char* path, const std::string& key) {
     return kib * 1024;
   }
   return 0;
-}
-
-uint64_t ReadNumber(const char* path) {
-  std::ifstream file(path);
-  uint64_t value = 0;
-  return file >> value ? value : 0;  // "max" is no number: no limit
 }
 
 }  // namespace
@@ -80,12 +77,12 @@ MemoryFacts DetectMemory() {
   MemoryFacts facts;
   facts.total_bytes = ReadKibField("/proc/meminfo", "MemTotal:");
   facts.available_bytes = ReadKibField("/proc/meminfo", "MemAvailable:");
-  // A container may be given less than the machine has (control groups, version 2).
-  const uint64_t limit = ReadNumber("/sys/fs/cgroup/memory.max");
-  if (limit != 0 && limit < facts.total_bytes) {
-    const uint64_t used = ReadNumber("/sys/fs/cgroup/memory.current");
-    facts.total_bytes = limit;
-    facts.available_bytes = std::min(facts.available_bytes, limit - std::min(limit, used));
+  // A container may be given less than the machine has.
+  const GroupLimits group = ReadGroupLimits();
+  facts.total_bytes = std::min(facts.total_bytes, group.memory_bytes);
+  if (group.available_bytes < facts.available_bytes) {
+    facts.available_bytes = group.available_bytes;
+    facts.limited_by = group.folder;
   }
   return facts;
 }
@@ -103,12 +100,16 @@ std::string CpuModelName() {
 }
 
 int OnlineCores() {
+  int cores = static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) {
-    return std::max(1, CPU_COUNT(&allowed));
+    cores = std::max(1, CPU_COUNT(&allowed));
   }
-  return static_cast<int>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
+  // More threads than the group has time for would be stopped together in the middle of a step.
+  const GroupLimits group = ReadGroupLimits();
+  if (!group.has_cores || group.cores >= cores) return cores;
+  return std::max(1, static_cast<int>(std::ceil(group.cores)));
 }
 
 uint64_t PeakResidentBytes() { return ReadKibField("/proc/self/status", "VmHWM:"); }

@@ -21,14 +21,17 @@ struct CpuFeatures {
 CpuFeatures DetectCpuFeatures();
 
 struct MemoryFacts {
-  uint64_t total_bytes = 0;      ///< of the machine, or of the control group when that is less
+  uint64_t total_bytes = 0;      ///< of the machine, or of a control group when that is less
   uint64_t available_bytes = 0;  ///< what a new program can take without swapping
+  std::string limited_by = {};   ///< the folder of the control group that leaves less than the
+                                 ///< machine has (control_groups.h); empty: none does
 };
 
 MemoryFacts DetectMemory();
 
 std::string CpuModelName();  ///< "AMD EPYC", or "unknown"
-int OnlineCores();           ///< that this process may run on, at least 1
+/// Cores that this process may run on, and has time for (control_groups.h); at least 1.
+int OnlineCores();
 
 /// Largest resident memory of this process so far [bytes] (VmHWM), 0 where unknown.
 uint64_t PeakResidentBytes();

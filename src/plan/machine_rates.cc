@@ -11,6 +11,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/control_groups.h"
 #include "base/machine.h"
 #include "base/statistics.h"
 #include "engine/forward.h"
@@ -29,7 +30,7 @@ using kernels::KvType;
 using kernels::WeightMatrix;
 using nlohmann::ordered_json;
 
-constexpr int kFileVersion = 1;
+constexpr int kFileVersion = 2;
 constexpr size_t kProbeCols = 2048;
 constexpr size_t kCachedRows = 512;  // of the matrix for many rows
 constexpr size_t kHeadDims[] = {64, 128, 256};
@@ -326,18 +327,22 @@ const AttentionRate& MachineRates::Attention(KvType kv, size_t head_dim) const {
 
 Result<MachineRates> MeasureMachine(const kernels::KernelTable& kernels, ThreadTeam& team,
                                     const Clock& clock, const ProgressSink& progress,
-                                    const ProbeSizes& sizes) {
+                                    const ProbeSizes& sizes, const CpuReader& read_cpu) {
   std::vector<MachineRates> rounds;
+  std::vector<CpuReading> readings;
   for (int round = 0; round < sizes.rounds; ++round) {
     if (progress && !progress(round, sizes.rounds)) {
       return Status(ErrorCode::kCancelled, "measuring was interrupted");
     }
+    if (read_cpu) readings.push_back(read_cpu());
     ALT_ASSIGN_OR_RETURN(MachineRates rates, MeasureRound(kernels, team, clock, sizes));
     rounds.push_back(std::move(rates));
   }
   if (progress) progress(sizes.rounds, sizes.rounds);
   MachineRates rates = MergedRounds(std::move(rounds));
   rates.peaks = kernels::MeasurePeaks(team, clock, kernels.name).team;
+  if (read_cpu) readings.push_back(read_cpu());
+  rates.load = LoadBetween(readings, team.size(), OnlineCores(), ReadGroupLimits().cores);
   return rates;
 }
 
@@ -378,7 +383,10 @@ std::string MachineRatesToJson(const MachineRates& rates) {
                       {"f32_flops", rates.peaks.f32_flops},
                       {"layer_seconds", rates.layer_seconds},
                       {"value_seconds", rates.value_seconds},
-                      {"spread", rates.spread}};
+                      {"spread", rates.spread},
+                      {"own_share", rates.load.own_share},
+                      {"stolen_share", rates.load.stolen_share},
+                      {"others_cores", rates.load.others_cores}};
   for (const TypeRate& rate : rates.types) {
     out["types"][std::string(TraitsOf(rate.type).name)] = {{"bytes_per_s", rate.bytes_per_s},
                                                            {"ops_per_s", rate.ops_per_s}};
@@ -411,6 +419,9 @@ Result<MachineRates> ParseMachineRates(std::string_view text, const std::string&
     rates.layer_seconds = file.at("layer_seconds").get<double>();
     rates.value_seconds = file.at("value_seconds").get<double>();
     rates.spread = file.at("spread").get<double>();
+    rates.load.own_share = file.at("own_share").get<double>();
+    rates.load.stolen_share = file.at("stolen_share").get<double>();
+    rates.load.others_cores = file.at("others_cores").get<double>();
     for (const auto& item : file.at("types").items()) {
       const auto type = DTypeFromName(item.key());
       if (!type) return corrupt("knows a type " + item.key());

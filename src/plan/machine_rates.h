@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/cpu_load.h"
 #include "base/sinks.h"
 #include "base/status.h"
 #include "base/thread_team.h"
@@ -47,8 +48,10 @@ struct MachineRates {
   double layer_seconds = 0;  ///< of one row, beside products and attention: mostly waiting
   double value_seconds = 0;  ///< of many rows: for each value that row steps write
   /// How far rounds lay apart: highest over lowest of three, the median over all figures. Other
-  /// work on the machine shows here.
+  /// work that comes and goes shows here.
   double spread = 1;
+  /// What else the machine did meanwhile; with a disturbance these are no rates to keep.
+  CpuLoad load;
 
   const TypeRate* Find(DType type) const;
   /// Of the nearest head size that was measured. @pre something was
@@ -72,10 +75,11 @@ struct ProbeSizes {
 
 /// Takes about two seconds a round, and 300 MB.
 /// @param kernels, team, clock  must outlive the call
+/// @param read_cpu  asked before each round and at the end; empty: nothing is said of the load
 /// @return kOutOfMemory, kCancelled, kIoError (of the folder for temporary files)
 Result<MachineRates> MeasureMachine(const kernels::KernelTable& kernels, ThreadTeam& team,
                                     const Clock& clock, const ProgressSink& progress,
-                                    const ProbeSizes& sizes = {});
+                                    const ProbeSizes& sizes = {}, const CpuReader& read_cpu = {});
 
 // The rates as a file of ours.
 

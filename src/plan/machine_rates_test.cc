@@ -38,6 +38,30 @@ TEST(MachineRatesTest, EverythingIsMeasured) {
   EXPECT_TRUE(ParseMachineRates(MachineRatesToJson(rates), "kept").ok());
 }
 
+TEST(MachineRatesTest, SaysWhatElseTheMachineDid) {
+  const kernels::KernelTable& kernels = *kernels::SelectKernels("", DetectCpuFeatures()).value();
+  ThreadTeam team(1);
+  const SteadyClock clock;
+  // A second between readings, of which the process computed `share` and waited the rest.
+  const auto measured_with = [&](double share) {
+    int n = 0;
+    const CpuReader reader = [&n, share] {
+      const double at = n++;
+      return CpuReading{.at = at, .own_s = share * at, .waited_s = (1 - share) * at};
+    };
+    auto rates = MeasureMachine(kernels, team, clock, {}, kSmall, reader);
+    EXPECT_EQ(n, kSmall.rounds + 1);
+    return rates;
+  };
+  const auto idle = measured_with(0.99);
+  ASSERT_TRUE(idle.ok()) << idle.status().message();
+  EXPECT_EQ(idle.value().load.disturbance, "");
+  const auto busy = measured_with(0.5);
+  ASSERT_TRUE(busy.ok()) << busy.status().message();
+  EXPECT_NE(busy.value().load.disturbance.find("50 %"), std::string::npos)
+      << busy.value().load.disturbance;
+}
+
 TEST(MachineRatesTest, MeasuringCanBeInterrupted) {
   const kernels::KernelTable& kernels = *kernels::SelectKernels("", DetectCpuFeatures()).value();
   ThreadTeam team(1);

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "base/control_groups.h"
 #include "base/human_units.h"
 #include "base/machine.h"
 #include "kernels/kernel_table.h"
@@ -36,6 +37,10 @@ class DoctorCommand : public Command {
                           {"cores", OnlineCores()},
                           {"threads", runtime->team->size()},
                           {"kernels", std::string(runtime->kernels->name)}};
+    // A share of a core less than the whole of one: more threads would not help.
+    if (const GroupLimits group = ReadGroupLimits(); group.has_cores) {
+      facts["cores_of_group"] = group.cores;
+    }
     const CpuFeatures features = DetectCpuFeatures();
     facts["kernels_possible"] = ordered_json::array();
     for (const kernels::KernelTable* table : kernels::BuiltKernels()) {
@@ -46,6 +51,7 @@ class DoctorCommand : public Command {
     const MemoryFacts memory = DetectMemory();
     facts["memory_bytes"] = memory.total_bytes;
     facts["memory_available_bytes"] = memory.available_bytes;
+    if (!memory.limited_by.empty()) facts["memory_limited_by"] = memory.limited_by;
     facts["gpu"] = "none: this build has no GPU backend";
 
     // Measuring must not push a small machine into swapping.

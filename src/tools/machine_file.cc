@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "base/cpu_load.h"
 #include "base/machine.h"
 #include "formats/atomic_file.h"
 
@@ -26,11 +27,11 @@ Status Write(const std::string& path, const plan::MachineRates& rates) {
 }
 
 /// What the file says, if it is of this machine.
-Result<plan::MachineRates> Read(const std::string& path, const Runtime& runtime) {
+Result<plan::MachineRates> Read(const std::string& path, const MachineIdentity& machine) {
   ALT_ASSIGN_OR_RETURN(const std::string text, ReadTextFile(path));
   ALT_ASSIGN_OR_RETURN(plan::MachineRates rates, plan::ParseMachineRates(text, path));
-  if (rates.processor != CpuModelName() || rates.isa != runtime.kernels->name ||
-      rates.threads != runtime.team->size()) {
+  if (rates.processor != machine.processor || rates.isa != machine.isa ||
+      rates.threads != machine.threads) {
     return Status(ErrorCode::kNotFound, path + ": is of another machine");
   }
   return rates;
@@ -45,26 +46,45 @@ std::string CacheFolderOf(const Environment& environment) {
   return home == nullptr || *home == '\0' ? "" : std::string(home) + "/.cache/altteul";
 }
 
+Result<plan::MachineRates> RatesIn(const std::string& path, const MachineIdentity& machine,
+                                   bool again,
+                                   const std::function<Result<plan::MachineRates>()>& measure,
+                                   const LogSink& log) {
+  if (!again && !path.empty()) {
+    auto kept = Read(path, machine);
+    if (kept.ok()) return kept;
+  }
+  ALT_ASSIGN_OR_RETURN(plan::MachineRates rates, measure());
+  if (!rates.load.disturbance.empty()) {
+    log(LogLevel::kWarning,
+        "the machine was busy while it was measured (" + rates.load.disturbance +
+            "): what follows is for a machine as busy; the rates are not kept, and the next call "
+            "measures again");
+    return rates;
+  }
+  const Status written =
+      path.empty() ? Status(ErrorCode::kIoError, "no HOME to keep it in") : Write(path, rates);
+  if (!written.ok()) {
+    log(LogLevel::kWarning, "not kept, so it is measured each time: " + written.message());
+  }
+  return rates;
+}
+
 Result<plan::MachineRates> RatesOfThisMachine(Runtime& runtime, bool again) {
   const std::string folder =
       CacheFolderOf([](const char* name) -> const char* { return std::getenv(name); });
-  const std::string path = folder + "/machine-" + std::string(runtime.kernels->name) + "-" +
-                           std::to_string(runtime.team->size()) + ".json";
-  if (!again && !folder.empty()) {
-    auto kept = Read(path, runtime);
-    if (kept.ok()) return kept;
-  }
-  std::fprintf(stderr, "measuring this machine, about five seconds, once\n");
-  ALT_ASSIGN_OR_RETURN(plan::MachineRates rates,
-                       plan::MeasureMachine(*runtime.kernels, *runtime.team, runtime.clock,
-                                            TerminalProgress("measuring, round")));
-  const Status written =
-      folder.empty() ? Status(ErrorCode::kIoError, "no HOME to keep it in") : Write(path, rates);
-  if (!written.ok()) {
-    std::fprintf(stderr, "warning: not kept, so it is measured each time: %s\n",
-                 written.message().c_str());
-  }
-  return rates;
+  const MachineIdentity machine = {.processor = CpuModelName(),
+                                   .isa = std::string(runtime.kernels->name),
+                                   .threads = runtime.team->size()};
+  const std::string name = "/machine-" + machine.isa + "-" + std::to_string(machine.threads);
+  const auto measure = [&] {
+    std::fprintf(stderr, "measuring this machine, about five seconds, once\n");
+    return plan::MeasureMachine(*runtime.kernels, *runtime.team, runtime.clock,
+                                TerminalProgress("measuring, round"), {},
+                                [&] { return ReadCpu(runtime.clock); });
+  };
+  return RatesIn(folder.empty() ? "" : folder + name + ".json", machine, again, measure,
+                 StandardErrorLog());
 }
 
 }  // namespace altteul::tools

@@ -52,6 +52,13 @@ ordered_json SpeedJson(const PlanReport& report) {
                       {"answer_tokens", report.speed_request.answer_tokens},
                       {"prompt", JsonOf(report.speed.prompt)},
                       {"answer", JsonOf(report.speed.answer)}};
+  const CpuLoad& load = report.target.rates.load;
+  if (!load.disturbance.empty()) {
+    out["measured_under_load"] = {{"why", load.disturbance},
+                                  {"own_share", load.own_share},
+                                  {"stolen_share", load.stolen_share},
+                                  {"others_cores", load.others_cores}};
+  }
   if (report.target.watts > 0) {
     out["watt_hours_per_1000_prompt_tokens"] = WattHours(report.target, report.speed.prompt);
     out["watt_hours_per_1000_answer_tokens"] = WattHours(report.target, report.speed.answer);
@@ -158,6 +165,10 @@ std::string SpeedText(const PlanReport& report) {
           (slots == 1 ? "" : ", " + std::to_string(slots) + " together"),
       report.speed.answer);
   std::string text = table.ToString() + "\n";
+  if (!target.rates.load.disturbance.empty()) {
+    text += "Measured while the machine was busy: " + target.rates.load.disturbance +
+            ". At rest it is faster.\n\n";
+  }
   if (report.pages.empty()) return text;
   report::Table pages({"1,000 characters", "tokens", "read in", "written in"});
   for (const PlanReport::Page& page : report.pages) {
