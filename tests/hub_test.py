@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import pathlib
+import pty
 import random
 import shutil
 import signal
@@ -129,6 +130,76 @@ class HubTest(unittest.TestCase):
             process = self.start(*verb, HF_ENDPOINT="http://127.0.0.1:9")
             _, err = process.communicate(timeout=60)
             self.assertEqual(process.returncode, 0, f"{verb}: {err}")
+
+    def on_terminal(self, answer, *verb, **more):
+        """Runs a verb as a person at a terminal does, who types `answer`; None: ends the input."""
+        master, slave = pty.openpty()
+        process = subprocess.Popen([ALTTEUL, *verb], env=self.environment(**more), stdin=slave,
+                                   stdout=subprocess.PIPE, stderr=slave, close_fds=True)
+        os.close(slave)
+        seen = b""
+        asked = False
+        while True:
+            try:
+                chunk = os.read(master, 4096)
+            except OSError:  # the other end is gone
+                break
+            if not chunk:
+                break
+            seen += chunk
+            if not asked and b"[Y/n]" in seen:
+                asked = True
+                os.write(master, b"\x04" if answer is None else answer.encode() + b"\n")
+        out, _ = process.communicate(timeout=60)
+        os.close(master)
+        return process.returncode, out, seen.decode(errors="replace"), asked
+
+    def test_verbs_offer_to_pull(self):
+        tiny = self.tiny()
+        self.hub.repositories["org/tiny"] = hub_server.Repository({"tiny-F32.gguf": tiny})
+        run = ("run", "hf:org/tiny", "-p", "a", "-n", "2", "--raw")
+        for no in ("n", "no", "what", None):
+            code, out, err, asked = self.on_terminal(no, *run)
+            self.assertTrue(asked, err)
+            self.assertEqual((code, out), (3, b""), err)
+            self.assertIn("nothing was fetched", err)
+        self.assertEqual(self.hub.content_requests, 0)
+        self.assertFalse(self.cache.exists())
+        code, _, err, asked = self.on_terminal("", *run)
+        self.assertEqual((code, asked), (0, True), err)
+        self.assertIn(f"fetch {len(tiny) / 1000:.1f} kB now?", err)
+        self.assertIn("licence apache-2.0", err)
+        # It is there now, and rm knows it as ours.
+        code, out, err, asked = self.on_terminal("", *run, HF_ENDPOINT="http://127.0.0.1:9")
+        self.assertEqual((code, asked), (0, False), err)
+        code, _, err = self.run_verb("rm", "hf:org/tiny", "--yes")
+        self.assertEqual(code, 0, err)
+
+    def test_pull_as_an_option(self):
+        self.hub.repositories["org/tiny"] = hub_server.Repository({"tiny-F32.gguf": self.tiny()})
+        for verb in (["run", "hf:org/tiny", "-p", "a", "-n", "2", "--raw"], ["show", "hf:org/tiny"],
+                     ["tokenize", "hf:org/tiny", "-p", "a"],
+                     ["compress", "hf:org/tiny:F32", str(self.folder / "out.gguf"), "--type", "Q8_0"]):
+            shutil.rmtree(self.cache, ignore_errors=True)
+            code, _, err = self.run_verb(*verb)
+            self.assertEqual(code, 3, err)
+            self.assertIn("altteul pull hf:org/tiny", err)
+            self.assertIn("--pull", err)
+            code, _, err = self.run_verb(*verb, "--pull", HF_HUB_OFFLINE="1")
+            self.assertEqual(code, 3, err)
+            self.assertIn("HF_HUB_OFFLINE", err)
+            code, out, err = self.run_verb(*verb, "--pull")
+            self.assertEqual(code, 0, f"{verb}: {err}")
+            self.assertNotIn("[Y/n]", err)
+            # Nobody is asked twice, and nothing is.
+            code, _, err = self.run_verb(*verb, "--pull", HF_ENDPOINT="http://127.0.0.1:9")
+            self.assertEqual(code, 0, f"{verb}: {err}")
+        code, _, err = self.run_verb("run", "hf:org/none", "--pull", "-p", "a")
+        self.assertEqual(code, 3, err)
+        self.assertIn("there is no org/none", err)
+        code, _, err, asked = self.on_terminal("", "run", "hf:org/tiny", "-p", "a", HF_HUB_OFFLINE="1",
+                                               HF_HUB_CACHE=str(self.folder / "other"))
+        self.assertEqual((code, asked), (3, False), err)
 
     def tiny(self):
         path = self.folder / "tiny.gguf"

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <vector>
 
 #include "base/check.h"
@@ -17,18 +18,10 @@ namespace {
 constexpr size_t kSliceBytes = size_t{1} << 20;
 constexpr size_t kSha1Digits = 40;
 
-}  // namespace
-
-BlobHash::BlobHash(std::string_view like, uint64_t bytes)
-    : digest_(like.size() == kSha1Digits ? Digest::Kind::kSha1 : Digest::Kind::kSha256) {
-  ALT_CHECK(IsBlobHash(like));
-  if (like.size() != kSha1Digits) return;
-  const std::string head = "blob " + std::to_string(bytes);
-  Add(std::as_bytes(std::span(head.c_str(), head.size() + 1)));
-}
-
-Result<std::string> HashOfFile(const std::string& path, std::string_view like,
-                               const ProgressSink& progress) {
+/// Feeds a file to a digest. @param start  makes it for so many bytes
+template <typename Hash>
+Result<std::string> DigestOfFile(const std::string& path, const ProgressSink& progress,
+                                 const std::function<Hash(uint64_t bytes)>& start) {
   const auto failed = [&path](int error) {
     return Status(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIoError,
                   path + ": cannot read: " + std::strerror(error));
@@ -42,7 +35,7 @@ Result<std::string> HashOfFile(const std::string& path, std::string_view like,
   struct stat facts = {};
   if (fstat(file, &facts) != 0) return closed(failed(errno));
   const auto total = static_cast<uint64_t>(facts.st_size);
-  BlobHash hash(like, total);
+  Hash hash = start(total);
   std::vector<std::byte> slice(kSliceBytes);
   for (uint64_t done = 0; done < total;) {
     const ssize_t n = read(file, slice.data(), slice.size());
@@ -57,6 +50,26 @@ Result<std::string> HashOfFile(const std::string& path, std::string_view like,
   }
   close(file);
   return hash.Hex();
+}
+
+}  // namespace
+
+BlobHash::BlobHash(std::string_view like, uint64_t bytes)
+    : digest_(like.size() == kSha1Digits ? Digest::Kind::kSha1 : Digest::Kind::kSha256) {
+  ALT_CHECK(IsBlobHash(like));
+  if (like.size() != kSha1Digits) return;
+  const std::string head = "blob " + std::to_string(bytes);
+  Add(std::as_bytes(std::span(head.c_str(), head.size() + 1)));
+}
+
+Result<std::string> HashOfFile(const std::string& path, std::string_view like,
+                               const ProgressSink& progress) {
+  return DigestOfFile<BlobHash>(path, progress,
+                                [like](uint64_t bytes) { return BlobHash(like, bytes); });
+}
+
+Result<std::string> PlainSha1OfFile(const std::string& path, const ProgressSink& progress) {
+  return DigestOfFile<Digest>(path, progress, [](uint64_t) { return Digest(Digest::Kind::kSha1); });
 }
 
 }  // namespace altteul::hub

@@ -32,4 +32,7 @@ class BlobHash {
 Result<std::string> HashOfFile(const std::string& path, std::string_view like,
                                const ProgressSink& progress);
 
+/// SHA-1 of a file's bytes alone, as some servers have it in an ETag. @return as HashOfFile()
+Result<std::string> PlainSha1OfFile(const std::string& path, const ProgressSink& progress);
+
 }  // namespace altteul::hub

@@ -22,6 +22,7 @@ constexpr int kVersion = 1;
 constexpr uint64_t kMostDescription = uint64_t{16} << 20;
 constexpr const char* kSums = "/SHA256SUMS";
 constexpr const char* kLock = "/.altteul.lock";
+constexpr size_t kSha1Digits = 40;
 const std::string kAnySha256(64, '0');
 
 Status IoError(const std::string& path, const char* verb, const std::error_code& error) {
@@ -51,8 +52,13 @@ Status Verify(const std::string& path, const IndexedFile& file, const ProgressSi
     return Status(ErrorCode::kCorruptFile, path + ": has " + std::to_string(bytes) +
                                                " bytes instead of " + std::to_string(file.bytes));
   }
-  ALT_ASSIGN_OR_RETURN(const std::string hash, HashOfFile(path, file.hash, progress));
+  if (file.hash.empty()) return Status();
+  ALT_ASSIGN_OR_RETURN(std::string hash, HashOfFile(path, file.hash, progress));
   if (hash == file.hash) return Status();
+  if (file.is_hash_of_etag && hash.size() == kSha1Digits) {
+    ALT_ASSIGN_OR_RETURN(hash, PlainSha1OfFile(path, progress));
+    if (hash == file.hash) return Status();
+  }
   return Status(ErrorCode::kCorruptFile,
                 path + ": has the hash " + hash + " instead of " + file.hash);
 }
@@ -106,9 +112,12 @@ Result<FetchedModel> MakeBundle(const HubPlace& place, const HubReference& refer
   fs::remove(folder + "/" + std::string(kBundleFile), error);
   FetchedModel result;
   std::string sums;
-  for (const IndexedFile& file : model.files) {
+  ModelFiles described = model;
+  size_t n_without_hash = 0;
+  for (IndexedFile& file : described.files) {
     const std::string path = folder + "/" + file.name;
-    if (!Verify(path, file, options.progress).ok()) {
+    // A file of the right size that is there already may be any without a hash.
+    if (file.hash.empty() || !Verify(path, file, options.progress).ok()) {
       const auto cached = place.cache.Find(reference.repository, index.commit, file.name);
       const bool is_copied =
           cached.ok() && CopyVerified(cached.value(), path, file, options.progress).ok();
@@ -116,14 +125,18 @@ Result<FetchedModel> MakeBundle(const HubPlace& place, const HubReference& refer
         fs::create_directories(fs::path(path).parent_path(), error);
         FetchOptions one = options;
         one.key = place.key;
-        ALT_ASSIGN_OR_RETURN(const Fetched fetched,
-                             FetchFile({.url = FileUrl(place.endpoint, reference.repository,
-                                                       index.commit, file.name),
-                                        .path = path,
-                                        .bytes = file.bytes,
-                                        .hash = file.hash},
-                                       one));
-        result.received_bytes += fetched.received_bytes;
+        const auto fetched = FetchFile(
+            {.url = FileUrl(place.endpoint, reference.repository, index.commit, file.name),
+             .path = path,
+             .bytes = file.bytes,
+             .hash = file.hash,
+             .is_hash_of_etag = file.is_hash_of_etag},
+            one);
+        if (!fetched.ok()) {
+          return ExplainRefusal(fetched.status(), place, reference, index.is_gated);
+        }
+        result.received_bytes += fetched.value().received_bytes;
+        n_without_hash += file.hash.empty() ? 1 : 0;
       }
     }
     std::string sha256 = file.hash;
@@ -131,10 +144,17 @@ Result<FetchedModel> MakeBundle(const HubPlace& place, const HubReference& refer
       ALT_ASSIGN_OR_RETURN(sha256, HashOfFile(path, kAnySha256, options.progress));
     }
     sums += sha256 + "  " + file.name + "\n";
+    // Whoever takes the bundle can check what we could not.
+    if (file.hash.empty() || file.is_hash_of_etag) file.hash = sha256;
+  }
+  if (n_without_hash != 0 && options.log) {
+    options.log(LogLevel::kWarning, std::to_string(n_without_hash) + " of the files came from " +
+                                        place.endpoint +
+                                        " without a hash, so only their bytes were counted");
   }
   ALT_RETURN_IF_ERROR(WriteText(folder + kSums, sums));
-  ALT_RETURN_IF_ERROR(
-      WriteText(folder + "/" + std::string(kBundleFile), DescriptionOf(reference, index, model)));
+  ALT_RETURN_IF_ERROR(WriteText(folder + "/" + std::string(kBundleFile),
+                                DescriptionOf(reference, index, described)));
   fs::remove(folder + kLock, error);
   result.path = model.first.empty() ? folder : folder + "/" + model.first;
   return result;

@@ -20,7 +20,8 @@ namespace altteul::hub {
 namespace {
 
 constexpr uint64_t kMostPieces = 256;  // few enough that requests do not count
-constexpr double kSlice = 0.1;         // [s] of a wait between two questions whether to go on
+constexpr size_t kSha1Digits = 40;
+constexpr double kSlice = 0.1;  // [s] of a wait between two questions whether to go on
 
 class Fetcher {
  public:
@@ -32,8 +33,8 @@ class Fetcher {
     fetched_.kept_bytes = part_->DoneInAll();
     for (bool again = false;; again = true) {
       ALT_RETURN_IF_ERROR(FetchPieces());
-      const auto goes_on = [this](uint64_t, uint64_t) { return GoesOn(); };
-      ALT_ASSIGN_OR_RETURN(const std::string hash, HashOfFile(part_->path(), file_.hash, goes_on));
+      if (file_.hash.empty()) break;
+      ALT_ASSIGN_OR_RETURN(const std::string hash, HashOfPart());
       if (hash == file_.hash) break;
       part_.reset();
       PartFile::Forget(file_.path);
@@ -68,6 +69,15 @@ class Fetcher {
           part_->Append(piece, head.subspan(part_->Begin(piece) + done, known - done)));
     }
     return Status();
+  }
+
+  /// Of what came: of the kinds that the given hash may be of the one that is right, if one is.
+  Result<std::string> HashOfPart() const {
+    const auto goes_on = [this](uint64_t, uint64_t) { return GoesOn(); };
+    ALT_ASSIGN_OR_RETURN(std::string hash, HashOfFile(part_->path(), file_.hash, goes_on));
+    if (hash == file_.hash || !file_.is_hash_of_etag || hash.size() != kSha1Digits) return hash;
+    ALT_ASSIGN_OR_RETURN(const std::string plain, PlainSha1OfFile(part_->path(), goes_on));
+    return plain == file_.hash ? plain : hash;
   }
 
   // --- all pieces ---
@@ -253,7 +263,7 @@ class Fetcher {
 }  // namespace
 
 Result<Fetched> FetchFile(const FileToFetch& file, const FetchOptions& options) {
-  ALT_CHECK(IsBlobHash(file.hash));
+  ALT_CHECK(file.hash.empty() || IsBlobHash(file.hash));
   return Fetcher(file, options).Run();
 }
 

@@ -1,4 +1,5 @@
-// A file of known size and hash from a server onto the disk: whole and verified, or not at all.
+// A file of known size and mostly known hash from a server onto the disk: whole and verified, or
+// not at all.
 //
 // It is fetched in pieces over several connections. Each byte that came is in `<path>.part` at once
 // and counted in `<path>.pieces`, so that a connection that breaks, a process that is killed or a
@@ -21,7 +22,8 @@ struct FileToFetch {
   std::string url;
   std::string path;  ///< where it shall be; nobody else fetches to it (FileLock)
   uint64_t bytes = 0;
-  std::string hash;  ///< IsBlobHash()
+  std::string hash;  ///< IsBlobHash(); empty: nobody says it, and bytes alone are counted
+  bool is_hash_of_etag = false;  ///< as IndexedFile::is_hash_of_etag
   /// The first bytes, which were received already; as the others they prove themselves by the hash.
   std::string_view head = {};
 };

@@ -32,6 +32,23 @@ struct HubPlace {
 Result<ModelIndex> AskIndex(const HubPlace& place, const HubReference& reference,
                             const HttpOptions& http);
 
+/// Asks the hub for sizes and hashes that its index has not, file by file. A file that is in the
+/// cache already is taken as it is there.
+/// @return as AskFacts(), as ExplainRefusal() says it
+Status DescribeFiles(const HubPlace& place, const HubReference& reference, const ModelIndex& index,
+                     const HttpOptions& http, ModelFiles* model);
+
+/// What the user can do about a file or an index that is not given to him (kRefused): accept the
+/// terms, set HF_TOKEN. Anything else as it is.
+/// @param is_gated  ModelIndex::is_gated
+Status ExplainRefusal(const Status& status, const HubPlace& place, const HubReference& reference,
+                      bool is_gated);
+
+/// The name under which a file's bytes come into the cache: its hash, or without one a name made of
+/// what it is, so that the next call goes on where this one ended.
+std::string BlobNameOf(const HubReference& reference, const ModelIndex& index,
+                       const IndexedFile& file);
+
 /// What is missing of a model.
 struct Missing {
   uint64_t bytes = 0;
@@ -53,7 +70,9 @@ Status CheckRoom(const HubPlace& place, uint64_t bytes);
 /// First bytes of files, by name.
 using FileHeads = std::map<std::string, std::string>;
 
-/// Fetches what is missing; each file is whole and verified before it has its name.
+/// Fetches what is missing; each file is whole and verified before it has its name. Of files
+/// without a hash the bytes are counted, which is said to the log, and the cache names them by
+/// their SHA-256.
 /// @param heads  what was received of files already
 /// @return kDoesNotFit when the disk has less room than is missing; otherwise as FetchFile()
 Result<FetchedModel> FetchModel(const HubPlace& place, const HubReference& reference,

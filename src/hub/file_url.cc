@@ -1,8 +1,6 @@
 #include "hub/file_url.h"
 
-#include <algorithm>
-#include <cctype>
-
+#include "hub/file_facts.h"
 #include "hub/repository.h"
 
 namespace altteul::hub {
@@ -10,33 +8,12 @@ namespace {
 
 constexpr size_t kSha256Digits = 64;
 
-std::optional<uint64_t> NumberIn(std::string_view text) {
-  constexpr size_t kMostDigits = 18;
-  const bool digits = std::ranges::all_of(
-      text, [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; });
-  if (text.empty() || text.size() > kMostDigits || !digits) return std::nullopt;
-  return std::stoull(std::string(text));
-}
-
 /// The part before the next '/', which is taken off `rest` with it.
 std::string_view NextPart(std::string_view& rest) {
   const size_t slash = rest.find('/');
   const std::string_view part = rest.substr(0, slash);
   rest = slash == rest.npos ? std::string_view() : rest.substr(slash + 1);
   return part;
-}
-
-/// An ETag is quoted, and may be marked as weak.
-std::string HashIn(const HttpHeaders& headers) {
-  for (const char* name : {"x-linked-etag", "etag"}) {
-    const auto found = headers.find(name);
-    if (found == headers.end()) continue;
-    std::string tag = found->second;
-    if (tag.starts_with("W/")) continue;  // not of these very bytes
-    std::erase(tag, '"');
-    if (IsBlobHash(tag)) return tag;
-  }
-  return "";
 }
 
 }  // namespace
@@ -80,28 +57,11 @@ Result<UrlFile> AskUrl(const std::string& url, const std::string& sha256, const 
                   "'" + sha256 + "' is no SHA-256: 64 digits of 0 to 9 and a to f");
   }
   ALT_ASSIGN_OR_RETURN(const auto client, HttpClient::Create(http));
-  ALT_ASSIGN_OR_RETURN(HttpResponse response,
-                       client->Get({.url = url, .key = key, .range = ByteRange{0, 1}}));
-  if (response.status != 206 && response.status != 200) {
-    const bool refused = response.status == 401 || response.status == 403;
-    const bool missing = response.status == 404 || response.status == 410;
-    return Status(refused   ? ErrorCode::kRefused
-                  : missing ? ErrorCode::kNotFound
-                            : ErrorCode::kNetwork,
-                  url + ": HTTP status " + std::to_string(response.status));
-  }
-  const HttpHead head{.status = response.status, .headers = std::move(response.headers)};
-  const auto part = head.PartSent();
-  const auto length = head.headers.find("content-length");
-  if (part && part->total) {
-    file.bytes = *part->total;
-  } else if (response.status == 200 && length != head.headers.end()) {
-    file.bytes = NumberIn(length->second).value_or(0);
-  }
-  if (file.bytes == 0) {
-    return Status(ErrorCode::kNetwork, url + ": the server does not say how large the file is");
-  }
-  file.hash = sha256.empty() ? HashIn(head.headers) : sha256;
+  ALT_ASSIGN_OR_RETURN(const FileFacts facts, AskFacts(*client, url, key));
+  file.bytes = facts.bytes.value_or(0);
+  if (file.bytes == 0) return Status(ErrorCode::kNetwork, url + ": the file is empty");
+  file.hash = sha256.empty() ? facts.hash : sha256;
+  file.is_hash_of_etag = sha256.empty();
   if (!file.hash.empty()) return file;
   return Status(ErrorCode::kRefused,
                 url +

@@ -18,12 +18,13 @@ namespace altteul::hub {
 std::optional<HubReference> ReferenceOfUrl(std::string_view endpoint, std::string_view url);
 
 struct UrlFile {
-  std::string name;    ///< CheckFileName(): the last part of the URL's path
-  uint64_t bytes = 0;  ///< as the server says
-  std::string hash;    ///< IsBlobHash(), of the user or else of the server's ETag
+  std::string name;              ///< CheckFileName(): the last part of the URL's path
+  uint64_t bytes = 0;            ///< as the server says
+  std::string hash;              ///< IsBlobHash(), of the user or else of the server's ETag
+  bool is_hash_of_etag = false;  ///< as IndexedFile::is_hash_of_etag
 };
 
-/// Asks for one byte of the file.
+/// Asks for the head of the file.
 /// @param sha256  what it must have; empty: only a server that names the hash will do
 /// @return kInvalidArgument for a URL without a file's name or a sha256 that is none; kRefused
 ///         where nothing says what the file must be; kNotFound, kNetwork, kCancelled

@@ -118,7 +118,12 @@ struct HttpClient::Try {
     auto& attempt = *static_cast<Try*>(self);
     const std::string_view line(bytes, one * count);
     try {
-      if (line.starts_with("HTTP/")) attempt.head = {.status = StatusIn(line), .headers = {}};
+      if (line.starts_with("HTTP/")) {
+        const bool led_elsewhere = attempt.head.status >= 300 && attempt.head.status < 400;
+        HttpHeaders redirect = std::move(attempt.head.redirect_headers);
+        if (led_elsewhere && redirect.empty()) redirect = std::move(attempt.head.headers);
+        attempt.head = {.status = StatusIn(line), .headers = {}, .redirect_headers = redirect};
+      }
       const size_t colon = line.find(':');
       if (colon != line.npos) {
         attempt.head.headers[Lower(line.substr(0, colon))] = Trimmed(line.substr(colon + 1));
@@ -217,16 +222,24 @@ Status CheckRequest(const HttpRequest& request) {
   return Status();
 }
 
-Result<HttpResponse> HttpClient::Get(const HttpRequest& request) { return Send(request, false); }
+Result<HttpResponse> HttpClient::Get(const HttpRequest& request) {
+  return Send(request, Method::kGet);
+}
 
-Result<HttpResponse> HttpClient::Post(const HttpRequest& request) { return Send(request, true); }
+Result<HttpResponse> HttpClient::Head(const HttpRequest& request) {
+  return Send(request, Method::kHead);
+}
 
-Result<HttpResponse> HttpClient::Send(const HttpRequest& request, bool post) {
+Result<HttpResponse> HttpClient::Post(const HttpRequest& request) {
+  return Send(request, Method::kPost);
+}
+
+Result<HttpResponse> HttpClient::Send(const HttpRequest& request, Method method) {
   ALT_RETURN_IF_ERROR(CheckRequest(request));
   double wait_s = options_.first_wait_s;
   for (int done = 0;; ++done) {
     Try attempt;
-    Prepare(request, post, &attempt);
+    Prepare(request, method, &attempt);
     Perform(&attempt);
     if (attempt.cancelled) {
       return Status(ErrorCode::kCancelled, request.url + ": the request was interrupted");
@@ -235,7 +248,8 @@ Result<HttpResponse> HttpClient::Send(const HttpRequest& request, bool post) {
     if (attempt.code == CURLE_OK && !may_pass) {
       return HttpResponse{.status = attempt.status,
                           .body = std::move(attempt.body),
-                          .headers = std::move(attempt.head.headers)};
+                          .headers = std::move(attempt.head.headers),
+                          .redirect_headers = std::move(attempt.head.redirect_headers)};
     }
     if (!may_pass || done >= options_.retries) {
       const std::string tries =
@@ -254,7 +268,7 @@ Result<Reception> HttpClient::Receive(const HttpRequest& request, const BodySink
   ALT_RETURN_IF_ERROR(CheckRequest(request));
   Try attempt;
   attempt.sink = &sink;
-  Prepare(request, false, &attempt);
+  Prepare(request, Method::kGet, &attempt);
   Perform(&attempt);
   if (attempt.cancelled) {
     return Status(ErrorCode::kCancelled, request.url + ": the transfer was interrupted");
@@ -271,7 +285,8 @@ Result<Reception> HttpClient::Receive(const HttpRequest& request, const BodySink
   return reception;
 }
 
-void HttpClient::Prepare(const HttpRequest& request, bool post, Try* attempt) {
+void HttpClient::Prepare(const HttpRequest& request, Method method, Try* attempt) {
+  const bool post = method == Method::kPost;
   CURL* curl = handle_->curl;
   attempt->options = &options_;
   curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
@@ -289,6 +304,7 @@ void HttpClient::Prepare(const HttpRequest& request, bool post, Try* attempt) {
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
                      std::max(1L, static_cast<long>(options_.stall_timeout_s)));
   }
+  if (method == Method::kHead) curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
   if (request.range && request.range->count > 0) {
     const uint64_t last = request.range->first + request.range->count - 1;
     const std::string range = std::to_string(request.range->first) + "-" + std::to_string(last);

@@ -57,13 +57,17 @@ using HttpHeaders = std::map<std::string, std::string, std::less<>>;
 struct HttpResponse {
   int status = 0;  ///< any that is not worth a retry: 200, 404, ...
   std::string body;
-  HttpHeaders headers;  ///< of the last answer, behind all redirects
+  HttpHeaders headers;                ///< of the last answer, behind all redirects
+  HttpHeaders redirect_headers = {};  ///< as HttpHead::redirect_headers
 };
 
 /// What a server says before a body.
 struct HttpHead {
   int status = 0;
   HttpHeaders headers;
+  /// Of the first answer that led elsewhere; empty: none did. Hubs say there what they know of a
+  /// file that a store of another host sends.
+  HttpHeaders redirect_headers = {};
 
   /// Of a 206, as its Content-Range says; nothing where it says none or what cannot be.
   struct Part {
@@ -96,6 +100,9 @@ class HttpClient {
   ///         those worth a retry, or when the body is too large; kCancelled
   Result<HttpResponse> Get(const HttpRequest& request);
 
+  /// Get() without the body, which does not come.
+  Result<HttpResponse> Head(const HttpRequest& request);
+
   /// A body of any size, and the caller's own retries, because only he knows from where to go on.
   /// There is no limit of time as long as bytes come.
   /// @param sink  gets the bytes of answers with status 2xx alone
@@ -108,10 +115,11 @@ class HttpClient {
  private:
   struct Handle;
   struct Try;
+  enum class Method { kGet, kHead, kPost };
 
   HttpClient(const HttpOptions& options, std::unique_ptr<Handle> handle);
-  Result<HttpResponse> Send(const HttpRequest& request, bool post);
-  void Prepare(const HttpRequest& request, bool post, Try* attempt);
+  Result<HttpResponse> Send(const HttpRequest& request, Method method);
+  void Prepare(const HttpRequest& request, Method method, Try* attempt);
   void Perform(Try* attempt);
   bool Wait(double seconds) const;
 

@@ -44,11 +44,19 @@ std::string ReadFile(const json& sibling, IndexedFile* file) {
   // Large files are in a store of their own, by SHA-256.
   const json* large = Member(sibling, "lfs");
   const json& place = large != nullptr && large->is_object() ? *large : sibling;
-  file->hash = TextOf(place, &place == &sibling ? "blobId" : "sha256");
-  if (!IsBlobHash(file->hash)) return file->name + " has no hash";
+  const json* hash = Member(place, &place == &sibling ? "blobId" : "sha256");
   const json* size = Member(place, "size");
-  if (size == nullptr || !size->is_number_unsigned()) return file->name + " has no size";
-  file->bytes = size->get<uint64_t>();
+  const bool has_hash = hash != nullptr && !hash->is_null();
+  const bool has_size = size != nullptr && !size->is_null();
+  if (has_hash) {
+    file->hash = hash->is_string() ? hash->get<std::string>() : std::string();
+    if (!IsBlobHash(file->hash)) return file->name + " has a hash that is none";
+  }
+  if (has_size) {
+    if (!size->is_number_unsigned()) return file->name + " has a size that is none";
+    file->bytes = size->get<uint64_t>();
+  }
+  file->is_described = has_hash && has_size;
   return "";
 }
 

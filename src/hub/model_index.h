@@ -16,8 +16,13 @@ namespace altteul::hub {
 struct IndexedFile {
   std::string name;  ///< CheckFileName()
   uint64_t bytes = 0;
-  /// IsBlobHash(): SHA-256 of the content, or of small files git's SHA-1 of a blob.
+  /// IsBlobHash(): SHA-256 of the content, or of small files git's SHA-1 of a blob. Empty where
+  /// nobody says it: then the number of bytes is all that can be checked.
   std::string hash;
+  /// The index has a size and a hash of it. Proxies have names only: DescribeFiles() asks further.
+  bool is_described = true;
+  /// The hash is of an ETag: 40 digits may also be SHA-1 of the bytes alone.
+  bool is_hash_of_etag = false;
 };
 
 struct ModelIndex {

@@ -47,9 +47,23 @@ TEST(ModelIndexTest, TheLicenseMayStandInATagAndGatesMayBeOpen) {
   EXPECT_FALSE(index.value().is_gated);
 }
 
+TEST(ModelIndexTest, AProxyMayListNamesAlone) {
+  const auto index = ParseModelIndex(
+      Answer(R"({"rfilename":"names.gguf"},{"rfilename":"sizes.gguf","size":1},)"
+             R"({"rfilename":"hashes.gguf","blobId":")" +
+             kSha1 + R"("},{"rfilename":"nulls.gguf","size":null,"blobId":null,"lfs":null},)" +
+             Small("both.gguf")),
+      "URL");
+  ASSERT_TRUE(index.ok()) << index.status().message();
+  for (const IndexedFile& file : index.value().files) {
+    EXPECT_EQ(file.is_described, file.name == "both.gguf") << file.name;
+  }
+  EXPECT_EQ(index.value().Find("hashes.gguf")->hash, kSha1);
+}
+
 TEST(ModelIndexTest, RefusesWhatCouldNotBeKept) {
-  const std::string no_hash = R"({"rfilename":"a","size":1})";
-  const std::string no_size = R"({"rfilename":"a","blobId":")" + kSha1 + R"("})";
+  const std::string no_hash = R"({"rfilename":"a","size":1,"blobId":3})";
+  const std::string no_size = R"({"rfilename":"a","size":"1","blobId":")" + kSha1 + R"("})";
   const std::string below = R"({"rfilename":"a","size":-1,"blobId":")" + kSha1 + R"("})";
   const std::string path_as_hash = R"({"rfilename":"a","size":1,"blobId":"../../x"})";
   for (const std::string& answer :

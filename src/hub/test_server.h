@@ -150,10 +150,11 @@ class TestServer {
       return Send(peer, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n");
     }
     const size_t range = request.find(kRange);
-    if (range == std::string::npos || fault.kind == Kind::kNoRange) {
+    const bool is_head = request.starts_with("HEAD ");
+    if (is_head || range == std::string::npos || fault.kind == Kind::kNoRange) {
       return Send(peer, "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(file.size()) +
                             "\r\n\r\n") &&
-             SendBody(peer, file, fault);
+             (is_head || SendBody(peer, file, fault));
     }
     size_t first = std::stoul(request.substr(range + kRange.size()));
     const size_t dash = request.find('-', range + kRange.size());

@@ -1,6 +1,5 @@
 // altteul pull MODEL: a model of a hub, whole and verified, where other programs find it too.
 
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -8,18 +7,14 @@
 #include <string_view>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/human_units.h"
-#include "base/machine.h"
 #include "hub/bundle.h"
 #include "hub/fetch_model.h"
 #include "hub/file_url.h"
-#include "plan/memory_plan.h"
 #include "tools/command.h"
 #include "tools/hub_environment.h"
-#include "tools/interrupt.h"
 #include "tools/json_output.h"
-#include "tools/plan_subject.h"
+#include "tools/model_pull.h"
 #include "tools/runtime.h"
 
 namespace altteul::tools {
@@ -41,13 +36,15 @@ class PullCommand : public Command {
                    "a folder: makes a bundle for a network without a hub; pull FOLDER there "
                    "verifies it and takes it into the cache");
     app.add_option("--sha256", sha256_, "what a file of https:// must have");
-    app.add_option("--connections", connections_, "that fetch at the same time")
+    app.add_option("--connections", settings_.connections, "that fetch at the same time")
         ->check(CLI::Range(1, 32))
         ->capture_default_str();
-    app.add_option("--retries", retries_, "tries in a row in which nothing comes, before it ends")
+    app.add_option("--retries", settings_.retries,
+                   "tries in a row in which nothing comes, before it ends")
         ->check(CLI::Range(0, 100))
         ->capture_default_str();
-    app.add_option("--stall-timeout", stall_timeout_s_, "seconds without a byte that end a try")
+    app.add_option("--stall-timeout", settings_.stall_timeout_s,
+                   "seconds without a byte that end a try")
         ->check(CLI::Range(1.0, 3600.0))
         ->capture_default_str();
     app.add_flag("--dry-run", dry_run_,
@@ -64,13 +61,7 @@ class PullCommand : public Command {
           "--sha256 is for files of other servers; a hub and a bundle say themselves what "
           "their files must be");
     }
-    hub::FetchOptions options;
-    options.http.retries = retries_;
-    options.http.stall_timeout_s = stall_timeout_s_;
-    options.http.go_on = [] { return !Interrupted(); };
-    options.connections = connections_;
-    options.progress = TerminalProgress("fetching: byte");
-    options.log = StandardErrorLog();
+    const hub::FetchOptions options = FetchOptionsOf(settings_);
     if (model_.starts_with(kHubScheme)) {
       ALT_ASSIGN_OR_RETURN(const hub::HubReference reference,
                            hub::ParseHubReference(model_.substr(kHubScheme.size())));
@@ -94,27 +85,16 @@ class PullCommand : public Command {
  private:
   Status PullModel(const hub::HubPlace& place, const hub::HubReference& reference,
                    const hub::FetchOptions& options) const {
-    ALT_ASSIGN_OR_RETURN(const hub::ModelIndex index,
-                         hub::AskIndex(place, reference, options.http));
-    ALT_ASSIGN_OR_RETURN(const hub::ModelFiles files, hub::ChooseFiles(index, reference.what));
-    const hub::Missing missing = hub::MissingOf(place, reference, index, files);
-    Announce(place, index, files, missing);
-    if (!dry_run_ && to_.empty()) ALT_RETURN_IF_ERROR(hub::CheckRoom(place, missing.bytes));
-    hub::FileHeads heads;
-    if (missing.n_files != 0 && !IsBegun(place, reference, files)) {
-      heads = SayWhetherItFits(place, reference, index, files, options.http);
-    }
-    if (dry_run_) return Print(index, files, missing, {});
-    if (!to_.empty()) {
-      ALT_ASSIGN_OR_RETURN(const hub::FetchedModel bundled,
-                           hub::MakeBundle(place, reference, index, files, options, to_));
-      return Print(index, files, missing, bundled);
-    }
-    ALT_ASSIGN_OR_RETURN(hub::FetchedModel fetched,
-                         hub::FetchModel(place, reference, index, files, options, heads));
-    Note(place, reference.repository, fetched.blobs);
-    for (const auto& [name, head] : heads) fetched.received_bytes += head.size();
-    return Print(index, files, missing, fetched);
+    ALT_ASSIGN_OR_RETURN(const ModelPull pull, AskHub(model_, place, reference, options.http));
+    pull.Announce();
+    if (!dry_run_ && to_.empty()) ALT_RETURN_IF_ERROR(hub::CheckRoom(place, pull.missing.bytes));
+    if (dry_run_ || !to_.empty()) pull.SayWhetherItFits(options.http);
+    if (dry_run_) return Print(pull.index, pull.files, pull.missing, {});
+    const auto fetched =
+        to_.empty() ? pull.Fetch(options)
+                    : hub::MakeBundle(place, reference, pull.index, pull.files, options, to_);
+    ALT_RETURN_IF_ERROR(fetched.status());
+    return Print(pull.index, pull.files, pull.missing, fetched.value());
   }
 
   /// A file of any server, into --to or the folder where we are.
@@ -142,10 +122,13 @@ class PullCommand : public Command {
     ALT_ASSIGN_OR_RETURN(
         const hub::FileLock lock,
         hub::FileLock::Take((folder / ("." + file.name + ".lock")).string(), options.http.go_on));
-    ALT_ASSIGN_OR_RETURN(
-        const hub::Fetched fetched,
-        hub::FetchFile({.url = model_, .path = path, .bytes = file.bytes, .hash = file.hash},
-                       options));
+    ALT_ASSIGN_OR_RETURN(const hub::Fetched fetched,
+                         hub::FetchFile({.url = model_,
+                                         .path = path,
+                                         .bytes = file.bytes,
+                                         .hash = file.hash,
+                                         .is_hash_of_etag = file.is_hash_of_etag},
+                                        options));
     std::filesystem::remove(folder / ("." + file.name + ".lock"), error);
     hub::FetchedModel result;
     result.path = path;
@@ -166,75 +149,8 @@ class PullCommand : public Command {
     }
     ALT_ASSIGN_OR_RETURN(const hub::FetchedModel installed,
                          hub::InstallBundle(place, model_, bundle, options));
-    Note(place, bundle.reference.repository, installed.blobs);
+    NoteFetched(place, bundle.reference.repository, installed.blobs);
     return Print(bundle.index, files, missing, installed);
-  }
-
-  static void Note(const hub::HubPlace& place, const hub::Repository& repository,
-                   const std::vector<std::string>& blobs) {
-    const Status noted = JournalFromEnvironment().Add(place.cache.folder(), repository, blobs);
-    if (noted.ok()) return;
-    std::fprintf(stderr, "warning: rm will not know that this is ours: %s\n",
-                 noted.message().c_str());
-  }
-
-  static void Announce(const hub::HubPlace& place, const hub::ModelIndex& index,
-                       const hub::ModelFiles& files, const hub::Missing& missing) {
-    std::fprintf(stderr, "%s, %zu %s, commit %s, licence %s%s\n",
-                 FormatBytes(files.bytes()).c_str(), files.files.size(),
-                 files.files.size() == 1 ? "file" : "files", index.commit.substr(0, 12).c_str(),
-                 index.license.empty() ? "not said" : index.license.c_str(),
-                 index.is_gated ? ", its terms must be accepted on the hub" : "");
-    if (missing.n_files == 0) {
-      std::fprintf(stderr, "all of it is in %s already\n", place.cache.folder().c_str());
-    } else {
-      std::fprintf(stderr, "%s of it are fetched from %s to %s\n",
-                   FormatBytes(missing.bytes).c_str(), place.endpoint.c_str(),
-                   place.cache.folder().c_str());
-    }
-  }
-
-  /// A pull was here before, and said what there is to say.
-  static bool IsBegun(const hub::HubPlace& place, const hub::HubReference& reference,
-                      const hub::ModelFiles& files) {
-    return std::any_of(files.files.begin(), files.files.end(), [&](const hub::IndexedFile& file) {
-      return hub::IsBegun(place.cache.BlobPath(reference.repository, file.hash));
-    });
-  }
-
-  /// Before the first byte of weights, and never a reason not to fetch: it may be meant for another
-  /// machine.
-  /// @return what was fetched for it
-  hub::FileHeads SayWhetherItFits(const hub::HubPlace& place, const hub::HubReference& reference,
-                                  const hub::ModelIndex& index, const hub::ModelFiles& files,
-                                  hub::HttpOptions http) const {
-    http.timeout_s = 4 * stall_timeout_s_;  // of a megabyte
-    auto subject = [&]() -> Result<PlanSubject> {
-      ALT_ASSIGN_OR_RETURN(const kernels::KernelTable* kernels, KernelsFromEnvironment());
-      return OpenRemoteSubject(place, reference, index, files, http, *kernels);
-    }();
-    const Result<std::string> verdict =
-        subject.ok() ? Verdict(subject.value()) : Result<std::string>(subject.status());
-    if (verdict.ok()) {
-      std::fprintf(stderr, "%s\n", verdict.value().c_str());
-    } else {
-      std::fprintf(stderr, "it cannot be said whether it will run here: %s\n",
-                   verdict.status().message().c_str());
-    }
-    return subject.ok() ? std::move(subject.value().heads) : hub::FileHeads();
-  }
-
-  Result<std::string> Verdict(const PlanSubject& subject) const {
-    const size_t context = subject.DefaultContext();
-    ALT_ASSIGN_OR_RETURN(
-        const plan::MemoryPlan plan,
-        plan::PlanMemory(
-            subject.config, subject.weights,
-            {.context = context, .threads = OnlineCores(), .base_bytes = subject.base_bytes}));
-    const uint64_t free_bytes = DetectMemory().available_bytes;
-    return FormatBytes(plan.Peak()) + " of memory with " + FormatCount(context) +
-           " tokens of context, " + (plan.Peak() <= free_bytes ? "fits" : "DOES NOT FIT") + ": " +
-           FormatBytes(free_bytes) + " are free here; altteul plan " + model_ + " tells more";
   }
 
   Status Print(const hub::ModelIndex& index, const hub::ModelFiles& files,
@@ -260,9 +176,7 @@ class PullCommand : public Command {
   }
 
   std::string model_, to_, sha256_;
-  int connections_ = 4;
-  int retries_ = 8;
-  double stall_timeout_s_ = 30;
+  PullSettings settings_;
   bool dry_run_ = false;
   bool json_ = false;
 };

@@ -13,8 +13,8 @@
 #include "report/table.h"
 #include "tools/chat.h"
 #include "tools/command.h"
-#include "tools/hub_environment.h"
 #include "tools/json_output.h"
+#include "tools/model_pull.h"
 #include "tools/printable.h"
 #include "tools/runtime.h"
 

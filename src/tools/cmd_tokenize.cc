@@ -8,8 +8,8 @@
 
 #include "model/checkpoint.h"
 #include "tools/command.h"
-#include "tools/hub_environment.h"
 #include "tools/json_output.h"
+#include "tools/model_pull.h"
 #include "tools/runtime.h"
 
 namespace altteul::tools {

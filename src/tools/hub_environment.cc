@@ -114,7 +114,7 @@ std::vector<hub::StoredModel> OtherModelsFromEnvironment() {
   return OtherModelsOf([](const char* name) -> const char* { return std::getenv(name); });
 }
 
-Result<std::string> ModelPath(const std::string& model) {
+Result<std::string> CachedModelPath(const std::string& model) {
   if (model.starts_with(hub::kOllamaScheme) || model.starts_with(hub::kLmStudioScheme)) {
     ALT_ASSIGN_OR_RETURN(const hub::StoredModel stored,
                          hub::FindStored(OtherModelsFromEnvironment(), model));
@@ -127,8 +127,7 @@ Result<std::string> ModelPath(const std::string& model) {
   place.is_offline = true;
   const auto index = hub::AskIndex(place, reference, {});
   if (!index.ok()) {
-    return Status(ErrorCode::kNotFound,
-                  model + ": is not in " + place.cache.folder() + "; altteul pull " + model);
+    return Status(ErrorCode::kNotFound, model + ": is not in " + place.cache.folder());
   }
   ALT_ASSIGN_OR_RETURN(const hub::ModelFiles files,
                        hub::ChooseFiles(index.value(), reference.what));

@@ -42,7 +42,7 @@ inline constexpr std::string_view kHubScheme = "hf:";
 /// A model as it is given to a verb -> the path to open: "hf:..." is what the cache has of it,
 /// "ollama:..." and "lms:..." what those programs have, all else is a path already. Nothing is
 /// fetched.
-/// @return kNotFound with how to get it, kInvalidArgument
-Result<std::string> ModelPath(const std::string& model);
+/// @return kNotFound, kInvalidArgument
+Result<std::string> CachedModelPath(const std::string& model);
 
 }  // namespace altteul::tools

@@ -1,10 +1,12 @@
 // altteul: one program, one verb a job. The way of a token starts here (ARCHITECTURE.md).
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <string>
@@ -16,6 +18,7 @@
 #include "tools/command.h"
 #include "tools/exit_codes.h"
 #include "tools/interrupt.h"
+#include "tools/model_pull.h"
 #include "tools/version.h"
 
 namespace altteul::tools {
@@ -67,6 +70,12 @@ Status CheckVerb(std::string_view verb, const CLI::App& app) {
                 "'" + std::string(verb) + "' is no verb; these are: " + verbs);
 }
 
+/// Whether a verb opens a model as a whole, and so may have to fetch it.
+bool OpensModels(std::string_view verb) {
+  constexpr std::string_view kVerbs[] = {"run", "show", "tokenize", "compress", "eval", "bench"};
+  return std::find(std::begin(kVerbs), std::end(kVerbs), verb) != std::end(kVerbs);
+}
+
 int Main(int argc, char** argv) {
   CLI::App app(
       "Altteul: make an open language model smaller, run it on the machine at hand, and see what "
@@ -79,8 +88,12 @@ int Main(int argc, char** argv) {
                                          MakeEval(), MakeBench(), MakeDoctor(),   MakeGap(),
                                          MakePlan(), MakePull(),  MakeLs(),       MakeRm()};
   for (const auto& command : commands) {
-    command->AddOptions(
-        *app.add_subcommand(std::string(command->name()), std::string(command->summary())));
+    CLI::App& verb =
+        *app.add_subcommand(std::string(command->name()), std::string(command->summary()));
+    command->AddOptions(verb);
+    if (OpensModels(command->name())) {
+      verb.add_flag("--pull", MayPull(), "fetch a model hf:OWNER/NAME that is not here yet");
+    }
   }
   if (argc <= 1) {
     std::fputs(app.help().c_str(), stderr);

@@ -45,8 +45,11 @@ Result<PlanSubject> OpenRemoteSubject(const hub::HubPlace& place,
                                       const hub::ModelIndex& index, const hub::ModelFiles& files,
                                       const hub::HttpOptions& http,
                                       const kernels::KernelTable& kernels) {
-  ALT_ASSIGN_OR_RETURN(plan::RemoteModel remote,
-                       plan::OpenRemote(place, reference, index, files, http));
+  auto opened = plan::OpenRemote(place, reference, index, files, http);
+  if (!opened.ok()) {
+    return hub::ExplainRefusal(opened.status(), place, reference, index.is_gated);
+  }
+  plan::RemoteModel& remote = opened.value();
   ALT_ASSIGN_OR_RETURN(PlanSubject subject, SubjectOf(std::move(remote.file), kernels));
   subject.fetched_bytes = remote.fetched_bytes;
   subject.heads = std::move(remote.heads);
@@ -59,7 +62,7 @@ Result<PlanSubject> OpenSubject(const std::string& name, const kernels::KernelTa
     ALT_ASSIGN_OR_RETURN(auto file, plan::OpenShape(name));
     return SubjectOf(std::move(file), kernels);
   }
-  const auto path = ModelPath(name);
+  const auto path = CachedModelPath(name);
   if (path.ok()) {
     auto file = model::Checkpoint::Open(path.value(), StandardErrorLog());
     const bool is_shape =
@@ -76,7 +79,8 @@ Result<PlanSubject> OpenSubject(const std::string& name, const kernels::KernelTa
   hub::HttpOptions http;
   http.go_on = [] { return !Interrupted(); };
   ALT_ASSIGN_OR_RETURN(const hub::ModelIndex index, hub::AskIndex(place, reference, http));
-  ALT_ASSIGN_OR_RETURN(const hub::ModelFiles files, hub::ChooseFiles(index, reference.what));
+  ALT_ASSIGN_OR_RETURN(hub::ModelFiles files, hub::ChooseFiles(index, reference.what));
+  ALT_RETURN_IF_ERROR(hub::DescribeFiles(place, reference, index, http, &files));
   return OpenRemoteSubject(place, reference, index, files, http, kernels);
 }
 

@@ -14,8 +14,8 @@
 
 #include "base/human_units.h"
 #include "base/machine.h"
-#include "tools/hub_environment.h"
 #include "tools/interrupt.h"
+#include "tools/model_pull.h"
 
 namespace altteul::tools {
 
