@@ -179,7 +179,8 @@ class HubTest(unittest.TestCase):
         self.hub.repositories["org/tiny"] = hub_server.Repository({"tiny-F32.gguf": self.tiny()})
         for verb in (["run", "hf:org/tiny", "-p", "a", "-n", "2", "--raw"], ["show", "hf:org/tiny"],
                      ["tokenize", "hf:org/tiny", "-p", "a"],
-                     ["compress", "hf:org/tiny:F32", str(self.folder / "out.gguf"), "--type", "Q8_0"]):
+                     ["compress", "hf:org/tiny:F32", str(self.folder / "out.gguf"), "--type", "Q8_0",
+                      "--force"]):
             shutil.rmtree(self.cache, ignore_errors=True)
             code, _, err = self.run_verb(*verb)
             self.assertEqual(code, 3, err)

@@ -203,8 +203,9 @@ Result<FetchedModel> FetchModel(const HubPlace& place, const HubReference& refer
     const std::string name = BlobNameOf(reference, index, file);
     ALT_ASSIGN_OR_RETURN(const FileLock lock,
                          place.cache.LockBlob(repository, name, options.http.go_on));
-    std::string hash = file.hash;
     // It may have come while another had the lock.
+    if (IsThere(place, reference, index, file)) continue;
+    std::string hash = file.hash;
     if (!HasBlob(place, reference, file)) {
       FetchOptions one = options;
       one.key = place.key;

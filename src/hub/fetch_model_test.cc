@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -49,12 +50,22 @@ class FetchModelTest : public ::testing::Test {
             .is_offline = is_offline,
             .cache = HfCache(folder_ + "/hub")};
   }
-  Result<std::string> Fetch(const HubPlace& place, const std::string& text) const {
+  /// A proxy's: names alone, and no hash in any answer.
+  std::map<std::string, std::string> HubOfNames() const {
+    auto files = Hub();
+    files["/api/models/org/name/revision/main?blobs=true"] =
+        R"({"sha":")" + kCommit + R"(","siblings":[{"rfilename":"q/m-Q4_0.gguf"}]})";
+    return files;
+  }
+  Result<FetchedModel> FetchAll(const HubPlace& place, const std::string& text) const {
     ALT_ASSIGN_OR_RETURN(const HubReference reference, ParseHubReference(text));
     ALT_ASSIGN_OR_RETURN(const ModelIndex index, AskIndex(place, reference, options_.http));
-    ALT_ASSIGN_OR_RETURN(const ModelFiles model, ChooseFiles(index, reference.what));
-    ALT_ASSIGN_OR_RETURN(const FetchedModel fetched,
-                         FetchModel(place, reference, index, model, options_));
+    ALT_ASSIGN_OR_RETURN(ModelFiles model, ChooseFiles(index, reference.what));
+    ALT_RETURN_IF_ERROR(DescribeFiles(place, reference, index, options_.http, &model));
+    return FetchModel(place, reference, index, model, options_);
+  }
+  Result<std::string> Fetch(const HubPlace& place, const std::string& text) const {
+    ALT_ASSIGN_OR_RETURN(const FetchedModel fetched, FetchAll(place, text));
     return fetched.path;
   }
   static std::string Read(const std::string& path) {
@@ -129,6 +140,66 @@ TEST_F(FetchModelTest, TwoAtOnceFetchItOnce) {
   for (std::thread& thread : threads) thread.join();
   for (const std::string& path : paths) EXPECT_EQ(Read(path), model_) << path;
   EXPECT_EQ(server.sent_bytes(), model_.size() + 4 * Index().size());
+}
+
+TEST_F(FetchModelTest, WithoutHashesTheBytesAreCountedAndTheCacheNamesThem) {
+  const TestServer server(HubOfNames());
+  std::vector<std::string> said;
+  options_.log = [&](LogLevel, std::string_view sentence) { said.emplace_back(sentence); };
+  const auto fetched = FetchAll(Place(server.Url()), "org/name");
+  ASSERT_TRUE(fetched.ok()) << fetched.status().message();
+  EXPECT_EQ(Read(fetched.value().path), model_);
+  EXPECT_EQ(fetched.value().blobs, std::vector<std::string>{HashOf(model_, 64)});
+  EXPECT_TRUE(fs::exists(folder_ + "/hub/models--org--name/blobs/" + HashOf(model_, 64)));
+  ASSERT_EQ(said.size(), 1u);
+  EXPECT_NE(said[0].find("q/m-Q4_0.gguf"), std::string::npos) << said[0];
+  EXPECT_EQ(Fetch(Place(server.Url()), "org/name").value(), fetched.value().path);
+  EXPECT_EQ(said.size(), 1u) << "nothing came the second time";
+}
+
+TEST_F(FetchModelTest, WithoutHashesItGoesOnWhereItEnded) {
+  options_.connections = 1;
+  options_.http.retries = 0;
+  std::atomic<bool> drops = true;
+  // Some pieces come, and then the connection breaks for good.
+  const TestServer server(HubOfNames(), [&](const TestServer::Asked& asked) {
+    return drops && asked.first >= 131'072 ? Fault{Fault::Kind::kDrop, 0} : Fault{};
+  });
+  EXPECT_EQ(Fetch(Place(server.Url()), "org/name").status().code(), ErrorCode::kNetwork);
+  drops = false;
+  const auto fetched = FetchAll(Place(server.Url()), "org/name");
+  ASSERT_TRUE(fetched.ok()) << fetched.status().message();
+  EXPECT_EQ(Read(fetched.value().path), model_);
+  EXPECT_LE(fetched.value().received_bytes, model_.size() - 131'072);
+}
+
+TEST_F(FetchModelTest, WithoutHashesTwoAtOnceFetchItOnceToo) {
+  const TestServer server(HubOfNames());
+  std::vector<std::thread> threads;
+  std::vector<std::string> paths(4);
+  for (std::string& path : paths) {
+    threads.emplace_back([&] {
+      auto fetched = Fetch(Place(server.Url()), "org/name");
+      path = fetched.ok() ? fetched.value() : fetched.status().message();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::string& path : paths) EXPECT_EQ(Read(path), model_) << path;
+  EXPECT_LE(server.sent_bytes(), model_.size() + 4000) << "the model once, the index four times";
+}
+
+TEST_F(FetchModelTest, AClosedFileSaysWhatToDo) {
+  const HubPlace place = Place("https://hub");
+  const HubReference reference = ParseHubReference("org/name").value();
+  const Status refused(ErrorCode::kRefused, "URL: HTTP status 403");
+  const Status gated = ExplainRefusal(refused, place, reference, true);
+  EXPECT_EQ(gated.code(), ErrorCode::kRefused);
+  for (const char* part : {"URL: HTTP status 403", "https://hub/org/name", "HF_TOKEN", "licence",
+                           "https://hub/settings/tokens"}) {
+    EXPECT_NE(gated.message().find(part), std::string::npos) << gated.message();
+  }
+  const Status other(ErrorCode::kNetwork, "broken");
+  EXPECT_EQ(ExplainRefusal(other, place, reference, true).message(), "broken");
 }
 
 TEST_F(FetchModelTest, TellsWhatIsMissingAndCountsTheSameContentOnce) {

@@ -19,10 +19,14 @@ constexpr uint64_t kHugePage = uint64_t{2} << 20;
 constexpr uint64_t kSmallRequest = uint64_t{64} << 20;  // not worth asking the system beforehand
 
 Status OutOfMemory(uint64_t wanted, const std::string& purpose) {
-  return Status(ErrorCode::kOutOfMemory,
-                purpose + " needs " + FormatBytes(wanted) + " (" + FormatCount(wanted) +
-                    " bytes), but this machine has " + FormatBytes(DetectMemory().available_bytes) +
-                    " of memory free");
+  const MemoryFacts memory = DetectMemory();
+  const std::string who = memory.limited_by.empty()
+                              ? "this machine has "
+                              : "its control group " + memory.limited_by + " leaves ";
+  return Status(ErrorCode::kOutOfMemory, purpose + " needs " + FormatBytes(wanted) + " (" +
+                                             FormatCount(wanted) + " bytes), but " + who +
+                                             FormatBytes(memory.available_bytes) +
+                                             " of memory free");
 }
 
 Status FileError(const std::string& path, const char* verb, int error) {

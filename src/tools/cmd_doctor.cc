@@ -37,7 +37,7 @@ class DoctorCommand : public Command {
                           {"cores", OnlineCores()},
                           {"threads", runtime->team->size()},
                           {"kernels", std::string(runtime->kernels->name)}};
-    // A share of a core less than the whole of one: more threads would not help.
+    // What the group gives in all, however many threads share it.
     if (const GroupLimits group = ReadGroupLimits(); group.has_cores) {
       facts["cores_of_group"] = group.cores;
     }

@@ -88,7 +88,9 @@ class PullCommand : public Command {
     ALT_ASSIGN_OR_RETURN(const ModelPull pull, AskHub(model_, place, reference, options.http));
     pull.Announce();
     if (!dry_run_ && to_.empty()) ALT_RETURN_IF_ERROR(hub::CheckRoom(place, pull.missing.bytes));
-    if (dry_run_ || !to_.empty()) pull.SayWhetherItFits(options.http);
+    if (dry_run_ || !to_.empty()) {
+      ALT_RETURN_IF_ERROR(pull.SayWhetherItFits(options.http).status());
+    }
     if (dry_run_) return Print(pull.index, pull.files, pull.missing, {});
     const auto fetched =
         to_.empty() ? pull.Fetch(options)

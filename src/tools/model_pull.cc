@@ -103,19 +103,20 @@ void ModelPull::Announce() const {
   }
 }
 
-hub::FileHeads ModelPull::SayWhetherItFits(const hub::HttpOptions& http) const {
-  if (missing.n_files == 0 || IsBegun(*this)) return {};
+Result<hub::FileHeads> ModelPull::SayWhetherItFits(const hub::HttpOptions& http) const {
+  if (missing.n_files == 0 || IsBegun(*this)) return hub::FileHeads();
   hub::HttpOptions patient = http;
   patient.timeout_s = 4 * http.stall_timeout_s;  // of a megabyte
   auto subject = [&]() -> Result<PlanSubject> {
     ALT_ASSIGN_OR_RETURN(const kernels::KernelTable* kernels, KernelsFromEnvironment());
     return OpenRemoteSubject(place, reference, index, files, patient, *kernels);
   }();
+  if (subject.status().code() == ErrorCode::kRefused) return subject.status();
   const Result<std::string> verdict =
       subject.ok() ? VerdictOf(*this, subject.value()) : Result<std::string>(subject.status());
   if (verdict.ok()) {
     std::fprintf(stderr, "%s\n", verdict.value().c_str());
-  } else if (verdict.status().code() != ErrorCode::kRefused) {  // then fetching will say why
+  } else {
     std::fprintf(stderr, "it cannot be said whether it will run here: %s\n",
                  verdict.status().message().c_str());
   }
@@ -123,7 +124,7 @@ hub::FileHeads ModelPull::SayWhetherItFits(const hub::HttpOptions& http) const {
 }
 
 Result<hub::FetchedModel> ModelPull::Fetch(const hub::FetchOptions& options) const {
-  const hub::FileHeads heads = SayWhetherItFits(options.http);
+  ALT_ASSIGN_OR_RETURN(const hub::FileHeads heads, SayWhetherItFits(options.http));
   ALT_ASSIGN_OR_RETURN(hub::FetchedModel fetched,
                        hub::FetchModel(place, reference, index, files, options, heads));
   NoteFetched(place, reference.repository, fetched.blobs);

@@ -29,8 +29,8 @@ struct ModelPull {
 
   /// Whether it will run here, on standard error; never a reason not to fetch, because it may be
   /// meant for another machine. Nothing where an earlier call said it.
-  /// @return what was fetched for it
-  hub::FileHeads SayWhetherItFits(const hub::HttpOptions& http) const;
+  /// @return what was fetched for it; kRefused when the hub does not give this user the files
+  Result<hub::FileHeads> SayWhetherItFits(const hub::HttpOptions& http) const;
 };
 
 /// Asks the hub. @param name  for messages

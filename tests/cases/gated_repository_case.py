@@ -50,6 +50,7 @@ for index_is_open in (True, False):
                            "HF_HUB_OFFLINE": "", "HF_TOKEN": token, "no_proxy": "127.0.0.1"}
             for verb in (("pull", "hf:owner/name"), ("plan", "hf:owner/name"),
                          ("run", "hf:owner/name", "--pull", "-p", "a"),
+                         ("pull", "hf:owner/name", "--dry-run"),
                          ("pull", "hf:owner/name", "--to", "bundle")):
                 done = case.run(*verb, code=7, env=environment, err="accept the licence")
                 for part in (f"{url}/owner/name ", "HF_TOKEN", f"{url}/settings/tokens", "gated"):
