@@ -129,6 +129,14 @@ for value in (sha256, git_sha1, lambda content: hashlib.sha1(content).hexdigest(
 done = pull("--dry-run", Mirror(quoted("ETag", sha256)), "--dry-run", "--json")
 case.same("missing_bytes", done.json["missing_bytes"], len(MODEL))
 case.same("hash", done.json["files"][0]["hash"], sha256(MODEL))
+# The other ways to such a model.
+mirror = Mirror(quoted("ETag", sha256))
+with case.folder() as work:
+    environment = mirror.environment(work)
+    told = case.run("plan", "hf:owner/name:Q8_0", "--gpu", "h100", "--json", env=environment).json
+    case.same("file_bytes", told["file_bytes"], len(MODEL))
+    case.run("run", "hf:owner/name:Q8_0", "--pull", "--raw", "-p", "a", "-n", "1", env=environment)
+    mirror.server.shutdown()
 # A bundle carries hashes, whether the mirror had them or not.
 for facts in (quoted("ETag", lambda _: sha1), lambda _: {}):
     mirror = Mirror(facts)
