@@ -60,6 +60,10 @@ struct MachineRates {
 
 inline constexpr size_t kManyRows = 512;
 
+/// Types of KV cache that are measured; others count as the first.
+inline constexpr kernels::KvType kMeasuredKv[] = {kernels::KvType::kF16, kernels::KvType::kQ8_0,
+                                                  kernels::KvType::kQ4_0};
+
 /// Values that the row steps of one layer write for one row.
 double RowValues(const model::ModelConfig& config);
 
@@ -81,7 +85,7 @@ Result<MachineRates> MeasureMachine(const kernels::KernelTable& kernels, ThreadT
                                     const Clock& clock, const ProgressSink& progress,
                                     const ProbeSizes& sizes = {}, const CpuReader& read_cpu = {});
 
-// The rates as a file of ours.
+// The rates as a file of ours (machine_rates_json.cc).
 
 std::string MachineRatesToJson(const MachineRates& rates);
 /// @param name  for messages
