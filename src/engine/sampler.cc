@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <string>
 
 #include "base/check.h"
@@ -12,8 +13,10 @@ namespace {
 using text::TokenId;
 
 Status OutOfRange(const char* name, double value, const char* allowed) {
+  char digits[32];
+  std::snprintf(digits, sizeof(digits), "%.6g", value);  // 2, not 2.000000; no 309 digits
   return Status(ErrorCode::kInvalidArgument,
-                std::string(name) + " is " + std::to_string(value) + ", allowed is " + allowed);
+                std::string(name) + " is " + digits + ", allowed is " + allowed);
 }
 
 }  // namespace

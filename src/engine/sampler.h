@@ -17,6 +17,9 @@
 
 namespace altteul::engine {
 
+/// A penalty window that no context is longer than.
+inline constexpr uint32_t kWholeContext = UINT32_MAX;
+
 struct SamplerOptions {
   float temperature = 0.8f;        ///< 0: greedy
   int32_t top_k = 40;              ///< 0: off
@@ -25,7 +28,7 @@ struct SamplerOptions {
   float repeat_penalty = 1.0f;     ///< 1: off; divides positive logits, multiplies negative ones
   float frequency_penalty = 0.0f;  ///< times the number of occurrences
   float presence_penalty = 0.0f;   ///< once for each token that occurred
-  uint32_t penalty_window = 64;    ///< how many of the last tokens count
+  uint32_t penalty_window = 64;    ///< how many of the last tokens count; kWholeContext: all
   std::vector<std::pair<text::TokenId, float>> logit_bias;  ///< -inf forbids a token
   uint64_t seed = 0;
 };

@@ -5,56 +5,11 @@
 #include <utility>
 
 #include "base/check.h"
+#include "engine/stop_filter.h"
 
 namespace altteul::engine {
-namespace {
 
 using text::TokenId;
-
-// Text as it may be shown: holds back what could still grow into a stop text.
-class StopFilter {
- public:
-  explicit StopFilter(const std::vector<std::string>& stops) : stops_(stops) {}
-
-  /// Takes new text, returns what is certain not to belong to a stop text.
-  std::string Push(const std::string& piece) {
-    held_ += piece;
-    size_t cut = std::string::npos;
-    for (const std::string& stop : stops_) {
-      if (!stop.empty()) cut = std::min(cut, held_.find(stop));
-    }
-    if (cut != std::string::npos) {
-      stopped_ = true;
-      return Release(cut);
-    }
-    return Release(held_.size() - LongestTail());
-  }
-  std::string Finish() { return stopped_ ? "" : Release(held_.size()); }
-  bool stopped() const { return stopped_; }
-
- private:
-  std::string Release(size_t n) {
-    std::string out = held_.substr(0, n);
-    held_.erase(0, n);
-    return out;
-  }
-  // Longest end of held_ that begins a stop text.
-  size_t LongestTail() const {
-    size_t longest = 0;
-    for (const std::string& stop : stops_) {
-      for (size_t n = std::min(held_.size(), stop.size()); n > longest; --n) {
-        if (held_.compare(held_.size() - n, n, stop, 0, n) == 0) longest = n;
-      }
-    }
-    return longest;
-  }
-
-  const std::vector<std::string>& stops_;
-  std::string held_;
-  bool stopped_ = false;
-};
-
-}  // namespace
 
 /// Tokens to text, shown as it becomes certain.
 class Session::AnswerText {
@@ -63,22 +18,34 @@ class Session::AnswerText {
 
   AnswerText(const text::Tokenizer& tokenizer, const std::vector<std::string>& stops,
              const Show& show)
-      : decoder_(tokenizer), filter_(stops), show_(show) {}
+      : tokenizer_(tokenizer), decoder_(tokenizer), filter_(stops), show_(show) {}
 
   /// False: whoever reads it wants no more.
-  bool Push(TokenId id) { return Emit(filter_.Push(decoder_.Push(id))); }
+  bool Push(TokenId id) {
+    if (IsHidden(id)) return PushHidden(id);
+    return Emit(filter_.Push(decoder_.Push(id)));
+  }
+  /// A token that is not shown, but may be stopped at.
+  bool PushHidden(TokenId id) { return Emit(filter_.PushHidden(tokenizer_.TokenBytes(id, true))); }
   void Finish() {
-    if (!filter_.stopped()) Emit(filter_.Push(decoder_.Finish()) + filter_.Finish());
+    if (filter_.stopped()) return;
+    // One after the other: operands of + are evaluated in any order.
+    std::string rest = filter_.Push(decoder_.Finish());
+    rest += filter_.Finish();
+    Emit(rest);
   }
   bool stopped() const { return filter_.stopped(); }
   const std::string& all() const { return all_; }
 
  private:
+  // Control and unknown tokens today; what else a tokenizer keeps to itself is hidden too.
+  bool IsHidden(TokenId id) const { return tokenizer_.TokenBytes(id, false).empty(); }
   bool Emit(const std::string& piece) {
     all_ += piece;
     return !show_ || show_(piece);
   }
 
+  const text::Tokenizer& tokenizer_;
   text::StreamDecoder decoder_;
   StopFilter filter_;
   const Show& show_;
@@ -189,7 +156,9 @@ Result<bool> Session::Step(const GenerateOptions& options, Sampler& sampler, Ans
   if (enough()) return end(FinishReason::kMaxTokens);
   const TokenId next = sampler.Sample(logits(), history_);
   if (!options.ignore_end && forward_->model().tokenizer->EndsTurn(next)) {
-    return end(FinishReason::kEndOfTurn);
+    // Its text may complete a stop text whose first part is held back.
+    text.PushHidden(next);
+    return end(text.stopped() ? FinishReason::kStopText : FinishReason::kEndOfTurn);
   }
   if (history_.size() == cache_.context()) return end(FinishReason::kContextFull);
   result->ids.push_back(next);

@@ -21,9 +21,11 @@
 namespace altteul::engine {
 
 struct GenerateOptions {
-  size_t max_tokens = 0;          ///< 0: until the model ends its turn or the context is full
-  bool ignore_end = false;        ///< go on behind end-of-turn tokens
-  std::vector<std::string> stop;  ///< texts that end the answer; they are not part of it
+  size_t max_tokens = 0;    ///< 0: until the model ends its turn or the context is full
+  bool ignore_end = false;  ///< go on behind end-of-turn tokens
+  /// Texts that end the answer; they are not part of it. What is not shown counts by its text: a
+  /// control token can be stopped at, alone or beside words.
+  std::vector<std::string> stop;
   /// Guesses tokens, so that a pass may give several; never changes them. May be null. It serves
   /// this session only.
   Speculator* speculator = nullptr;

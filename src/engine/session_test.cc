@@ -110,6 +110,39 @@ TEST(SessionTest, TheFirstOfSeveralStopTextsWinsAndEmptyOnesDoNothing) {
   EXPECT_EQ(talk.Ask("a", options).text, "bc");
 }
 
+// "b", a control token, "cd", end of turn: the answer to "a".
+TestModelOptions ScriptWithControlToken() {
+  TestModelOptions options = Script("ab");
+  options.script.push_back(testing::kBos);
+  for (const TokenId id : BytesAsTokens("cd")) options.script.push_back(id);
+  return options;
+}
+
+TEST(SessionTest, AControlTokenCanBeStoppedAt) {
+  Talk talk(ScriptWithControlToken(), 64);
+  const Generated answer = talk.Ask("a", {.max_tokens = 0, .ignore_end = false, .stop = {"<bos>"}});
+  EXPECT_EQ(answer.text, "b");
+  EXPECT_EQ(answer.reason, FinishReason::kStopText);
+  EXPECT_EQ(answer.ids, (std::vector<TokenId>{'b', testing::kBos}));
+}
+
+TEST(SessionTest, AStopTextMayMixWordsAndControlTokens) {
+  for (const char* stop : {"b<bos>c", "<bos>c", "b<bos>", "s>cd<eo", "cd<eos>"}) {
+    Talk talk(ScriptWithControlToken(), 64);
+    const Generated answer = talk.Ask("a", {.max_tokens = 0, .ignore_end = false, .stop = {stop}});
+    EXPECT_EQ(answer.reason, FinishReason::kStopText) << stop;
+    EXPECT_EQ(answer.text, stop[0] == 'b' ? "" : "b") << stop;
+    EXPECT_EQ(talk.Shown(), answer.text) << stop;
+  }
+}
+
+TEST(SessionTest, AControlTokenIsNoTextWithoutAStop) {
+  Talk talk(ScriptWithControlToken(), 64);
+  const Generated answer = talk.Ask("a", {.max_tokens = 0, .ignore_end = false, .stop = {"<bot>"}});
+  EXPECT_EQ(answer.text, "bcd");
+  EXPECT_EQ(answer.reason, FinishReason::kEndOfTurn);
+}
+
 TEST(SessionTest, CharactersAreNeverCut) {
   // U+00E9 and U+1F600, then an end in the middle of a character.
   TestModelOptions options;
@@ -118,6 +151,12 @@ TEST(SessionTest, CharactersAreNeverCut) {
   const Generated answer = talk.Ask("a", {});
   EXPECT_EQ(talk.shown, (std::vector<std::string>{"\xC3\xA9", "\xF0\x9F\x98\x80", "\xE2\x82"}));
   EXPECT_EQ(answer.text, "\xC3\xA9\xF0\x9F\x98\x80\xE2\x82");
+}
+
+TEST(SessionTest, WhatIsHeldBackAtTheEndStaysInOrder) {
+  // "b" could become "bX", and the byte behind it a character; then the turn ends.
+  Talk talk(Script("ab\xE2"), 64);
+  EXPECT_EQ(talk.Ask("a", {.max_tokens = 0, .ignore_end = false, .stop = {"bX"}}).text, "b\xE2");
 }
 
 TEST(SessionTest, StopsAtMaxTokensAndGoesOnFromThere) {
