@@ -52,10 +52,16 @@ expect 2 'Usage' "$altteul"
 expect 2 "'bogus' is no verb" "$altteul" bogus
 expect 2 '--bogus' "$altteul" run random.gguf --bogus
 expect 2 'model' "$altteul" run
-expect 2 '' "$altteul" run random.gguf -p x -c -5
-expect 2 '' "$altteul" run random.gguf -p x -c 0
-expect 2 '' "$altteul" run random.gguf -p x -n -2
-expect 2 '' "$altteul" run random.gguf -p x -n few
+expect 2 '[-]-bogus: altteul run has no such option$' "$altteul" run random.gguf --bogus
+expect 2 'did you mean --top-k\?' "$altteul" run random.gguf --topk 5
+expect 2 "know what to do with 'more'" "$altteul" run random.gguf more
+expect 2 '[-]c -5: at least 0' "$altteul" run random.gguf -p x -c -5
+expect 2 '[-]n -3: at least -2' "$altteul" run random.gguf -p x -n -3
+expect 2 '[-]n few: a whole number' "$altteul" run random.gguf -p x -n few
+expect 2 '[-]-held-out 0: from 1 to 10000' "$altteul" compress random.gguf out.gguf --type Q8_0 \
+  --held-out 0
+expect 2 '[-]-bpw none: a number above 0' "$altteul" compress random.gguf out.gguf --bpw none
+expect 2 '[-]-retries 101: from 0 to 100' "$altteul" pull hf:a/b --retries 101
 expect 2 'top-p' "$altteul" run random.gguf -p x --top-p 2
 expect 2 'temperature' "$altteul" run random.gguf -p x --temp -1
 expect 2 'ID=BIAS' "$altteul" run random.gguf -p x -l 5
@@ -75,7 +81,7 @@ expect 2 '-t 0: from 1 to' "$altteul" bench random.gguf -t 0
 expect 2 '-t -3: from 1 to' "$altteul" bench random.gguf -t -3
 expect 2 '-t names 2 twice' "$altteul" bench random.gguf -t 1,2,2
 expect 2 'nothing to measure' "$altteul" bench random.gguf -p 0 -n 0
-expect 2 '' "$altteul" bench random.gguf -p -1
+expect 2 '[-]p -1: from 0 to 16777216' "$altteul" bench random.gguf -p -1
 expect 2 '-n 18446744073709551615' "$altteul" bench random.gguf -n 18446744073709551615
 expect 2 '--batch 0: from 1 to' "$altteul" bench random.gguf --batch 1,0
 expect 2 '--batch' "$altteul" bench random.gguf --batch one
@@ -150,7 +156,7 @@ fi
 # --- sizes: does not fit 4, no memory 8
 expect 4 '[0-9]+ tokens, the context holds 16' "$altteul" run random.gguf -f text.txt -c 16
 expect 8 '[0-9,]+ bytes.*memory free' "$altteul" run random.gguf -p x -c 4000000000
-expect 2 '' "$altteul" run random.gguf -p x -c 18446744073709551615
+expect 2 '[-]c 18446744073709551615: at most' "$altteul" run random.gguf -p x -c 18446744073709551615
 
 # --- answers
 expect 0 '' "$altteul" run endless.gguf -p x -n 26 --temp 0

@@ -8,6 +8,7 @@
 #include "hub/sha256.h"
 #include "model/checkpoint.h"
 #include "tools/file_digest.h"
+#include "tools/option_values.h"
 
 namespace altteul::tools {
 namespace {
@@ -33,13 +34,13 @@ void CalibrationSource::AddTo(CLI::App& app) {
   seed_option_ = app.add_option("--seed", seed_, "of the model's own text")->capture_default_str();
   chunks_option_ = app.add_option("--chunks", chunks_,
                                   "chunks of 512 tokens to calibrate on, 0: all of the text")
-                       ->check(CLI::NonNegativeNumber)
+                       ->check(WholeNumber(0, kMostCount, "0 means all"))
                        ->capture_default_str();
   held_out_option_ =
       app.add_option("--held-out", held_out_chunks_,
                      "further chunks, on which a mix is chosen and judged; with --swaps or "
                      "--minutes 8, of which the first half is for those")
-          ->check(CLI::Range(1, 10000))
+          ->check(WholeNumber(1, 10000))
           ->capture_default_str();
 }
 

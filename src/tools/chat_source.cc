@@ -9,7 +9,7 @@
 
 #include "text/ollama_template.h"
 #include "tools/hub_environment.h"
-#include "tools/printable.h"
+#include "tools/terminal_text.h"
 
 namespace altteul::tools {
 namespace {

@@ -24,6 +24,7 @@
 #include "tools/command_line.h"
 #include "tools/json_output.h"
 #include "tools/layer_rates.h"
+#include "tools/option_values.h"
 #include "tools/roofline_page.h"
 #include "tools/runtime.h"
 #include "tools/series_work.h"
@@ -36,7 +37,7 @@ namespace {
 constexpr uint64_t kBandwidthBytes = uint64_t{512} << 20;  // well beyond any last-level cache
 
 // Far beyond every context and every use; what is below still has to find its memory.
-constexpr size_t kMostTokens = size_t{1} << 24;
+constexpr size_t kMostPositions = size_t{1} << 24;
 constexpr size_t kMostSequences = 4096;
 
 Status Senseless(const std::string& what) { return Status(ErrorCode::kInvalidArgument, what); }
@@ -70,10 +71,10 @@ class BenchCommand : public Command {
     };
     app.add_option("model,-m,--model", model_, "GGUF file or Hugging Face folder");
     app.add_option("-p,--n-prompt", request_.n_prompt, "tokens of a prompt, 0: do not measure")
-        ->check(CLI::NonNegativeNumber)
+        ->check(WholeNumber(0, kMostPositions))
         ->capture_default_str();
     app.add_option("-n,--n-gen", request_.n_answer, "tokens of an answer, 0: do not measure")
-        ->check(CLI::NonNegativeNumber)
+        ->check(WholeNumber(0, kMostPositions))
         ->capture_default_str();
     list("--batch", request_.batches, "sequences that answer together, for example 1,2,4,8,16");
     list("-d,--depth", request_.depths,
@@ -90,15 +91,14 @@ class BenchCommand : public Command {
                    "SHAPE:TYPE instead of a model: random weights. Shapes: " + model::ShapeNames());
     app.add_option("--keep", keep_,
                    "where to keep the synthetic model (default: removed afterwards)");
-    app.add_option("--ctk,--cache-type", kv_type_, "KV cache: f32, f16, bf16, q8_0, q4_0 (-ctk)")
-        ->capture_default_str();
+    kv_options_.AddTo(app, "KV cache");
     app.add_option("--html", html_, "also write a page with the roofline chart, NAME.html");
     app.add_flag("--json", json_, "one JSON object");
   }
 
   Status Run() override {
     ALT_RETURN_IF_ERROR(Check());
-    ALT_ASSIGN_OR_RETURN(kv_, ParseKvType(kv_type_));
+    ALT_ASSIGN_OR_RETURN(kv_, kv_options_.Read());
     if (threads_.empty()) threads_.push_back(0);
     if (synthetic_.empty()) return MeasureAndPrint(model_);
 
@@ -134,10 +134,10 @@ class BenchCommand : public Command {
     if (request_.n_prompt == 0 && request_.n_answer == 0) {
       return Senseless("-p 0 and -n 0 leave nothing to measure");
     }
-    ALT_RETURN_IF_ERROR(CheckList<size_t>("-p", {request_.n_prompt}, 0, kMostTokens));
-    ALT_RETURN_IF_ERROR(CheckList<size_t>("-n", {request_.n_answer}, 0, kMostTokens));
+    ALT_RETURN_IF_ERROR(CheckList<size_t>("-p", {request_.n_prompt}, 0, kMostPositions));
+    ALT_RETURN_IF_ERROR(CheckList<size_t>("-n", {request_.n_answer}, 0, kMostPositions));
     ALT_RETURN_IF_ERROR(CheckList<size_t>("--batch", request_.batches, 1, kMostSequences));
-    ALT_RETURN_IF_ERROR(CheckList<size_t>("--depth", request_.depths, 0, kMostTokens));
+    ALT_RETURN_IF_ERROR(CheckList<size_t>("--depth", request_.depths, 0, kMostPositions));
     ALT_RETURN_IF_ERROR(CheckList<int>("-t", threads_, 1, ThreadTeam::kMaxThreads));
     ALT_RETURN_IF_ERROR(CheckList<size_t>("-r", {repetitions_}, 1, 1000));
     ALT_RETURN_IF_ERROR(CheckList<size_t>("--rounds", {rounds_}, 1, 1000));
@@ -153,7 +153,7 @@ class BenchCommand : public Command {
     report.command = CommandLine();
     report.version = std::string(ProgramVersion());
     report.processor = CpuModelName();
-    report.kv_type = kv_type_;
+    report.kv_type = kv_options_.name;
     std::optional<formats::AtomicFile> page;  // opened now: a wrong folder is told at once
     if (!html_.empty()) {
       ALT_ASSIGN_OR_RETURN(page, formats::AtomicFile::Create(html_));
@@ -190,7 +190,7 @@ class BenchCommand : public Command {
     line += " -p " + std::to_string(request_.n_prompt) + " -n " + std::to_string(request_.n_answer);
     line += list("--batch", request_.batches) + list("--depth", request_.depths);
     if (threads_.front() != 0) line += list("-t", threads_);
-    line += " -r " + std::to_string(repetitions_) + " -ctk " + kv_type_;
+    line += " -r " + std::to_string(repetitions_) + " -ctk " + kv_options_.name;
     if (!compare_.empty()) {
       line += " --rounds " + std::to_string(rounds_) + " --compare " + ShellWord(compare_);
     }
@@ -295,7 +295,7 @@ class BenchCommand : public Command {
   }
 
   std::string model_, synthetic_, keep_, compare_, html_;
-  std::string kv_type_ = "f16";
+  KvOptions kv_options_;
   kernels::KvType kv_ = kernels::KvType::kF16;
   SeriesRequest request_;
   size_t repetitions_ = 5, rounds_ = 5;

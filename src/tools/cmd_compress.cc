@@ -25,6 +25,7 @@
 #include "tools/model_pull.h"
 #include "tools/refine_mix.h"
 #include "tools/report_files.h"
+#include "tools/terminal_text.h"
 #include "tools/version.h"
 #include "tools/work_phase.h"
 
@@ -129,10 +130,10 @@ class CompressCommand : public Command {
                        .without = match.without.size()};
     if (match.without.empty()) return Status();
     const size_t n = match.without.size();
+    const std::string first = Printable(match.without.front());
     std::fprintf(stderr, "warning: %s: has no entry for %s, %s encoded plainly%s\n",
                  options_.imatrix.c_str(),
-                 n == 1 ? match.without.front().c_str()
-                        : (FormatCount(n) + " tensors, the first " + match.without.front()).c_str(),
+                 n == 1 ? first.c_str() : (FormatCount(n) + " tensors, the first " + first).c_str(),
                  n == 1 ? "which is" : "which are",
                  facts_.importances.empty() ? "; nor any other" : "");
     return Status();
@@ -412,7 +413,7 @@ class CompressCommand : public Command {
                                           TerminalProgress("writing tensor"), notes_, facts_));
     for (const std::string& tensor : record_.recoded.left_out) {
       std::fprintf(stderr, "warning: %s: tensor %s is not used and was left out\n",
-                   options_.model.c_str(), tensor.c_str());
+                   options_.model.c_str(), Printable(tensor).c_str());
     }
     ALT_RETURN_IF_ERROR(Judge(name));
     return pending ? pending->Publish() : Status();

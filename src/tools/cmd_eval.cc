@@ -10,6 +10,7 @@
 #include "report/table.h"
 #include "tools/command.h"
 #include "tools/json_output.h"
+#include "tools/option_values.h"
 #include "tools/runtime.h"
 #include "tools/task_evaluation.h"
 
@@ -33,7 +34,7 @@ class EvalCommand : public Command {
   }
 
   void AddOptions(CLI::App& app) override {
-    app.add_option("model", models_,
+    app.add_option("model,-m,--model", models_,
                    "GGUF files or Hugging Face folders; several are judged side by side, on one "
                    "run of the reference")
         ->required();
@@ -44,15 +45,14 @@ class EvalCommand : public Command {
                    "the original: adds KL divergence and same top token, or its answers");
     app.add_option("--chunks", options_.max_chunks, "chunks to judge, 0: all")
         ->excludes(tasks)
-        ->check(CLI::NonNegativeNumber)
+        ->check(WholeNumber(0, kMostCount, "0 means all"))
         ->capture_default_str();
     context_option_ = app.add_option("-c,--ctx-size", options_.context,
                                      "tokens of a chunk; with --tasks of the context (default: as "
                                      "many as the longest question needs)")
-                          ->check(CLI::PositiveNumber)
+                          ->check(WholeNumber(1, kMostTokens))
                           ->capture_default_str();
-    app.add_option("--ctk,--cache-type", kv_type_, "type of the candidate's KV cache (-ctk)")
-        ->capture_default_str();
+    kv_.AddTo(app, "the candidate's KV cache");
     app.add_flag("--as-run", as_run_,
                  "leave out the KL divergence of weights alone, which takes as long as the "
                  "reference");
@@ -64,7 +64,7 @@ class EvalCommand : public Command {
   }
 
   Status Run() override {
-    ALT_ASSIGN_OR_RETURN(options_.kv_type, ParseKvType(kv_type_));
+    ALT_ASSIGN_OR_RETURN(options_.kv_type, kv_.Read());
     if (tasks_.wanted()) {
       if (models_.size() == 1) return RunTasks();
       return Status(ErrorCode::kInvalidArgument, "questions are put to one model, not to " +
@@ -230,7 +230,7 @@ class EvalCommand : public Command {
 
   std::vector<std::string> models_;
   std::string text_, reference_;
-  std::string kv_type_ = "f16";
+  KvOptions kv_;
   eval::EvaluateOptions options_;
   CLI::Option* context_option_ = nullptr;
   TaskEvaluation tasks_;

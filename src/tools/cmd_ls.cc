@@ -11,7 +11,7 @@
 #include "tools/command.h"
 #include "tools/hub_environment.h"
 #include "tools/json_output.h"
-#include "tools/printable.h"
+#include "tools/terminal_text.h"
 
 namespace altteul::tools {
 namespace {

@@ -17,6 +17,7 @@
 #include "tools/command.h"
 #include "tools/json_output.h"
 #include "tools/machine_file.h"
+#include "tools/option_values.h"
 #include "tools/plan_output.h"
 #include "tools/plan_subject.h"
 #include "tools/runtime.h"
@@ -46,19 +47,19 @@ class PlanCommand : public Command {
         ->required();
     app.add_option("-c,--ctx-size", context_,
                    "tokens of each conversation (default: the model's, at most 4096)")
-        ->check(CLI::Range(size_t{1}, kMostContext));
+        ->check(WholeNumber(1, kMostContext));
     app.add_option("--slots", report_.request.slots, "conversations at once")
-        ->check(CLI::Range(size_t{1}, size_t{4096}))
+        ->check(WholeNumber(1, 4096))
         ->capture_default_str();
     app.add_option("--ctk,--cache-type", kv_type_, "KV cache: f32, f16, bf16, q8_0, q4_0 (-ctk)")
         ->capture_default_str();
     app.add_option("-p,--n-prompt", report_.speed_request.prompt_tokens,
                    "tokens of the prompt to be timed")
-        ->check(CLI::Range(size_t{1}, kMostTimed))
+        ->check(WholeNumber(1, kMostTimed))
         ->capture_default_str();
     app.add_option("-n,--n-gen", report_.speed_request.answer_tokens,
                    "tokens of the answer to be timed")
-        ->check(CLI::Range(size_t{1}, kMostTimed))
+        ->check(WholeNumber(1, kMostTimed))
         ->capture_default_str();
     auto* machine = app.add_option(
         "--machine", machine_,
@@ -70,7 +71,7 @@ class PlanCommand : public Command {
                    "what compress MODEL --plan --json found: sizes and what they cost, of this "
                    "model in place of published ones");
     app.add_option("--watts", watts_, "what the machine draws under load, for energy")
-        ->check(CLI::Range(0.1, 1e6));
+        ->check(RealNumber(0.1, 1e6));
     auto* job = app.add_option("--job", job_, "tokens to be read and written: \"2M in, 500k out\"");
     auto* rent =
         app.add_flag("--rent", rent_, "what the job costs on rented accelerators")->needs(job);

@@ -15,7 +15,9 @@
 #include "tools/hub_environment.h"
 #include "tools/json_output.h"
 #include "tools/model_pull.h"
+#include "tools/option_values.h"
 #include "tools/runtime.h"
+#include "tools/terminal_text.h"
 
 namespace altteul::tools {
 namespace {
@@ -37,15 +39,15 @@ class PullCommand : public Command {
                    "verifies it and takes it into the cache");
     app.add_option("--sha256", sha256_, "what a file of https:// must have");
     app.add_option("--connections", settings_.connections, "that fetch at the same time")
-        ->check(CLI::Range(1, 32))
+        ->check(WholeNumber(1, 32))
         ->capture_default_str();
     app.add_option("--retries", settings_.retries,
                    "tries in a row in which nothing comes, before it ends")
-        ->check(CLI::Range(0, 100))
+        ->check(WholeNumber(0, 100))
         ->capture_default_str();
     app.add_option("--stall-timeout", settings_.stall_timeout_s,
                    "seconds without a byte that end a try")
-        ->check(CLI::Range(1.0, 3600.0))
+        ->check(RealNumber(1, 3600))
         ->capture_default_str();
     app.add_flag("--dry-run", dry_run_,
                  "say what would be fetched and whether it fits; headers come, and nothing else");
@@ -142,9 +144,10 @@ class PullCommand : public Command {
     ALT_ASSIGN_OR_RETURN(const hub::Bundle bundle, hub::ReadBundle(model_));
     hub::ModelFiles files{.files = bundle.index.files, .first = bundle.first};
     const hub::Missing missing = hub::MissingOf(place, bundle.reference, bundle.index, files);
-    std::fprintf(stderr, "%s, commit %s, %s, licence %s\n", bundle.reference.repository.id.c_str(),
-                 bundle.index.commit.substr(0, 12).c_str(), FormatBytes(files.bytes()).c_str(),
-                 bundle.index.license.empty() ? "not said" : bundle.index.license.c_str());
+    std::fprintf(
+        stderr, "%s, commit %s, %s, licence %s\n", bundle.reference.repository.id.c_str(),
+        bundle.index.commit.substr(0, 12).c_str(), FormatBytes(files.bytes()).c_str(),
+        bundle.index.license.empty() ? "not said" : Printable(bundle.index.license).c_str());
     if (dry_run_) {
       ALT_RETURN_IF_ERROR(hub::VerifyBundle(model_, bundle, TerminalProgress("verifying: byte")));
       return Print(bundle.index, files, missing, {});

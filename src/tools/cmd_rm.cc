@@ -15,7 +15,7 @@
 #include "tools/hub_environment.h"
 #include "tools/interrupt.h"
 #include "tools/json_output.h"
-#include "tools/printable.h"
+#include "tools/terminal_text.h"
 
 namespace altteul::tools {
 namespace {

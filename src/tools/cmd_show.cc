@@ -15,8 +15,8 @@
 #include "tools/command.h"
 #include "tools/json_output.h"
 #include "tools/model_pull.h"
-#include "tools/printable.h"
 #include "tools/runtime.h"
+#include "tools/terminal_text.h"
 
 namespace altteul::tools {
 namespace {
@@ -39,7 +39,7 @@ struct ToJson {
 };
 
 std::string Shorten(std::string text) {
-  text = Printable(std::move(text));
+  text = Printable(text);
   if (text.size() <= kShownCharacters) return text;
   size_t end = kShownCharacters;
   while (end > 0 && (text[end] & 0xC0) == 0x80) --end;  // cut at a code point
@@ -158,7 +158,7 @@ class ShowCommand : public Command {
                    const TypeSum& all) const {
     std::printf("%s\n", model_.c_str());
     report::Table facts({"what", "value"});
-    facts.AddRow({"architecture", Printable(std::string(file.architecture()))});
+    facts.AddRow({"architecture", Printable(file.architecture())});
     const std::string license = file.License();
     facts.AddRow({"licence", license.empty() ? "not stated in the file" : Shorten(license)});
     if (config.ok()) {
@@ -194,7 +194,7 @@ class ShowCommand : public Command {
         text = FormatCount(value["length"].get<uint64_t>()) + " x " +
                value["array_of"].get<std::string>();
       }
-      metadata.AddRow({Printable(std::string(entry.key)), Shorten(std::move(text))});
+      metadata.AddRow({Printable(entry.key), Shorten(std::move(text))});
     }
     std::printf("%s", metadata.ToString().c_str());
   }

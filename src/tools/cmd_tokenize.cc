@@ -8,9 +8,11 @@
 
 #include "model/checkpoint.h"
 #include "tools/command.h"
+#include "tools/escaped_text.h"
 #include "tools/json_output.h"
 #include "tools/model_pull.h"
 #include "tools/runtime.h"
+#include "tools/terminal_text.h"
 
 namespace altteul::tools {
 namespace {
@@ -32,7 +34,7 @@ class TokenizeCommand : public Command {
   std::string_view summary() const override { return "words to token ids and back"; }
 
   void AddOptions(CLI::App& app) override {
-    app.add_option("model", model_, "GGUF file or Hugging Face folder")->required();
+    app.add_option("model,-m,--model", model_, "GGUF file or Hugging Face folder")->required();
     text_option_ = app.add_option("-p,--prompt", text_, "the text");
     file_option_ =
         app.add_option("--text-file,-f", file_, "a file with the text, - for standard input");
@@ -43,6 +45,7 @@ class TokenizeCommand : public Command {
     file_option_->excludes(ids);
     app.add_flag("--special", special_, "control tokens written in the text become their ids");
     app.add_flag("--bos", bos_, "begin and end as the model asks (BOS, EOS)");
+    app.add_flag("-e,--escape,!--no-escape", escape_, "\\n, \\t, \\xHH in -p are escapes");
     app.add_flag("--json", json_, "one JSON object: ids, tokens, detokenized, detokenized_hex");
   }
 
@@ -64,17 +67,17 @@ class TokenizeCommand : public Command {
       }
     }
     if (ids_.empty()) {
-      std::string text = text_;
+      std::string text = escape_ ? Unescape(text_) : text_;
       if (!file_.empty()) {
         ALT_ASSIGN_OR_RETURN(text, ReadTextFile(file_));
       }
       ALT_ASSIGN_OR_RETURN(
           ids, tokenizer->Encode(text, {.parse_special = special_, .add_bos_eos = bos_}));
     } else if (!json_) {
-      const std::string text = tokenizer->Decode(ids, special_);
-      std::fwrite(text.data(), 1, text.size(), stdout);
+      std::string text = tokenizer->Decode(ids, special_);
       // Bytes as they are for a file or pipe; a person's prompt shall begin on a new line.
-      if (isatty(STDOUT_FILENO) != 0) std::fputc('\n', stdout);
+      if (isatty(STDOUT_FILENO) != 0) text = TerminalLines(text) + "\n";
+      std::fwrite(text.data(), 1, text.size(), stdout);
       return Status();
     }
     Print(*tokenizer, ids);
@@ -96,7 +99,7 @@ class TokenizeCommand : public Command {
     for (size_t i = 0; i < ids.size(); ++i) {
       const std::string shown =
           tokens[i].dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-      std::printf("%8d  %s\n", ids[i], shown.c_str());
+      std::printf("%8d  %s\n", ids[i], Printable(shown).c_str());
     }
   }
 
@@ -104,7 +107,7 @@ class TokenizeCommand : public Command {
   CLI::Option* text_option_ = nullptr;  // the parser owns them
   CLI::Option* file_option_ = nullptr;
   std::vector<int32_t> ids_;
-  bool special_ = false, bos_ = false, json_ = false;
+  bool special_ = false, bos_ = false, escape_ = false, json_ = false;
 };
 
 }  // namespace

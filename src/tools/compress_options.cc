@@ -4,6 +4,7 @@
 
 #include "base/human_units.h"
 #include "compress/grid_encoder.h"
+#include "tools/option_values.h"
 
 namespace altteul::tools {
 namespace {
@@ -28,7 +29,7 @@ constexpr int kQuickDescents = 0;
 
 void CompressOptions::AddTo(CLI::App& app) {
   app.add_option("model", model, "GGUF file or Hugging Face folder")->required();
-  app.add_option("out", out, "the file to write");
+  app.add_option("out,-o,--output", out, "the file to write");
   CLI::Option_group* target = app.add_option_group("target", "what is wanted, one of");
   target->add_option("--type", type,
                      "a type for every matrix; the embedding and the head get at least Q8_0. One "
@@ -36,9 +37,9 @@ void CompressOptions::AddTo(CLI::App& app) {
                          compress::WritableTypes());
   target->add_option("--size", size, "a file of at most this size, for example 70MB");
   target->add_option("--bpw", bpw, "a file of at most so many bits a weight, all counted")
-      ->check(CLI::PositiveNumber);
+      ->check(AboveZero());
   target->add_option("--kld", kld, "an expected KL divergence of at most this [nats a token]")
-      ->check(CLI::PositiveNumber);
+      ->check(AboveZero());
   target->add_flag("--plan", plan, "show what each size would cost; nothing is written");
   target->require_option(1);
   app.add_option("--types", types, "what a mix may be made of")
@@ -52,10 +53,10 @@ void CompressOptions::AddTo(CLI::App& app) {
       ->allow_extra_args(false);
   app.add_option("--swaps", swaps,
                  "with --size or --bpw: refine the mix by measuring so many swaps of types at most")
-      ->check(CLI::Range(1, 1'000'000));
+      ->check(WholeNumber(1, 1'000'000));
   app.add_option("--minutes", minutes,
                  "the same for so long; the file then says what --swaps gives it again")
-      ->check(CLI::PositiveNumber);
+      ->check(AboveZero());
   text.AddTo(app);
   app.add_option("--imatrix", imatrix,
                  "an importance matrix of llama.cpp, in place of calibration: says how much an "
@@ -66,7 +67,7 @@ void CompressOptions::AddTo(CLI::App& app) {
   descents_option_ =
       app.add_option("--descents", calibration.steps.descents,
                      "calibration: sweeps that move codes and scales after the first rounding")
-          ->check(CLI::Range(0, 100))
+          ->check(WholeNumber(0, 100))
           ->capture_default_str();
   for_calibration_ = {
       app.add_flag("--quick", quick,
@@ -75,7 +76,7 @@ void CompressOptions::AddTo(CLI::App& app) {
       descents_option_,
       app.add_option("--damping", calibration.damping,
                      "calibration: how far what the text does not show is trusted to stay")
-          ->check(CLI::Range(1e-4, 1e4))
+          ->check(RealNumber(1e-4, 1e4))
           ->capture_default_str(),
       app.add_flag("!--no-feedback", calibration.steps.feedback,
                    "calibration: columns do not make up for earlier ones"),
@@ -87,12 +88,12 @@ void CompressOptions::AddTo(CLI::App& app) {
       ->allow_extra_args(false);
   app.add_option("--judge-chunks", judge_options.max_chunks,
                  "chunks of 512 tokens of each text that is judged on, 0: all")
-      ->check(CLI::NonNegativeNumber)
+      ->check(WholeNumber(0, kMostCount, "0 means all"))
       ->capture_default_str();
   app.add_option("--max-kld", max_kld,
                  "no file when the KL divergence is larger than this [nats a token], on the "
                  "first text that is judged on or else on what was held out")
-      ->check(CLI::PositiveNumber);
+      ->check(AboveZero());
   app.add_option("--report", report,
                  "NAME.html: also write a page that shows what it cost, and NAME.json");
   app.add_flag("--force", force, "replace a file that is already there");

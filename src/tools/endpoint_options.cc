@@ -11,6 +11,7 @@
 #include "base/human_units.h"
 #include "hub/http_client.h"
 #include "tools/interrupt.h"
+#include "tools/option_values.h"
 #include "tools/runtime.h"
 
 namespace altteul::tools {
@@ -41,18 +42,18 @@ void EndpointOptions::AddTo(CLI::App& app, CLI::Option* tasks) {
   url->needs(name);
   auto* price_in = app.add_option("--price-in", price_in_, "price of a million tokens sent")
                        ->needs(url)
-                       ->check(CLI::NonNegativeNumber);
+                       ->check(RealNumber(0, 1e9));
   price_option_ = app.add_option("--price-out", price_out_, "price of a million tokens received")
                       ->needs(price_in)
-                      ->check(CLI::NonNegativeNumber);
+                      ->check(RealNumber(0, 1e9));
   price_in->needs(price_option_);
   app.add_option("--timeout", timeout_s_, "seconds that one request may take")
       ->needs(url)
-      ->check(CLI::Range(0.01, 86400.0))
+      ->check(RealNumber(0.01, 86400))
       ->capture_default_str();
   app.add_option("--retries", retries_, "how often a request without an answer is sent again")
       ->needs(url)
-      ->check(CLI::Range(0, 100))
+      ->check(WholeNumber(0, 100))
       ->capture_default_str();
   app.add_flag("--yes", yes_, "send without asking")->needs(url);
 }

@@ -11,34 +11,22 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "tools/arguments.h"
 #include "tools/command.h"
 #include "tools/exit_codes.h"
 #include "tools/interrupt.h"
 #include "tools/model_pull.h"
+#include "tools/terminal_text.h"
+#include "tools/usage_error.h"
 #include "tools/version.h"
 
 namespace altteul::tools {
 namespace {
-
-// llama.cpp's flags of several letters behind one dash, which the option parser would read as
-// several flags of one letter.
-constexpr std::string_view kLongFlagsWithOneDash[] = {"-ngl", "-ctk", "-ctv", "-sys"};
-
-std::vector<std::string> Arguments(int argc, char** argv) {
-  std::vector<std::string> arguments;
-  for (int i = argc - 1; i >= 1; --i) {  // the parser takes them back to front
-    std::string argument = argv[i];
-    for (const std::string_view flag : kLongFlagsWithOneDash) {
-      if (argument == flag) argument.insert(0, "-");
-    }
-    arguments.push_back(std::move(argument));
-  }
-  return arguments;
-}
 
 // What was printed may still wait in the buffer, and the disk or the reader may be gone.
 Status FlushOutput() {
@@ -53,17 +41,17 @@ int Report(const Status& status) {
   const ExitRow& row = ExitRowOf(status.code());
   std::fflush(stdout);
   std::fprintf(stderr, "altteul: %s: %s\n", std::string(row.headline).c_str(),
-               status.message().c_str());
+               TerminalLines(status.message()).c_str());
   if (!row.advice.empty()) std::fprintf(stderr, "%s\n", std::string(row.advice).c_str());
   const int number = status.code() == ErrorCode::kCancelled ? InterruptSignal() : 0;
   return number == 0 ? row.exit_code : 128 + number;
 }
 
-/// OK when a subcommand has this name.
-Status CheckVerb(std::string_view verb, const CLI::App& app) {
+/// The subcommand of this name.
+Result<const CLI::App*> FindVerb(std::string_view verb, const CLI::App& app) {
   std::string verbs;
   for (const CLI::App* each : app.get_subcommands({})) {
-    if (each->get_name() == verb) return Status();
+    if (each->get_name() == verb) return each;
     verbs += (verbs.empty() ? "" : ", ") + each->get_name();
   }
   return Status(ErrorCode::kInvalidArgument,
@@ -74,6 +62,32 @@ Status CheckVerb(std::string_view verb, const CLI::App& app) {
 bool OpensModels(std::string_view verb) {
   constexpr std::string_view kVerbs[] = {"run", "show", "tokenize", "compress", "eval", "bench"};
   return std::find(std::begin(kVerbs), std::end(kVerbs), verb) != std::end(kVerbs);
+}
+
+/// Gives the options their values. False: help or version was asked for, and printed.
+/// @return kInvalidArgument
+Result<bool> Parse(std::vector<std::string> words, CLI::App& app) {
+  const CLI::App* verb = &app;
+  std::vector<std::string> given = words;
+  if (!words.front().starts_with('-')) {
+    ALT_ASSIGN_OR_RETURN(verb, FindVerb(words.front(), app));
+    given.erase(given.begin());
+    ALT_ASSIGN_OR_RETURN(const Arguments read, ReadArguments(given, *verb));
+    for (const std::string& note : read.notes) {
+      std::fprintf(stderr, "%s\n", TerminalLines(note).c_str());
+    }
+    words.resize(1);
+    words.insert(words.end(), read.words.begin(), read.words.end());
+  }
+  std::reverse(words.begin(), words.end());  // the parser takes them back to front
+  try {
+    app.parse(std::move(words));
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) return UsageError(error, given, *verb);
+    app.exit(error);
+    return false;
+  }
+  return true;
 }
 
 int Main(int argc, char** argv) {
@@ -99,16 +113,9 @@ int Main(int argc, char** argv) {
     std::fputs(app.help().c_str(), stderr);
     return kExitUsage;
   }
-  if (argv[1][0] != '-') {
-    const Status verb = CheckVerb(argv[1], app);
-    if (!verb.ok()) return Report(verb);
-  }
-  try {
-    app.parse(Arguments(argc, argv));
-  } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);  // prints help, version or the complaint
-    return code == 0 ? 0 : kExitUsage;
-  }
+  const Result<bool> parsed = Parse({argv + 1, argv + argc}, app);
+  if (!parsed.ok()) return Report(parsed.status());
+  if (!parsed.value()) return 0;
   InstallInterruptHandler();
   for (const auto& command : commands) {
     if (!app.got_subcommand(std::string(command->name()))) continue;

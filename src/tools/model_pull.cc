@@ -13,8 +13,8 @@
 #include "tools/hub_environment.h"
 #include "tools/interrupt.h"
 #include "tools/plan_subject.h"
-#include "tools/printable.h"
 #include "tools/runtime.h"
+#include "tools/terminal_text.h"
 
 namespace altteul::tools {
 namespace {
@@ -115,7 +115,7 @@ Result<hub::FileHeads> ModelPull::SayWhetherItFits(const hub::HttpOptions& http)
   const Result<std::string> verdict =
       subject.ok() ? VerdictOf(*this, subject.value()) : Result<std::string>(subject.status());
   if (verdict.ok()) {
-    std::fprintf(stderr, "%s\n", verdict.value().c_str());
+    std::fprintf(stderr, "%s\n", TerminalLines(verdict.value()).c_str());
   } else {
     std::fprintf(stderr, "it cannot be said whether it will run here: %s\n",
                  verdict.status().message().c_str());

@@ -5,7 +5,7 @@
 #include "base/dates.h"
 #include "base/human_units.h"
 #include "report/table.h"
-#include "tools/printable.h"
+#include "tools/terminal_text.h"
 
 namespace altteul::tools {
 namespace {

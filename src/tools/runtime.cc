@@ -16,12 +16,14 @@
 #include "base/machine.h"
 #include "tools/interrupt.h"
 #include "tools/model_pull.h"
+#include "tools/option_values.h"
+#include "tools/terminal_text.h"
 
 namespace altteul::tools {
 
 void ComputeOptions::AddTo(CLI::App& app) {
   app.add_option("-t,--threads", threads, "threads (default: one a core)")
-      ->check(CLI::Range(1, ThreadTeam::kMaxThreads));
+      ->check(WholeNumber(1, ThreadTeam::kMaxThreads));
   app.add_option("--ngl,--n-gpu-layers", gpu_layers, "layers on a GPU, as -ngl N");
 }
 
@@ -31,8 +33,8 @@ LogSink StandardErrorLog() {
     static std::set<std::string, std::less<>> said;
     const std::lock_guard lock(mutex);
     if (!said.emplace(sentence).second) return;
-    std::fprintf(stderr, "%s%.*s\n", level == LogLevel::kWarning ? "warning: " : "",
-                 static_cast<int>(sentence.size()), sentence.data());
+    std::fprintf(stderr, "%s%s\n", level == LogLevel::kWarning ? "warning: " : "",
+                 TerminalLines(sentence).c_str());
   };
 }
 
@@ -107,6 +109,24 @@ Result<kernels::KvType> ParseKvType(const std::string& name) {
                 "'" + name + "' is no type of KV cache; these are: " + names);
 }
 
+void KvOptions::AddTo(CLI::App& app, const std::string& what) {
+  app.add_option("--ctk,--cache-type,--cache-type-k", name,
+                 what + ": f32, f16, bf16, q8_0, q4_0 (-ctk)")
+      ->capture_default_str();
+  app.add_option("--ctv,--cache-type-v", values_name,
+                 "the same, since keys and values have one type")
+      ->group("");  // llama.cpp's users give both
+}
+
+Result<kernels::KvType> KvOptions::Read() const {
+  if (!values_name.empty() && values_name != name) {
+    return Status(ErrorCode::kInvalidArgument,
+                  "-ctv " + values_name + ": keys and values have one type here, which is " + name +
+                      "; -ctk sets both");
+  }
+  return ParseKvType(name);
+}
+
 // Read, not mapped: a pipe ("-f <(command)") is welcome too.
 Result<std::string> ReadTextFile(const std::string& path) {
   const auto failed = [&path](const char* verb) {
@@ -129,6 +149,13 @@ Result<std::string> ReadTextFile(const std::string& path) {
   }
   if (std::ferror(file.get()) != 0) return failed("read");
   return text;
+}
+
+bool DropByteOrderMark(std::string* text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  if (!text->starts_with(kMark)) return false;
+  text->erase(0, kMark.size());
+  return true;
 }
 
 void WarnOfDroppedBytes(size_t n_bytes) {

@@ -55,9 +55,24 @@ Result<std::unique_ptr<const model::Model>> Load(const std::string& name, Runtim
 /// "f16", "q8_0" ... as -ctk takes it.
 Result<kernels::KvType> ParseKvType(const std::string& name);
 
+/// The type of a KV cache, as run, eval and bench take it.
+struct KvOptions {
+  std::string name = "f16";
+  std::string values_name;  ///< llama.cpp's -ctv; ours has one type for keys and values
+
+  /// @param what  what the cache is of, for the help
+  void AddTo(CLI::App& app, const std::string& what);
+  /// @return kInvalidArgument for an unknown type, or for values of another type than keys
+  Result<kernels::KvType> Read() const;
+};
+
 /// The text of a file or pipe, or of standard input for "-".
 /// @return kNotFound, kIoError with the system's reason, kCancelled
 Result<std::string> ReadTextFile(const std::string& path);
+
+/// Takes away U+FEFF from the beginning: Windows' editors say with it that a file is UTF-8.
+/// @return whether there was one
+bool DropByteOrderMark(std::string* text);
 
 /// One line on standard error when a tokenizer had to leave bytes out.
 void WarnOfDroppedBytes(size_t n_bytes);

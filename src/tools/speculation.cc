@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/prompt_lookup.h"
+#include "tools/option_values.h"
 
 namespace altteul::tools {
 namespace {
@@ -21,7 +22,7 @@ void SpeculationOptions::AddTo(CLI::App& app) {
                  "guess with this smaller model of the same vocabulary; never another answer")
       ->excludes(lookup_flag);
   app.add_option("--draft-max", draft_max, "most tokens that the draft is ahead")
-      ->check(CLI::Range(size_t{1}, kMostAhead))
+      ->check(WholeNumber(1, kMostAhead))
       ->capture_default_str();
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/human_units.h"
 #include "formats/quote.h"
+#include "tools/option_values.h"
 
 namespace altteul::tools {
 
@@ -10,9 +11,9 @@ void StudyOptions::AddTo(CLI::App& plan) {
   group
       ->add_option("--adapters", adapters,
                    "so many of them rest beside the weights, of --rank and --target-modules")
-      ->check(CLI::Range(size_t{1}, size_t{100'000}));
+      ->check(WholeNumber(1, 100'000));
   rank_option = group->add_option("--rank", request.rank, "of each adapter")
-                    ->check(CLI::Range(size_t{1}, size_t{4096}))
+                    ->check(WholeNumber(1, 4096))
                     ->capture_default_str();
   targets_option = group
                        ->add_option("--target-modules", targets,
@@ -25,28 +26,28 @@ void StudyOptions::AddTo(CLI::App& plan) {
       ->capture_default_str();
   group->add_option("--epochs", request.epochs, "times that a trial reads them")
       ->needs(flag)
-      ->check(CLI::Range(0.001, 1e4))
+      ->check(RealNumber(0.001, 1e4))
       ->capture_default_str();
   group->add_option("--seq-len", request.sequence, "tokens of one example")
       ->needs(flag)
-      ->check(CLI::Range(size_t{1}, size_t{1} << 17))
+      ->check(WholeNumber(1, 1 << 17))
       ->capture_default_str();
   group->add_option("--batch-tokens", request.step_tokens, "tokens of one step of one trial")
       ->needs(flag)
-      ->check(CLI::Range(size_t{1}, size_t{1} << 24))
+      ->check(WholeNumber(1, 1 << 24))
       ->capture_default_str();
   group->add_option("--together", request.together, "trials that train on one copy of the weights")
       ->needs(flag)
-      ->check(CLI::Range(size_t{1}, size_t{4096}))
+      ->check(WholeNumber(1, 4096))
       ->capture_default_str();
   group->add_option("--hours", hours, "the budget: how many trials it buys")
       ->needs(flag)
-      ->check(CLI::Range(0.001, 1e6));
+      ->check(RealNumber(0.001, 1e6));
   group
       ->add_option("--step-seconds", step_seconds,
                    "a step of one trial, as it was measured (else it is computed)")
       ->needs(flag)
-      ->check(CLI::Range(1e-6, 1e6));
+      ->check(RealNumber(1e-6, 1e6));
 }
 
 Status StudyOptions::Read() {

@@ -9,6 +9,7 @@
 #include "engine/forward.h"
 #include "eval/tasks.h"
 #include "formats/atomic_file.h"
+#include "tools/option_values.h"
 
 namespace altteul::tools {
 namespace {
@@ -22,11 +23,11 @@ CLI::Option* TaskEvaluation::AddTo(CLI::App& app) {
                                "questions as JSONL (docs/formats/tasks.md), - for standard input");
   app.add_option("--max-questions", max_questions_, "ask the first so many only, 0: all")
       ->needs(tasks)
-      ->check(CLI::NonNegativeNumber)
+      ->check(WholeNumber(0, kMostCount, "0 means all"))
       ->capture_default_str();
   app.add_option("--max-answer-tokens", max_answer_tokens_, "most tokens of an answer in words")
       ->needs(tasks)
-      ->check(CLI::Range(1, 1'000'000))
+      ->check(WholeNumber(1, 1'000'000))
       ->capture_default_str();
   app.add_option("--answers", answers_path_, "write each question's answers here, as JSONL")
       ->needs(tasks);

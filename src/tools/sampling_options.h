@@ -1,0 +1,31 @@
+// The options of `run` that choose among tokens, in llama.cpp's words.
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "base/status.h"
+#include "engine/sampler.h"
+
+namespace altteul::tools {
+
+class SamplingOptions {
+ public:
+  void AddTo(CLI::App& app);
+
+  /// What was asked for; of a seed of -1 a random one, told on standard error so that the answer
+  /// can be had again.
+  /// @return kInvalidArgument for a bias that is not of the form ID=BIAS
+  Result<engine::SamplerOptions> Read() const;
+
+ private:
+  engine::SamplerOptions sampler_;
+  int64_t penalty_window_ = 64;      // -1: the whole context
+  std::string seed_ = "0";           // -1: a random one
+  std::vector<std::string> biases_;  // "ID=BIAS"
+};
+
+}  // namespace altteul::tools

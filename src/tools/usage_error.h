@@ -1,0 +1,19 @@
+// What the option parser found wrong with a command line, in words a person can read.
+
+#pragma once
+
+#include <span>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "base/status.h"
+
+namespace altteul::tools {
+
+/// @param words  what was typed behind the verb: an option is called as the user called it
+/// @return kInvalidArgument
+Status UsageError(const CLI::ParseError& error, std::span<const std::string> words,
+                  const CLI::App& verb);
+
+}  // namespace altteul::tools
