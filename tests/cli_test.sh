@@ -50,7 +50,8 @@ seq 1 2000 | tr '\n' ' ' >text.txt
 # --- usage: 2, and the thing is named
 expect 2 'Usage' "$altteul"
 expect 2 "'bogus' is no verb" "$altteul" bogus
-expect 2 '--bogus' "$altteul" run random.gguf --bogus
+expect 2 '[-]m: a verb comes first, as in altteul run -m' "$altteul" -m random.gguf
+expect 2 '[-]n is given more than once' "$altteul" run random.gguf -n 1 -p x -n 2
 expect 2 'model' "$altteul" run
 expect 2 '[-]-bogus: altteul run has no such option$' "$altteul" run random.gguf --bogus
 expect 2 'did you mean --top-k\?' "$altteul" run random.gguf --topk 5

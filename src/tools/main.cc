@@ -78,6 +78,9 @@ Result<bool> Parse(std::vector<std::string> words, CLI::App& app) {
     }
     words.resize(1);
     words.insert(words.end(), read.words.begin(), read.words.end());
+  } else if (app.get_option_no_throw(words.front()) == nullptr) {
+    return Status(ErrorCode::kInvalidArgument,
+                  words.front() + ": a verb comes first, as in altteul run " + words.front());
   }
   std::reverse(words.begin(), words.end());  // the parser takes them back to front
   try {

@@ -39,6 +39,9 @@ Status UsageError(const CLI::ParseError& error, std::span<const std::string> wor
       dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
     text = Complaint(std::move(text), words, verb);
   }
+  if (const size_t end = text.find(": At Most 1 required"); end != std::string::npos) {
+    text = AsTyped(text.substr(0, end), words, verb) + " is given more than once";
+  }
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     const std::vector<std::string> extras = verb.remaining();
     const std::string who = verb.get_parent() == nullptr ? "" : " " + verb.get_name();
