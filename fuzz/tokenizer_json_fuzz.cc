@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "text/gguf_words.h"
+#include "text/rowless_tokens.h"
 #include "text/tokenizer.h"
 
 namespace {
@@ -34,18 +35,21 @@ void Use(altteul::text::TokenizerSpec spec) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view all(reinterpret_cast<const char*>(data), size);
-  // Up to three files, one after the other, with a zero byte between.
-  std::string_view files[3];
+  // Up to four files, one after the other, with a zero byte between.
+  std::string_view files[4];
   for (std::string_view& file : files) {
     file = all.substr(0, all.find('\0'));
     all.remove_prefix(file.size() < all.size() ? file.size() + 1 : all.size());
   }
-  auto spec = altteul::text::ParseTokenizerJson(files[0], files[1], files[2]);
+  auto spec = altteul::text::ParseTokenizerJson(files[0], files[1], files[2], files[3]);
   if (!spec.ok()) return 0;
   if (auto words = altteul::text::InGgufWords(spec.value()); words.ok()) {
     if (words.value().explicit_steps) std::abort();
     Use(std::move(words).value());
   }
+  altteul::text::TokenizerSpec half = spec.value();
+  altteul::text::ForgetRowlessTokens(half, half.tokens.size() / 2, {});
+  Use(std::move(half));
   Use(std::move(spec).value());
   return 0;
 }

@@ -17,31 +17,45 @@ constexpr float kChanceWeight = 1.0f / 16;
 // drifts back to the first one, and in time it is tried again.
 constexpr float kDrift = 1.0f / 1024;
 
+bool IsPadding(const text::TokenizerSpec& spec, size_t id) {
+  return id >= spec.tokens.size() || spec.kinds[id] == text::TokenKind::kUnused;
+}
+
+/// Tokens that both name must be the same; padding differs between sizes of one model (Qwen2.5:
+/// 151,936 and 152,064), and a fine-tune adds a few.
 Status CheckSameVocabulary(const model::Model& draft, const model::Model& target) {
   const text::TokenizerSpec& ours = draft.tokenizer->spec();
   const text::TokenizerSpec& theirs = target.tokenizer->spec();
   const std::string who = draft.file->path() + " cannot guess for " + target.file->path() + ": ";
-  if (ours.tokens.size() != theirs.tokens.size()) {
+  constexpr size_t kMostOfOneAlone = 128;  // as llama.cpp has it
+  size_t n_of_one_alone = 0;
+  for (size_t id = 0; id < std::max(ours.tokens.size(), theirs.tokens.size()); ++id) {
+    const bool ours_is_padding = IsPadding(ours, id);
+    const bool theirs_is_padding = IsPadding(theirs, id);
+    if (ours_is_padding != theirs_is_padding) ++n_of_one_alone;
+    if (ours_is_padding || theirs_is_padding || ours.tokens[id] == theirs.tokens[id]) continue;
+    return Status(ErrorCode::kInvalidArgument, who + "token " + std::to_string(id) + " is '" +
+                                                   ours.tokens[id] + "' there and '" +
+                                                   theirs.tokens[id] + "' here");
+  }
+  const bool one_has_none = ours.tokens.empty() != theirs.tokens.empty();
+  if (n_of_one_alone > kMostOfOneAlone || one_has_none) {
     return Status(ErrorCode::kInvalidArgument,
                   who + "its vocabulary has " + std::to_string(ours.tokens.size()) +
-                      " tokens, the other " + std::to_string(theirs.tokens.size()));
-  }
-  const auto different =
-      std::mismatch(ours.tokens.begin(), ours.tokens.end(), theirs.tokens.begin());
-  if (different.first != ours.tokens.end()) {
-    return Status(ErrorCode::kInvalidArgument,
-                  who + "token " + std::to_string(different.first - ours.tokens.begin()) + " is '" +
-                      *different.first + "' there and '" + *different.second + "' here");
+                      " tokens, the other " + std::to_string(theirs.tokens.size()) + ", and " +
+                      std::to_string(n_of_one_alone) + " tokens are in only one of them");
   }
   return Status();
 }
 
 }  // namespace
 
-DraftModel::DraftModel(Forward& forward, KvCache cache, Sampler sampler, size_t longest)
+DraftModel::DraftModel(Forward& forward, KvCache cache, Sampler sampler, size_t n_shared,
+                       size_t longest)
     : forward_(forward),
       cache_(std::move(cache)),
       sampler_(std::move(sampler)),
+      n_shared_(n_shared),
       longest_(longest),
       logits_(forward.model().config.vocabulary),
       chance_(kFirstChance) {
@@ -55,9 +69,19 @@ Result<std::unique_ptr<DraftModel>> DraftModel::Create(Forward& forward, const m
   ALT_RETURN_IF_ERROR(CheckSameVocabulary(draft, target));
   ALT_ASSIGN_OR_RETURN(KvCache cache, KvCache::Create(draft.config, options.kv_type,
                                                       options.context, forward.max_rows()));
-  ALT_ASSIGN_OR_RETURN(Sampler sampler, Sampler::Create(options.sampler, draft.config.vocabulary));
+  // What only one of the two has a row for is never guessed.
+  const size_t n_shared = std::min(draft.config.vocabulary, target.config.vocabulary);
+  SamplerOptions sampling = options.sampler;
+  auto& biases = sampling.logit_bias;
+  biases.erase(std::remove_if(biases.begin(), biases.end(),
+                              [&](const auto& bias) {
+                                const auto id = static_cast<size_t>(bias.first);
+                                return id >= n_shared && id < target.config.vocabulary;
+                              }),
+               biases.end());
+  ALT_ASSIGN_OR_RETURN(Sampler sampler, Sampler::Create(sampling, n_shared));
   return std::unique_ptr<DraftModel>(
-      new DraftModel(forward, std::move(cache), std::move(sampler), options.longest));
+      new DraftModel(forward, std::move(cache), std::move(sampler), n_shared, options.longest));
 }
 
 Status DraftModel::Begin(std::span<const TokenId> history, const std::function<bool()>& go_on) {
@@ -68,10 +92,10 @@ Status DraftModel::Begin(std::span<const TokenId> history, const std::function<b
   return Compute(go_on);
 }
 
-// A file may pad its vocabulary beyond the tokens it names, each to another number.
+// A history may hold ids that only the target has a row for.
 bool DraftModel::Knows(std::span<const TokenId> tokens) const {
   return std::all_of(tokens.begin(), tokens.end(),
-                     [this](TokenId id) { return static_cast<size_t>(id) < logits_.size(); });
+                     [this](TokenId id) { return static_cast<size_t>(id) < n_shared_; });
 }
 
 size_t DraftModel::Forecast(std::span<const TokenId> history, std::span<float> chances) {
@@ -87,7 +111,7 @@ Status DraftModel::Propose(std::span<const TokenId> history, std::span<TokenId> 
   Follow(history);
   for (TokenId& guess : out) {
     ALT_RETURN_IF_ERROR(Compute({}));
-    guess = sampler_.Sample(logits_, tokens_);
+    guess = sampler_.Sample(std::span(logits_).first(n_shared_), tokens_);
     tokens_.push_back(guess);
   }
   return Status();

@@ -1,4 +1,4 @@
-// Guesses from a smaller model with the same vocabulary.
+// Guesses from a smaller model with the same vocabulary, whose padding may be another.
 //
 // The draft reads the same history with a cache of its own and continues it. It samples with the
 // same options and the same seed as the true model, so at each position both take their token at
@@ -28,8 +28,9 @@ class DraftModel : public Speculator {
  public:
   /// @param forward  of the draft; must outlive the result
   /// @param target   the model it guesses for
-  /// @return kInvalidArgument when the two have different vocabularies (what differs is named), or
-  ///         for bad sampler options; kOutOfMemory
+  /// @return kInvalidArgument when the two have different vocabularies (what differs is named; one
+  ///         may have up to 128 tokens more, and any padding), or for bad sampler options;
+  ///         kOutOfMemory
   static Result<std::unique_ptr<DraftModel>> Create(Forward& forward, const model::Model& target,
                                                     const DraftOptions& options);
 
@@ -42,7 +43,7 @@ class DraftModel : public Speculator {
   void Observe(size_t accepted, bool refuted) override;
 
  private:
-  DraftModel(Forward& forward, KvCache cache, Sampler sampler, size_t longest);
+  DraftModel(Forward& forward, KvCache cache, Sampler sampler, size_t n_shared, size_t longest);
   bool Knows(std::span<const text::TokenId> tokens) const;
   void Follow(std::span<const text::TokenId> history);
   Status Compute(const std::function<bool()>& go_on);
@@ -50,6 +51,7 @@ class DraftModel : public Speculator {
   Forward& forward_;
   KvCache cache_;
   Sampler sampler_;
+  size_t n_shared_;  // ids that both models have a row for: [0, n_shared_)
   size_t longest_;
   std::vector<text::TokenId>
       tokens_;                 // the history and its guesses; the cache holds the first ones

@@ -1,15 +1,21 @@
 // tokenizer.ggml.* metadata as a TokenizerSpec. docs/formats/tokenizers.md tells the keys.
 
+#include <algorithm>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <variant>
 
 #include "formats/gguf.h"
 #include "model/gguf_checkpoint.h"
+#include "text/byte_alphabet.h"
+#include "text/pre_tokenizer.h"
+#include "text/rowless_tokens.h"
 
 namespace altteul::model {
 namespace {
 
-using formats::GgufArray;
 using formats::GgufFile;
 using text::TokenId;
 using text::TokenizerSpec;
@@ -19,106 +25,274 @@ Status Corrupt(const std::string& path, const std::string& what) {
   return Status(ErrorCode::kCorruptFile, path + ": " + what);
 }
 
-Result<std::optional<TokenId>> Id(const GgufFile& file, const std::string& path, const char* key,
-                                  size_t vocabulary) {
-  ALT_ASSIGN_OR_RETURN(const auto id, file.GetUint(key));
-  if (!id || *id == 0xFFFFFFFFu) return std::optional<TokenId>();  // -1 in some files: none
-  if (*id >= vocabulary) {
-    return Corrupt(path, std::string(key) + " is " + std::to_string(*id) + ", but there are " +
-                             std::to_string(vocabulary) + " tokens");
+/// A file's tokenizer keys, and where to say what is wrong with them.
+class Reader {
+ public:
+  Reader(const GgufFile& file, const std::string& path, const LogSink& log)
+      : file_(file), path_(path), log_(log) {}
+
+  Result<TokenizerSpec> Read();
+
+ private:
+  Status ReadModel();
+  Status ReadTables();
+  Status ReadKinds();
+  Status ReadScores();
+  Status ReadMerges();
+  Status ReadSpecials();
+  Status ReadFlags();
+  void TakeRawText();
+  Status ReadStrips();
+  void Strip(std::string_view token, bool before, bool after);
+  Result<std::optional<TokenId>> Id(const char* key);
+  Result<std::string> LowerCase(const char* key) const;
+  void Warn(const std::string& what) const {
+    if (log_) log_(LogLevel::kWarning, path_ + ": " + what);
   }
-  return std::optional<TokenId>(static_cast<TokenId>(*id));
+
+  const GgufFile& file_;
+  const std::string& path_;
+  const LogSink& log_;
+  TokenizerSpec spec_;
+  text::PreTokenizerHabits habits_;
+};
+
+Status Reader::ReadModel() {
+  ALT_ASSIGN_OR_RETURN(const auto model, file_.GetString("tokenizer.ggml.model"));
+  if (!model) return Corrupt(path_, "tokenizer.ggml.model is missing");
+  if (*model == "none" || *model == "no_vocab") {
+    spec_.model = TokenizerSpec::Model::kNone;
+    return Status();
+  }
+  ALT_ASSIGN_OR_RETURN(const auto pre, file_.GetString("tokenizer.ggml.pre"));
+  spec_.pre_tokenizer = std::string(pre.value_or("default"));
+  if (*model == "llama") {
+    spec_.model = TokenizerSpec::Model::kSentencePieceBpe;
+    return Status();
+  }
+  if (*model == "gemma4") {
+    spec_.pre_tokenizer = "gemma4";
+  } else if (*model == "whitespace") {
+    ALT_ASSIGN_OR_RETURN(const auto lower, file_.GetBool("tokenizer.ggml.normalizer.lowercase"));
+    if (lower.value_or(false)) {
+      return Status(ErrorCode::kUnsupported, path_ + ": a tokenizer that makes a text lower case");
+    }
+    spec_.pre_tokenizer = "whitespace";
+  } else if (*model != "gpt2") {
+    return Status(ErrorCode::kUnsupported,
+                  path_ + ": tokenizer model '" + std::string(*model) +
+                      "' is not supported (gpt2, llama, gemma4 and whitespace are)");
+  }
+  habits_ = text::HabitsOfPreTokenizer(spec_.pre_tokenizer);
+  if (spec_.pre_tokenizer == "default") {
+    Warn(std::string(pre ? "the pre-tokenizer is \"default\"" : "no pre-tokenizer is named") +
+         " (tokenizer.ggml.pre), as in files made before May 2024: text may be cut otherwise than "
+         "the model has learned it; a newer file of this model is better");
+  }
+  return Status();
 }
 
-Status ReadTables(const GgufFile& file, const std::string& path, TokenizerSpec& spec) {
-  ALT_ASSIGN_OR_RETURN(const auto tokens, file.GetArray("tokenizer.ggml.tokens"));
-  if (!tokens) return Corrupt(path, "tokenizer.ggml.tokens is missing");
+Status Reader::ReadTables() {
+  ALT_ASSIGN_OR_RETURN(const auto tokens, file_.GetArray("tokenizer.ggml.tokens"));
+  if (!tokens) return Corrupt(path_, "tokenizer.ggml.tokens is missing");
   ALT_ASSIGN_OR_RETURN(const auto texts, tokens->Strings());
-  spec.tokens.assign(texts.begin(), texts.end());
-  spec.kinds.assign(spec.tokens.size(), TokenKind::kNormal);
+  spec_.tokens.assign(texts.begin(), texts.end());
+  ALT_RETURN_IF_ERROR(ReadKinds());
+  ALT_RETURN_IF_ERROR(ReadMerges());
+  return ReadScores();
+}
 
-  ALT_ASSIGN_OR_RETURN(const auto kinds, file.GetArray("tokenizer.ggml.token_type"));
-  if (kinds) {
-    ALT_ASSIGN_OR_RETURN(const auto values, kinds->Integers());
-    if (values.size() != spec.tokens.size()) {
-      return Corrupt(path, "tokenizer.ggml.token_type has " + std::to_string(values.size()) +
-                               " entries for " + std::to_string(spec.tokens.size()) + " tokens");
-    }
-    for (size_t id = 0; id < values.size(); ++id) {
-      // 0 is "undefined" in some files; it behaves as a normal token.
-      if (values[id] < 0 || values[id] > 6) {
-        return Corrupt(path, "token " + std::to_string(id) + " has the unknown type " +
-                                 std::to_string(values[id]));
-      }
-      spec.kinds[id] = values[id] == 0 ? TokenKind::kNormal : static_cast<TokenKind>(values[id]);
+Status Reader::ReadKinds() {
+  spec_.kinds.assign(spec_.tokens.size(), TokenKind::kNormal);
+  ALT_ASSIGN_OR_RETURN(const auto kinds, file_.GetArray("tokenizer.ggml.token_type"));
+  if (!kinds) return Status();
+  ALT_ASSIGN_OR_RETURN(const auto values, kinds->Integers());
+  if (values.size() != spec_.tokens.size()) {
+    Warn("tokenizer.ggml.token_type has " + std::to_string(values.size()) + " entries for " +
+         std::to_string(spec_.tokens.size()) + " tokens; " +
+         (values.size() < spec_.tokens.size() ? "those without are taken as normal tokens"
+                                              : "the last ones are ignored"));
+  }
+  size_t n_unknown = 0, first_unknown = 0;
+  for (size_t id = 0; id < std::min(values.size(), spec_.kinds.size()); ++id) {
+    if (values[id] >= 1 && values[id] <= 6) {
+      spec_.kinds[id] = static_cast<TokenKind>(values[id]);
+    } else if (values[id] != 0 && n_unknown++ == 0) {  // 0 is "undefined" in some files
+      first_unknown = id;
     }
   }
-  ALT_ASSIGN_OR_RETURN(const auto scores, file.GetArray("tokenizer.ggml.scores"));
+  if (n_unknown > 0) {
+    Warn("token " + std::to_string(first_unknown) + " has the unknown type " +
+         std::to_string(values[first_unknown]) +
+         (n_unknown > 1 ? ", and there are " + std::to_string(n_unknown - 1) + " more like it"
+                        : "") +
+         "; taken as a normal token");
+  }
+  return Status();
+}
+
+Status Reader::ReadScores() {
+  if (spec_.model != TokenizerSpec::Model::kSentencePieceBpe) return Status();
+  const size_t n_tokens = spec_.tokens.size();
+  ALT_ASSIGN_OR_RETURN(const auto scores, file_.GetArray("tokenizer.ggml.scores"));
   if (scores) {
-    ALT_ASSIGN_OR_RETURN(spec.scores, scores->Floats());
+    ALT_ASSIGN_OR_RETURN(spec_.scores, scores->Floats());
   }
-  ALT_ASSIGN_OR_RETURN(const auto merges, file.GetArray("tokenizer.ggml.merges"));
+  if (spec_.scores.size() == n_tokens || !spec_.merges.empty()) return Status();
+  Warn(
+      "tokenizer.ggml.scores has " + std::to_string(spec_.scores.size()) + " entries for " +
+      std::to_string(n_tokens) + " tokens; " +
+      (spec_.scores.size() < n_tokens
+           ? "those without are taken as 0: text may be cut otherwise than the model has learned it"
+           : "the last ones are ignored"));
+  spec_.scores.resize(n_tokens, 0.0f);
+  return Status();
+}
+
+Status Reader::ReadMerges() {
+  ALT_ASSIGN_OR_RETURN(const auto merges, file_.GetArray("tokenizer.ggml.merges"));
   if (merges) {
     ALT_ASSIGN_OR_RETURN(const auto list, merges->Strings());
-    spec.merges.assign(list.begin(), list.end());
+    spec_.merges.assign(list.begin(), list.end());
+  } else if (spec_.model == TokenizerSpec::Model::kByteLevelBpe) {
+    Warn("tokenizer.ggml.merges is missing: every byte of a text becomes a token of its own");
   }
   return Status();
 }
 
-// Pre-tokenizers whose models begin a text with BOS although the file does not say so, and take a
-// whole word that is a token as it is (Llama 3 and Mistral's Tekken).
-bool BeginsWithBos(std::string_view pre) {
-  return pre == "llama-bpe" || pre == "llama3" || pre == "llama-v3" || pre == "tekken";
+/// The id that `key` names; nothing when it names none, or one that is no token.
+Result<std::optional<TokenId>> Reader::Id(const char* key) {
+  const formats::GgufValue* value = file_.FindValue(key);
+  const auto* negative = value == nullptr ? nullptr : std::get_if<int64_t>(&value->held);
+  if (negative != nullptr && *negative < 0) return std::optional<TokenId>();
+  ALT_ASSIGN_OR_RETURN(const auto id, file_.GetUint(key));
+  if (!id || *id == 0xFFFFFFFFu) return std::optional<TokenId>();  // -1 in some files: none
+  if (*id < spec_.tokens.size()) return std::optional<TokenId>(static_cast<TokenId>(*id));
+  Warn(std::string(key) + " is " + std::to_string(*id) + ", but there are " +
+       std::to_string(spec_.tokens.size()) + " tokens; ignored");
+  return std::optional<TokenId>();
 }
 
-Status ReadSpecials(const GgufFile& file, const std::string& path, TokenizerSpec& spec) {
-  const size_t n = spec.tokens.size();
-  ALT_ASSIGN_OR_RETURN(spec.bos, Id(file, path, "tokenizer.ggml.bos_token_id", n));
-  ALT_ASSIGN_OR_RETURN(spec.eos, Id(file, path, "tokenizer.ggml.eos_token_id", n));
-  ALT_ASSIGN_OR_RETURN(spec.unk, Id(file, path, "tokenizer.ggml.unknown_token_id", n));
-  ALT_ASSIGN_OR_RETURN(spec.pad, Id(file, path, "tokenizer.ggml.padding_token_id", n));
-
-  const bool sentencepiece = spec.model == TokenizerSpec::Model::kSentencePieceBpe;
-  ALT_ASSIGN_OR_RETURN(const auto add_bos, file.GetBool("tokenizer.ggml.add_bos_token"));
-  ALT_ASSIGN_OR_RETURN(const auto add_eos, file.GetBool("tokenizer.ggml.add_eos_token"));
-  ALT_ASSIGN_OR_RETURN(const auto add_space, file.GetBool("tokenizer.ggml.add_space_prefix"));
-  spec.add_bos = add_bos.value_or(sentencepiece || BeginsWithBos(spec.pre_tokenizer));
-  spec.add_eos = add_eos.value_or(false);
-  spec.add_space_prefix = add_space.value_or(sentencepiece);
-  spec.ignore_merges = BeginsWithBos(spec.pre_tokenizer);
-
-  if (spec.eos) spec.end_of_turn.push_back(*spec.eos);
+Status Reader::ReadSpecials() {
+  ALT_ASSIGN_OR_RETURN(spec_.bos, Id("tokenizer.ggml.bos_token_id"));
+  ALT_ASSIGN_OR_RETURN(spec_.eos, Id("tokenizer.ggml.eos_token_id"));
+  ALT_ASSIGN_OR_RETURN(spec_.unk, Id("tokenizer.ggml.unknown_token_id"));
+  ALT_ASSIGN_OR_RETURN(spec_.pad, Id("tokenizer.ggml.padding_token_id"));
+  if (spec_.model == TokenizerSpec::Model::kSentencePieceBpe) {
+    // Where SentencePiece puts them, for files that do not say so.
+    const auto at = [&](TokenId id, TokenKind kind, std::optional<TokenId>& place) {
+      const auto index = static_cast<size_t>(id);
+      if (!place && index < spec_.kinds.size() && spec_.kinds[index] == kind) place = id;
+    };
+    at(0, TokenKind::kUnknown, spec_.unk);
+    at(1, TokenKind::kControl, spec_.bos);
+    at(2, TokenKind::kControl, spec_.eos);
+  }
+  if (spec_.eos) spec_.end_of_turn.push_back(*spec_.eos);
   for (const char* key : {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
-    ALT_ASSIGN_OR_RETURN(const auto id, Id(file, path, key, n));
-    if (id) spec.end_of_turn.push_back(*id);
+    ALT_ASSIGN_OR_RETURN(const auto id, Id(key));
+    if (id) spec_.end_of_turn.push_back(*id);
   }
   return Status();
+}
+
+Status Reader::ReadFlags() {
+  const bool sentencepiece = spec_.model == TokenizerSpec::Model::kSentencePieceBpe;
+  ALT_ASSIGN_OR_RETURN(const auto add_bos, file_.GetBool("tokenizer.ggml.add_bos_token"));
+  ALT_ASSIGN_OR_RETURN(const auto add_eos, file_.GetBool("tokenizer.ggml.add_eos_token"));
+  ALT_ASSIGN_OR_RETURN(const auto add_space, file_.GetBool("tokenizer.ggml.add_space_prefix"));
+  spec_.add_bos = add_bos.value_or(sentencepiece || habits_.begins_with_bos);
+  spec_.add_eos = add_eos.value_or(false);
+  spec_.add_space_prefix = add_space.value_or(sentencepiece);
+  spec_.ignore_merges = habits_.ignore_merges;
+  return Status();
+}
+
+/// BPE whose merges join characters as SentencePiece's do (Gemma 4).
+void Reader::TakeRawText() {
+  spec_.model = TokenizerSpec::Model::kSentencePieceBpe;
+  spec_.explicit_steps = true;
+  spec_.add_space_prefix = false;
+  if (habits_.marks_spaces) {
+    spec_.normalizers.push_back(
+        {.kind = text::NormalizeStep::Kind::kReplace, .pattern = " ", .text = "\xE2\x96\x81"});
+  }
+  spec_.pre_patterns = *text::PrePatternsByName(spec_.pre_tokenizer);
+  spec_.whole_newlines = true;
+  for (size_t id = 0; id < spec_.tokens.size(); ++id) {
+    if (text::ByteOfToken(spec_.tokens[id])) spec_.kinds[id] = TokenKind::kByte;
+  }
+  if (habits_.begins_with_bos && !spec_.add_bos) {
+    Warn(
+        "tokenizer.ggml.add_bos_token is false, but models with this tokenizer cannot do without "
+        "a BOS; it is put before each prompt");
+    spec_.add_bos = true;
+  }
+}
+
+Result<std::string> Reader::LowerCase(const char* key) const {
+  ALT_ASSIGN_OR_RETURN(const auto value, file_.GetString(key));
+  std::string lower(value.value_or(""));
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return lower;
+}
+
+void Reader::Strip(std::string_view token, bool before, bool after) {
+  const auto found = std::find(spec_.tokens.begin(), spec_.tokens.end(), token);
+  if (found == spec_.tokens.end()) return;
+  spec_.added.push_back({.id = static_cast<TokenId>(found - spec_.tokens.begin()),
+                         .lstrip = before,
+                         .rstrip = after});
+}
+
+/// White space beside a token may belong to it. GGUF has no key for that, so it is known by the
+/// model: each rule is a fact of the tokenizer.json of the models it names.
+Status Reader::ReadStrips() {
+  ALT_ASSIGN_OR_RETURN(const std::string name, LowerCase("general.name"));
+  ALT_ASSIGN_OR_RETURN(const std::string architecture, LowerCase("general.architecture"));
+  const auto named = [&](std::string_view part) { return name.find(part) != name.npos; };
+  const bool pieces = spec_.model == TokenizerSpec::Model::kSentencePieceBpe;
+  if (spec_.pre_tokenizer == "jina-v2-de" || spec_.pre_tokenizer == "jina-v2-es" ||
+      spec_.pre_tokenizer == "jina-v2-code") {
+    Strip("<mask>", true, false);
+  } else if (named("phi-3") || named("phi3") || (architecture == "phi3" && pieces)) {
+    for (size_t id = 0; id < spec_.tokens.size(); ++id) {
+      const std::string& token = spec_.tokens[id];
+      const TokenKind kind = spec_.kinds[id];
+      const bool is_text =
+          kind == TokenKind::kNormal || kind == TokenKind::kUnused || kind == TokenKind::kByte;
+      if ((is_text && !text::IsTurnEnd(token)) || token == "<unk>" || token == "<s>" ||
+          token == "<|endoftext|>")
+        continue;
+      spec_.added.push_back({.id = static_cast<TokenId>(id), .rstrip = true});
+    }
+  } else if (named("modern-bert")) {
+    Strip("[MASK]", true, false);
+  }
+  return Status();
+}
+
+Result<TokenizerSpec> Reader::Read() {
+  ALT_RETURN_IF_ERROR(ReadModel());
+  if (spec_.model == TokenizerSpec::Model::kNone) return std::move(spec_);
+  ALT_RETURN_IF_ERROR(ReadTables());
+  ALT_RETURN_IF_ERROR(ReadSpecials());
+  ALT_RETURN_IF_ERROR(ReadFlags());
+  ALT_RETURN_IF_ERROR(ReadStrips());
+  if (habits_.raw_text) TakeRawText();
+  const formats::GgufTensor* embedding = file_.FindTensor("token_embd.weight");
+  if (embedding != nullptr && embedding->view.shape.n_dims == 2) {
+    text::ForgetRowlessTokens(spec_, embedding->view.shape.rows(),
+                              [&](LogLevel, std::string_view what) { Warn(std::string(what)); });
+  }
+  return std::move(spec_);
 }
 
 }  // namespace
 
 Result<TokenizerSpec> ReadGgufTokenizer(const GgufFile& file, const std::string& path,
-                                        const LogSink&) {
-  TokenizerSpec spec;
-  ALT_ASSIGN_OR_RETURN(const auto model, file.GetString("tokenizer.ggml.model"));
-  if (!model) return Corrupt(path, "tokenizer.ggml.model is missing");
-  if (*model == "none" || *model == "no_vocab") {
-    spec.model = TokenizerSpec::Model::kNone;
-    return spec;
-  }
-  if (*model == "gpt2") {
-    spec.model = TokenizerSpec::Model::kByteLevelBpe;
-  } else if (*model == "llama") {
-    spec.model = TokenizerSpec::Model::kSentencePieceBpe;
-  } else {
-    return Status(ErrorCode::kUnsupported, path + ": tokenizer model '" + std::string(*model) +
-                                               "' is not supported (gpt2 and llama are)");
-  }
-  ALT_ASSIGN_OR_RETURN(const auto pre, file.GetString("tokenizer.ggml.pre"));
-  spec.pre_tokenizer = std::string(pre.value_or("default"));
-  ALT_RETURN_IF_ERROR(ReadTables(file, path, spec));
-  ALT_RETURN_IF_ERROR(ReadSpecials(file, path, spec));
-  return spec;
+                                        const LogSink& log) {
+  return Reader(file, path, log).Read();
 }
 
 }  // namespace altteul::model

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -34,15 +35,20 @@ class GgufTokenizerTest : public ::testing::Test {
     GgufWriter writer;
     writer.SetString("general.architecture", "llama");
     set_keys(writer);
-    const std::vector<float> values(4, 0.0f);
+    const std::vector<float> values(4 * n_rows_, 0.0f);
     Shape shape;
-    shape.dims[shape.n_dims++] = values.size();
-    ALT_RETURN_IF_ERROR(writer.DeclareTensor("x", DType::kF32, shape));
+    shape.dims[shape.n_dims++] = n_rows_;
+    shape.dims[shape.n_dims++] = 4;
+    ALT_RETURN_IF_ERROR(writer.DeclareTensor("token_embd.weight", DType::kF32, shape));
     ALT_RETURN_IF_ERROR(writer.Begin(path));
     ALT_RETURN_IF_ERROR(writer.WriteTensorData(std::as_bytes(std::span(values))));
     ALT_RETURN_IF_ERROR(writer.Finish());
     ALT_ASSIGN_OR_RETURN(const GgufFile file, GgufFile::Open(path));
-    return ReadGgufTokenizer(file, path, {});
+    said_.clear();
+    return ReadGgufTokenizer(file, path, [&](LogLevel level, std::string_view what) {
+      EXPECT_EQ(level, LogLevel::kWarning);
+      said_ += std::string(what) + "\n";
+    });
   }
 
   static void SetVocabulary(GgufWriter& writer, std::string_view model) {
@@ -64,6 +70,24 @@ class GgufTokenizerTest : public ::testing::Test {
     EXPECT_NE(spec.status().message().find(said), std::string::npos) << spec.status().message();
     EXPECT_NE(spec.status().message().find("tokenizer.gguf"), std::string::npos)
         << "the file is named: " << spec.status().message();
+  }
+
+  std::string said_;   ///< warnings of the last Read()
+  size_t n_rows_ = 6;  ///< of the embedding
+
+  /// Opens all the same, and says so.
+  TokenizerSpec ReadMended(const std::function<void(GgufWriter&)>& damage, std::string_view said) {
+    const auto spec = Read([&](GgufWriter& writer) {
+      SetVocabulary(writer, "gpt2");
+      writer.SetString("tokenizer.ggml.pre", "gpt-2");
+      constexpr std::string_view kMerges[] = {"a b"};
+      writer.SetStrings("tokenizer.ggml.merges", kMerges);
+      damage(writer);
+    });
+    EXPECT_TRUE(spec.ok()) << spec.status().message();
+    EXPECT_NE(said_.find(said), std::string::npos) << said_;
+    EXPECT_EQ(std::count(said_.begin(), said_.end(), '\n'), said.empty() ? 0 : 1) << said_;
+    return spec.ok() ? spec.value() : TokenizerSpec();
   }
 
  private:
@@ -162,15 +186,90 @@ TEST_F(GgufTokenizerTest, AFileMayHaveNoTokenizer) {
 TEST_F(GgufTokenizerTest, ContradictionsAreNamed) {
   ExpectRefused([](GgufWriter& w) { w.SetString("tokenizer.ggml.model", "bert"); },
                 ErrorCode::kUnsupported, "'bert'");
-  ExpectRefused([](GgufWriter& w) { w.SetNumber<uint32_t>("tokenizer.ggml.bos_token_id", 6); },
-                ErrorCode::kCorruptFile, "bos_token_id is 6, but there are 6 tokens");
-  constexpr int32_t kTooFew[] = {1, 1};
-  ExpectRefused([&](GgufWriter& w) { w.SetNumbers<int32_t>("tokenizer.ggml.token_type", kTooFew); },
-                ErrorCode::kCorruptFile, "2 entries for 6 tokens");
-  constexpr int32_t kUnknownKind[] = {1, 1, 1, 7, 1, 1};
-  ExpectRefused(
+}
+
+TEST_F(GgufTokenizerTest, WhatDoesNoHarmOpensWithAWord) {
+  ReadMended([](GgufWriter&) {}, "");
+  for (const char* role : {"bos", "eos", "padding", "unknown", "eot", "eom"}) {
+    const std::string key = "tokenizer.ggml." + std::string(role) + "_token_id";
+    const TokenizerSpec spec = ReadMended([&](GgufWriter& w) { w.SetNumber<uint32_t>(key, 6); },
+                                          key + " is 6, but there are 6 tokens; ignored");
+    EXPECT_EQ(spec.bos, std::nullopt);
+    EXPECT_EQ(spec.eos, std::nullopt);
+    EXPECT_EQ(spec.pad, std::nullopt);
+    EXPECT_TRUE(spec.end_of_turn.empty());
+  }
+  ReadMended([](GgufWriter& w) { w.SetNumber<int32_t>("tokenizer.ggml.bos_token_id", -1); }, "");
+  constexpr int32_t kTooFew[] = {2, 3};
+  TokenizerSpec spec = ReadMended(
+      [&](GgufWriter& w) { w.SetNumbers<int32_t>("tokenizer.ggml.token_type", kTooFew); },
+      "token_type has 2 entries for 6 tokens; those without are taken as normal");
+  EXPECT_EQ(spec.kinds[1], TokenKind::kControl);
+  EXPECT_EQ(spec.kinds[5], TokenKind::kNormal);
+  constexpr int32_t kTooMany[] = {2, 3, 3, 1, 1, 1, 3};
+  ReadMended([&](GgufWriter& w) { w.SetNumbers<int32_t>("tokenizer.ggml.token_type", kTooMany); },
+             "has 7 entries for 6 tokens; the last ones are ignored");
+  constexpr int32_t kUnknownKind[] = {2, 3, 3, 7, 1, -1};
+  spec = ReadMended(
       [&](GgufWriter& w) { w.SetNumbers<int32_t>("tokenizer.ggml.token_type", kUnknownKind); },
-      ErrorCode::kCorruptFile, "token 3 has the unknown type 7");
+      "token 3 has the unknown type 7, and there are 1 more like it");
+  EXPECT_EQ(spec.kinds[3], TokenKind::kNormal);
+  n_rows_ = 4;
+  spec = ReadMended([](GgufWriter&) {},
+                    "the tokenizer has 6 tokens, but the embedding only 4 rows: \"b\"");
+  EXPECT_EQ(spec.tokens, (std::vector<std::string>{"<unk>", "<s>", "</s>", "a"}));
+  EXPECT_TRUE(spec.merges.empty()) << "they speak of what is gone";
+}
+
+TEST_F(GgufTokenizerTest, APreTokenizerThatIsNotNamedIsWarnedOf) {
+  ReadMended([](GgufWriter& w) { w.SetString("tokenizer.ggml.pre", "default"); },
+             "the pre-tokenizer is \"default\"");
+  const auto none = Read([](GgufWriter& writer) {
+    SetVocabulary(writer, "gpt2");
+    constexpr std::string_view kMerges[] = {"a b"};
+    writer.SetStrings("tokenizer.ggml.merges", kMerges);
+  });
+  ASSERT_TRUE(none.ok());
+  EXPECT_NE(said_.find("no pre-tokenizer is named"), std::string::npos) << said_;
+  const auto pieces = Read([](GgufWriter& writer) {
+    SetVocabulary(writer, "llama");
+    constexpr float kScores[] = {0, 0, 0, -1, -2, -0.5f};
+    writer.SetNumbers<float>("tokenizer.ggml.scores", kScores);
+  });
+  ASSERT_TRUE(pieces.ok());
+  EXPECT_EQ(said_, "") << "SentencePiece has none";
+}
+
+TEST_F(GgufTokenizerTest, SentencePiecesIdsStandWhereTheyUsuallyDo) {
+  const auto spec = Read([](GgufWriter& writer) { SetVocabulary(writer, "llama"); });
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  EXPECT_EQ(spec.value().unk, std::optional<text::TokenId>(0));
+  EXPECT_EQ(spec.value().bos, std::optional<text::TokenId>(1));
+  EXPECT_EQ(spec.value().eos, std::optional<text::TokenId>(2));
+  EXPECT_NE(said_.find("scores has 0 entries for 6 tokens"), std::string::npos) << said_;
+}
+
+TEST_F(GgufTokenizerTest, WhiteSpaceBelongsToThePhi3Tokens) {
+  const auto strips = [&](const char* name, const char* architecture) {
+    const auto spec = Read([&](GgufWriter& writer) {
+      SetVocabulary(writer, "llama");
+      writer.SetString("general.architecture", architecture);
+      if (name != nullptr) writer.SetString("general.name", name);
+    });
+    EXPECT_TRUE(spec.ok());
+    std::vector<text::TokenId> ids;
+    for (const text::AddedToken& token : spec.value().added) {
+      EXPECT_TRUE(token.rstrip);
+      EXPECT_FALSE(token.lstrip);
+      ids.push_back(token.id);
+    }
+    return ids;
+  };
+  using Ids = std::vector<text::TokenId>;
+  EXPECT_EQ(strips("Phi-3.5-mini", "phi3"), Ids{2}) << "</s>, but not <unk> and <s>";
+  EXPECT_EQ(strips("my PHI3 tune", "llama"), Ids{2}) << "by its name";
+  EXPECT_EQ(strips(nullptr, "phi3"), Ids{2}) << "by its architecture";
+  EXPECT_TRUE(strips("Llama 2", "llama").empty());
 }
 
 TEST_F(GgufTokenizerTest, MissingKeysAreNamed) {

@@ -13,6 +13,7 @@
 #include "model/hf_config.h"
 #include "model/hf_quantized.h"
 #include "model/unused_tensors.h"
+#include "text/rowless_tokens.h"
 
 namespace altteul::model {
 namespace {
@@ -118,9 +119,19 @@ class HfCheckpoint : public Checkpoint {
                          ReadTextIfPresent(folder / "tokenizer_config.json"));
     ALT_ASSIGN_OR_RETURN(const std::string generation,
                          ReadTextIfPresent(folder / "generation_config.json"));
-    auto spec = text::ParseTokenizerJson(tokenizer, config, generation, log);
-    if (!spec.ok()) {
-      return Status(spec.status().code(), folder_ + ": " + spec.status().message());
+    const LogSink with_folder = [&](LogLevel level, std::string_view what) {
+      if (log) log(level, folder_ + ": " + std::string(what));
+    };
+    auto parsed = text::ParseTokenizerJson(
+        tokenizer, config, generation, config_.dump(-1, ' ', false, json::error_handler_t::replace),
+        with_folder);
+    if (!parsed.ok()) {
+      return Status(parsed.status().code(), folder_ + ": " + parsed.status().message());
+    }
+    text::TokenizerSpec spec = std::move(parsed).value();
+    const TensorView* embedding = Find("token_embd.weight");
+    if (embedding != nullptr && embedding->shape.n_dims == 2) {
+      text::ForgetRowlessTokens(spec, embedding->shape.rows(), with_folder);
     }
     return spec;
   }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "model/family.h"
+#include "text/rowless_tokens.h"
 
 namespace altteul::model {
 
@@ -13,12 +14,8 @@ Result<std::unique_ptr<const Model>> LoadModel(const std::string& path,
   ALT_ASSIGN_OR_RETURN(model->file, Checkpoint::Open(path, log));
   ALT_ASSIGN_OR_RETURN(model->config, ReadConfig(*model->file, log));
   ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, model->file->ReadTokenizer(log));
-  if (spec.tokens.size() > model->config.vocabulary) {
-    return Status(ErrorCode::kCorruptFile, path + ": the tokenizer has " +
-                                               std::to_string(spec.tokens.size()) +
-                                               " tokens, but the embedding only " +
-                                               std::to_string(model->config.vocabulary) + " rows");
-  }
+  // No id that a text can become may lie beyond the rows that LoadWeights proves.
+  text::ForgetRowlessTokens(spec, model->config.vocabulary, log);
   auto tokenizer = text::MakeTokenizer(std::move(spec), log);
   if (!tokenizer.ok()) {
     return Status(tokenizer.status().code(), path + ": " + tokenizer.status().message());

@@ -17,4 +17,7 @@ std::string_view ByteLetter(uint8_t byte);
 /// The bytes that `letters` stands for; nothing when a character outside the alphabet occurs.
 std::optional<std::string> BytesOfLetters(std::string_view letters);
 
+/// The byte that the token "<0x41>" of a SentencePiece vocabulary stands for; nothing for others.
+std::optional<uint8_t> ByteOfToken(std::string_view text);
+
 }  // namespace altteul::text

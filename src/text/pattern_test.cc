@@ -59,6 +59,30 @@ TEST(PatternTest, AGuardedSearchFindsWhatAFreeOneFinds) {
   }
 }
 
+TEST(PatternTest, LongRunsAreNoBurdenForAPublishedPattern) {
+  const char* const names[] = {
+      "default",        "gpt-2",        "llama-bpe",   "qwen2",     "qwen35",
+      "ufakzeka",       "bailingmoe",   "seed-coder",  "minicpm5",  "laguna",
+      "tekken",         "gpt-4o",       "tiny_aya",    "kimi-k2",   "youtu",
+      "falcon",         "spark2_5",     "deepseek-v3", "afmoe",     "superbpe",
+      "deepseek-coder", "deepseek-llm", "viking",      "chameleon", "jais-2"};
+  for (const char* name : names) {
+    auto made = PreTokenizer::Make(*PrePatternsByName(name));
+    ASSERT_TRUE(made.ok()) << name << ": " << made.status().message();
+    for (const char* unit : {"a", "A", "Aa", "\xEA\xB0\x80", "\xE4\xB8\xAD", "7", ".", " ", "\n"}) {
+      // From every 512th space jais-2 looks at all that follow.
+      const size_t n = std::string_view(name) == "jais-2" ? 20'000 : 100'000;
+      std::string text;
+      for (size_t i = 0; i < n; ++i) text += unit;
+      text += "\xE4\xB8\xAD";
+      Pattern::Scratch scratch;
+      std::vector<std::string_view> pieces;
+      const Status split = made.value().Split(text, scratch, pieces);
+      EXPECT_TRUE(split.ok()) << name << " of " << unit << ": " << split.message();
+    }
+  }
+}
+
 TEST(PatternTest, EmptyMatchesAreFoundOnceEach) {
   EXPECT_EQ(Matches("(?=b)", "abab", Pattern::Origin::kFile).size(), 2u);
   EXPECT_EQ(Matches("x*", "axb", Pattern::Origin::kFile), (std::vector<std::string>{"", "x", ""}));

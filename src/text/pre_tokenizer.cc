@@ -68,10 +68,18 @@ Result<PreTokenizer> PreTokenizer::Make(const std::vector<PrePattern>& patterns)
   }
   PreTokenizer result;
   for (const PrePattern& pattern : patterns) {
-    const Pattern::Origin origin =
-        IsPublishedPattern(pattern.pattern) ? Pattern::Origin::kOurs : Pattern::Origin::kFile;
-    ALT_ASSIGN_OR_RETURN(Pattern compiled, Pattern::Compile(pattern.pattern, origin));
-    result.steps_.push_back(Step{std::move(compiled), pattern.behavior, pattern.invert});
+    Step step{.digits = DigitGroups::Of(pattern.pattern),
+              .pattern = std::nullopt,
+              .behavior = pattern.behavior,
+              .invert = pattern.invert};
+    if (!step.digits) {
+      const bool published = IsPublishedPattern(pattern.pattern);
+      ALT_ASSIGN_OR_RETURN(
+          step.pattern,
+          Pattern::Compile(published ? LinearForm(pattern.pattern) : pattern.pattern,
+                           published ? Pattern::Origin::kOurs : Pattern::Origin::kFile));
+    }
+    result.steps_.push_back(std::move(step));
   }
   return result;
 }
@@ -79,7 +87,11 @@ Result<PreTokenizer> PreTokenizer::Make(const std::vector<PrePattern>& patterns)
 Status PreTokenizer::Apply(const Step& step, std::string_view text, Pattern::Scratch& scratch,
                            std::vector<std::string_view>& pieces) {
   std::vector<TextRange> matches;
-  ALT_RETURN_IF_ERROR(step.pattern.FindAll(text, scratch, matches));
+  if (step.digits) {
+    step.digits->FindAll(text, matches);
+  } else {
+    ALT_RETURN_IF_ERROR(step.pattern->FindAll(text, scratch, matches));
+  }
   for (const TextRange& range :
        Join(StretchesOf(text.size(), matches, step.invert), step.behavior)) {
     if (range.size() > 0) pieces.push_back(text.substr(range.begin, range.size()));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "text/digit_groups.h"
 #include "text/pattern.h"
 #include "text/tokenizer.h"
 
@@ -22,12 +23,23 @@ std::optional<std::vector<PrePattern>> PrePatternsByName(std::string_view name);
 std::optional<std::string_view> NameOfPrePatterns(const std::vector<PrePattern>& patterns,
                                                   bool ignore_merges);
 
-/// True when models with this pre-tokenizer take a word that is a token as it is (llama-bpe,
-/// tekken).
-bool PreTokenizerIgnoresMerges(std::string_view name);
+/// What goes with a name although no key of the file says so.
+struct PreTokenizerHabits {
+  bool ignore_merges = false;    ///< a word that is a token is taken as it is (llama-bpe, tekken)
+  bool begins_with_bos = false;  ///< unless the file says otherwise
+  bool raw_text = false;         ///< merges join characters, not letters that stand for bytes
+  bool marks_spaces = false;     ///< raw text: a space is written as U+2581
+};
+
+/// Those of a name; none for one that is not known.
+PreTokenizerHabits HabitsOfPreTokenizer(std::string_view name);
 
 /// True for a pattern that stands in one of these lists: it is known to be harmless.
 bool IsPublishedPattern(std::string_view pattern);
+
+/// A pattern with the same matches that an engine finds without reading anything twice; the pattern
+/// itself where that is so.
+std::string_view LinearForm(std::string_view pattern);
 
 class PreTokenizer {
  public:
@@ -40,7 +52,8 @@ class PreTokenizer {
 
  private:
   struct Step {
-    Pattern pattern;
+    std::optional<DigitGroups> digits;  ///< instead of `pattern`
+    std::optional<Pattern> pattern;
     SplitBehavior behavior;
     bool invert;
   };

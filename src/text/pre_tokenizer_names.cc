@@ -1,74 +1,36 @@
-// The published pre-tokenizers. Each pattern is a fact of its model: it stands in the model's own
-// tokenizer.json (in tiktoken's source for the OpenAI ones), and GGUF names the whole chain. Where
-// llama.cpp approximates a pattern for lack of an engine, the original is taken.
+// The published pre-tokenizers by the names that GGUF has for them.
 
 #include <algorithm>
 #include <array>
 
 #include "text/pre_tokenizer.h"
+#include "text/published_patterns.h"
 
 namespace altteul::text {
 namespace {
 
-// GPT-2's pattern. In the shorter form the last alternative is missing: what no alternative matches
-// is a piece of its own, which comes to the same.
-constexpr std::string_view kGpt2 =
-    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-constexpr std::string_view kGpt2Short = kGpt2.substr(0, kGpt2.rfind('|'));
+using namespace published;  // NOLINT(google-build-using-namespace): the table is made of them
 
-constexpr std::string_view kDigit = R"(\p{N})";
-constexpr std::string_view kDigits = R"(\p{N}+)";
-constexpr std::string_view kUpToThreeDigits = R"(\p{N}{1,3})";
-constexpr std::string_view kAsciiDigitTriple = "[0-9][0-9][0-9]";
-
-constexpr std::string_view kLlama3 =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
-    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
-constexpr std::string_view kQwen2 =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
-    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
-constexpr std::string_view kQwen35 =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N})"
-    R"(| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
-constexpr std::string_view kTekken =
-    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+)"
-    R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)"
-    R"(|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
-constexpr std::string_view kGpt4o =
-    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+)"
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)?)"
-    R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)"
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)?)"
-    R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
-constexpr std::string_view kExaoneMoe =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N})"
-    R"(| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+)";
-
-constexpr std::string_view kPunctuation = R"([\p{P}\$\+<=>\^~\|]+)";         // "default"
-constexpr std::string_view kFalconPunctuation = R"([\p{P}\$\+<=>\^~\|`]+)";  // Falcon 7B
-
-constexpr std::string_view kDeepseekCjk = "[一-龥぀-ゟ゠-ヿ]+";
-constexpr std::string_view kDeepseek3 =
-    R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+)"
-    R"(|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-
-constexpr size_t kMaxChain = 4;
+constexpr size_t kMaxChain = 6;
+using Chain = std::array<std::string_view, kMaxChain>;
 
 struct Named {
   std::string_view name;
-  std::array<std::string_view, kMaxChain> chain;  ///< filled from the front
-  bool ignore_merges = false;
+  Chain chain;  ///< filled from the front
+  PreTokenizerHabits habits = {};
 };
 
-constexpr std::array<std::string_view, kMaxChain> kGpt2Chain = {kGpt2};
-constexpr std::array<std::string_view, kMaxChain> kDigitsFirst = {kDigit, kGpt2};
-constexpr std::array<std::string_view, kMaxChain> kDeepseek3Chain = {kUpToThreeDigits, kDeepseekCjk,
-                                                                     kDeepseek3};
+constexpr PreTokenizerHabits kWholeWords = {.ignore_merges = true};
+constexpr PreTokenizerHabits kBeginsWithBos = {.begins_with_bos = true};
+constexpr PreTokenizerHabits kLlama3Habits = {.ignore_merges = true, .begins_with_bos = true};
+constexpr PreTokenizerHabits kRaw = {.raw_text = true, .marks_spaces = true};
+constexpr PreTokenizerHabits kGemma4Habits = {
+    .begins_with_bos = true, .raw_text = true, .marks_spaces = true};
+
+constexpr Chain kGpt2Chain = {kGpt2};
+constexpr Chain kDigitsFirst = {kDigit, kGpt2};
+constexpr Chain kDeepseek3Chain = {kUpToThreeDigits, kDeepseekCjk, kDeepseek3};
+constexpr Chain kAyaChain = {kThousandsOfWords, kGpt4o};
 
 // Names as llama.cpp's converter writes them (tokenizer.ggml.pre). Of several names for one chain
 // the first is written.
@@ -86,6 +48,14 @@ constexpr Named kNamed[] = {
     {"modern-bert", kGpt2Chain},
     {"granite-docling", kGpt2Chain},
     {"exaone4", kGpt2Chain},
+    {"a.x-4.0", kGpt2Chain},
+    {"jina-es", kGpt2Chain},
+    {"jina-de", kGpt2Chain},
+    {"jina-v2-es", kGpt2Chain},
+    {"jina-v2-de", kGpt2Chain},
+    {"jina-v1-en", kGpt2Chain},
+    {"jina-v2-code", kGpt2Chain},
+    {"roberta-bpe", kGpt2Chain},
     {"smollm", kDigitsFirst},
     {"starcoder", kDigitsFirst},
     {"refact", kDigitsFirst},
@@ -93,33 +63,75 @@ constexpr Named kNamed[] = {
     {"codeshell", kDigitsFirst},
     {"exaone", kDigitsFirst},
     {"minerva-7b", kDigitsFirst},
-    {"llama-bpe", {kLlama3}, true},
-    {"llama3", {kLlama3}, true},
-    {"llama-v3", {kLlama3}, true},
-    {"falcon3", {kLlama3}, true},
-    {"falcon-h1", {kLlama3}, true},
-    {"pixtral", {kLlama3}, true},
-    {"midm-2.0", {kLlama3}, true},
-    {"lfm2", {kLlama3}, true},
+    {"mellum2", kDigitsFirst},
+    {"llama-bpe", {kLlama3}, kLlama3Habits},
+    {"llama3", {kLlama3}, kLlama3Habits},
+    {"llama-v3", {kLlama3}, kLlama3Habits},
+    {"falcon3", {kLlama3}, kLlama3Habits},
+    {"falcon-h1", {kLlama3}, kLlama3Habits},
+    {"pixtral", {kLlama3}, kLlama3Habits},
+    {"midm-2.0", {kLlama3}, kLlama3Habits},
+    {"lfm2", {kLlama3}, kLlama3Habits},
+    {"jina-v5-nano", {kLlama3}, kLlama3Habits},
     {"dbrx", {kLlama3}},
     {"smaug-bpe", {kLlama3}},
-    {"glm4", {kLlama3}},
     {"chatglm-bpe", {kLlama3}},
+    {"glm4", {kLlama3}, kWholeWords},
+    {"glm5", {kLlama3}, kWholeWords},
+    {"jais-2", {kJais2}},
     {"qwen2", {kQwen2}},
     {"stablelm2", {kQwen2}},
     {"hunyuan", {kQwen2}},
     {"megrez", {kQwen2}},
     {"deepseek-r1-qwen", {kQwen2}},
     {"solar-open", {kQwen2}},
+    {"kormo", {kQwen2}},
+    {"f2llmv2", {kQwen2}},
+    {"grok-2", {kQwen2}},
     {"qwen35", {kQwen35}},
-    {"tekken", {kTekken}, true},
+    {"ufakzeka", {kUfakzeka}},
+    {"bailingmoe", {kBailing}},
+    {"bailingmoe2", {kBailing}},
+    {"llada-moe", {kBailing}},
+    {"seed-coder", {kSeedCoder}},
+    {"minicpm5", {kUpToThreeDigits, kMinicpm5}, kWholeWords},
+    {"laguna", {kNewlineRuns, kQwen2}},
+    {"tekken", {kTekken}, kLlama3Habits},
     {"gpt-4o", {kGpt4o}},
     {"llama4", {kGpt4o}},
     {"kanana2", {kGpt4o}},
+    {"minimax-m2", {kGpt4o}},
+    {"talkie", {kGpt4o}},
+    {"granite-embed-multi-97m", {kGpt4o}, kWholeWords},
+    {"tiny_aya", kAyaChain},
+    {"cohere2moe", kAyaChain},
+    {"kimi-k2", {kKimiK2}},
+    {"youtu", {kYoutuScripts, kYoutu}, kWholeWords},
     {"exaone-moe", {kExaoneMoe}},
     {"falcon", {kFalconPunctuation, kGpt2, kAsciiDigitTriple}},
     {"deepseek-v3", kDeepseek3Chain},
     {"hunyuan-dense", kDeepseek3Chain},
+    {"joyai-llm", kDeepseek3Chain},
+    {"hy_v4", kDeepseek3Chain},
+    {"spark2_5", {kUpToThreeDigits, kDeepseekCjk, kSpark, kDigit}},
+    {"deepseek-coder",
+     {kNewline, kDeepseekCoderLetters, kDeepseekCoderPunctuation, kDeepseekHangul, kDigit}},
+    {"deepseek-llm",
+     {kNewline, kDeepseekLlmLetters, kDeepseekLlmPunctuation, kTrailingSpaces, kDeepseekHangul,
+      kDigits}},
+    {"afmoe", {kThousands, kAsianScripts, kDeepseek3}},
+    {"superbpe", {kDigits, kThousandsMarks}},
+    {"poro-chat", {kBloom}},
+    {"bloom", {kBloom}},
+    {"gpt3-finnish", {kBloom}},
+    {"viking", {kBloom, kDigit}},
+    {"chameleon",
+     {kSentinels, kImageCodes, kIndentations, kDigit, kAnyPunctuation, kGpt2},
+     kBeginsWithBos},
+    {"gemma4", {kNewlineRuns}, kGemma4Habits},
+    {"granite-embed-multi-311m", {kNewlineRuns}, kGemma4Habits},
+    {"sarvam-moe", {kNewlineRuns}, kRaw},
+    {"whitespace", {kNotSpaces}, {.raw_text = true}},
 };
 
 const Named* Find(std::string_view name) {
@@ -155,7 +167,12 @@ std::optional<std::vector<PrePattern>> PrePatternsByName(std::string_view name) 
   if (named == nullptr) return std::nullopt;
   std::vector<PrePattern> patterns;
   for (const std::string_view pattern : named->chain) {
-    if (!pattern.empty()) patterns.push_back(PrePattern{.pattern = std::string(pattern)});
+    if (pattern.empty()) continue;
+    patterns.push_back(PrePattern{.pattern = std::string(pattern)});
+    if (pattern == kNotSpaces) {  // what lies between the words is no piece
+      patterns.back().behavior = SplitBehavior::kRemoved;
+      patterns.back().invert = true;
+    }
   }
   return patterns;
 }
@@ -163,22 +180,28 @@ std::optional<std::vector<PrePattern>> PrePatternsByName(std::string_view name) 
 std::optional<std::string_view> NameOfPrePatterns(const std::vector<PrePattern>& patterns,
                                                   bool ignore_merges) {
   for (const Named& named : kNamed) {
-    if (named.ignore_merges == ignore_merges && SameChain(named, patterns)) return named.name;
+    if (named.habits.raw_text || named.habits.ignore_merges != ignore_merges) continue;
+    if (SameChain(named, patterns)) return named.name;
   }
   return std::nullopt;
 }
 
-bool PreTokenizerIgnoresMerges(std::string_view name) {
+PreTokenizerHabits HabitsOfPreTokenizer(std::string_view name) {
   const Named* named = Find(name);
-  return named != nullptr && named->ignore_merges;
+  return named != nullptr ? named->habits : PreTokenizerHabits();
 }
 
 bool IsPublishedPattern(std::string_view pattern) {
-  // The exaone-moe pattern can be matched in exponentially many ways: it is run with care.
-  if (pattern == kExaoneMoe) return false;
+  // One can be matched in exponentially many ways; the other reads a long run of spaces again from
+  // every 512th. They are run with care.
+  if (pattern == kExaoneMoe || pattern == kJais2) return false;
   return std::any_of(std::begin(kNamed), std::end(kNamed), [&](const Named& named) {
     return std::find(named.chain.begin(), named.chain.end(), pattern) != named.chain.end();
   });
+}
+
+std::string_view LinearForm(std::string_view pattern) {
+  return pattern == kTrailingSpaces ? R"((?<!\s)\s++$)" : pattern;
 }
 
 }  // namespace altteul::text

@@ -134,8 +134,11 @@ void BpeTokenizer::StartSymbols(std::string_view piece, std::vector<BpeSymbol>& 
 }
 
 Status BpeTokenizer::EncodePiece(std::string_view piece, EncodeRun& run) const {
-  const TokenId whole =
-      tables_->spec.ignore_merges || piece.size() == 1 ? tables_->FindText(piece) : kNoToken;
+  const TokenizerSpec& s = tables_->spec;
+  const bool may_be_whole =
+      s.ignore_merges || piece.size() == 1 ||
+      (s.whole_newlines && piece.find_first_not_of('\n') == std::string_view::npos);
+  const TokenId whole = may_be_whole ? tables_->FindText(piece) : kNoToken;
   if (whole != kNoToken) {
     run.ids.push_back(whole);
     return Status();

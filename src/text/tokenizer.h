@@ -99,12 +99,14 @@ struct TokenizerSpec {
   bool add_eos = false;
   bool add_space_prefix = false;   ///< SentencePiece: a space before the first word
   bool ignore_merges = false;      ///< a whole word that is a token is taken as it is
+  bool whole_newlines = false;     ///< a run of newlines that is a token is taken as it is
   bool normalize_nfc = false;      ///< before cutting
   bool fuse_unknown = false;       ///< neighbouring unknown characters are one `unk`
   bool strip_first_space = false;  ///< Decode takes one space from the beginning (SentencePiece:
                                    ///< set by MakeTokenizer when add_space_prefix is)
   std::optional<TokenId> bos, eos, unk, pad;
-  std::vector<TokenId> end_of_turn;  ///< every id that ends an answer, eos included
+  std::vector<TokenId> end_of_turn;  ///< ids that end an answer; MakeTokenizer adds eos and the
+                                     ///< published ones
 };
 
 class Tokenizer {
@@ -148,14 +150,17 @@ class Tokenizer {
 ///         parts, sizes that differ), kUnsupported for an unknown pre-tokenizer name
 Result<std::unique_ptr<const Tokenizer>> MakeTokenizer(TokenizerSpec spec, const LogSink& log = {});
 
-/// True for the text of a control token that ends a turn in the published families, whether or not
-/// a file names it.
+/// True for the text of a token that ends a turn in the published families, whether or not a file
+/// names it (turn_ends.h).
 bool IsTurnEnd(std::string_view token);
 
-/// Reads tokenizer.json, with the neighbours that complete it (either may be empty).
+/// Reads tokenizer.json, with the neighbours that complete it (each may be empty).
+/// @param config_json  names the ends where generation_config.json does not
+/// @param log          hears of what is wrong but does no harm
 Result<TokenizerSpec> ParseTokenizerJson(std::string_view tokenizer_json,
                                          std::string_view tokenizer_config_json,
                                          std::string_view generation_config_json,
+                                         std::string_view config_json = {},
                                          const LogSink& log = {});
 
 /// Hands out text as tokens arrive and never cuts a UTF-8 character: an incomplete tail is held

@@ -77,6 +77,11 @@ Result<std::vector<NamedId>> ReadVocabulary(const json& model) {
   return named;
 }
 
+/// Says what is wrong with a file and does no harm.
+void Warn(const LogSink& log, const std::string& what) {
+  if (log) log(LogLevel::kWarning, what);
+}
+
 /// Reads added_tokens: texts and ids go to `named`, flags to spec.added, kinds to `kinds`.
 Status ReadAddedTokens(const json& root, std::vector<NamedId>& named, TokenizerSpec& spec,
                        std::vector<TokenKind>& kinds) {
@@ -137,7 +142,8 @@ Status ReadMerges(const json& model, const ByText& by_text, TokenizerSpec& spec)
 }
 
 /// What model says beside vocabulary and merges.
-Status ReadModelOptions(const json& model, const ByText& by_text, TokenizerSpec& spec) {
+Status ReadModelOptions(const json& model, const ByText& by_text, TokenizerSpec& spec,
+                        const LogSink& log) {
   for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     ALT_ASSIGN_OR_RETURN(const std::string text, JsonString(model, affix, ""));
     if (!text.empty()) {
@@ -154,8 +160,12 @@ Status ReadModelOptions(const json& model, const ByText& by_text, TokenizerSpec&
   ALT_ASSIGN_OR_RETURN(const std::string unknown, JsonString(model, "unk_token", ""));
   if (!unknown.empty()) {
     const auto found = by_text.find(unknown);
-    if (found == by_text.end()) return Corrupt("unk_token \"" + unknown + "\" is no token");
-    spec.unk = found->second;
+    if (found == by_text.end()) {
+      Warn(log, "tokenizer.json: unk_token \"" + unknown.substr(0, 80) +
+                    "\" is not in the vocabulary; ignored");
+    } else {
+      spec.unk = found->second;
+    }
   }
   ALT_ASSIGN_OR_RETURN(const bool byte_fallback, JsonBool(model, "byte_fallback", false));
   if (!byte_fallback || spec.model != TokenizerSpec::Model::kSentencePieceBpe) return Status();
@@ -168,7 +178,7 @@ Status ReadModelOptions(const json& model, const ByText& by_text, TokenizerSpec&
   return Status();
 }
 
-Status ReadModel(const json& root, ByText& by_text, TokenizerSpec& spec) {
+Status ReadModel(const json& root, ByText& by_text, TokenizerSpec& spec, const LogSink& log) {
   const json* model = JsonMember(root, "model");
   if (model == nullptr) return Corrupt("no model");
   ALT_ASSIGN_OR_RETURN(const std::string type, JsonString(*model, "type", "BPE"));
@@ -183,35 +193,42 @@ Status ReadModel(const json& root, ByText& by_text, TokenizerSpec& spec) {
   ALT_RETURN_IF_ERROR(PlaceTokens(named, spec));
   for (const NamedId& token : named) by_text.emplace(token.text, token.id);
   ALT_RETURN_IF_ERROR(ReadMerges(*model, by_text, spec));
-  ALT_RETURN_IF_ERROR(ReadModelOptions(*model, by_text, spec));
+  ALT_RETURN_IF_ERROR(ReadModelOptions(*model, by_text, spec, log));
   for (size_t i = 0; i < added_kinds.size(); ++i) {
     spec.kinds[static_cast<size_t>(spec.added[i].id)] = added_kinds[i];
   }
   return Status();
 }
 
-Result<std::optional<TokenId>> FindNamed(const ByText& by_text, const std::string& text,
-                                         const std::string& role) {
-  if (text.empty()) return std::optional<TokenId>();
+/// The token of a role; nothing, and a word about it, when it is not in the vocabulary:
+/// transformers would give it a new id, for which a model has no row.
+std::optional<TokenId> FindNamed(const ByText& by_text, const std::string& text,
+                                 const std::string& role, const LogSink& log) {
   const auto found = by_text.find(text);
-  if (found == by_text.end()) return Corrupt(role + " \"" + text + "\" is no token");
-  return std::optional<TokenId>(found->second);
+  if (found != by_text.end()) return found->second;
+  if (!text.empty()) {
+    Warn(log, role + " \"" + text.substr(0, 80) + "\" is not in the vocabulary; ignored");
+  }
+  return std::nullopt;
 }
 
-Status ReadAroundText(const json& root, const ByText& by_text, TokenizerSpec& spec) {
+Status ReadAroundText(const json& root, const ByText& by_text, TokenizerSpec& spec,
+                      const LogSink& log) {
   const json* post = JsonMember(root, "post_processor");
   if (post == nullptr) return Status();
   AroundText around;
   ALT_RETURN_IF_ERROR(ReadPostProcessor(*post, around));
-  ALT_ASSIGN_OR_RETURN(spec.bos, FindNamed(by_text, around.before, "post_processor's token"));
-  ALT_ASSIGN_OR_RETURN(spec.eos, FindNamed(by_text, around.after, "post_processor's token"));
+  const std::string role = "tokenizer.json: post_processor's token";
+  spec.bos = FindNamed(by_text, around.before, role, log);
+  spec.eos = FindNamed(by_text, around.after, role, log);
   spec.add_bos = spec.bos.has_value();
   spec.add_eos = spec.eos.has_value();
   return Status();
 }
 
 /// tokenizer_config.json names tokens as a string, or as an object with the string in "content".
-Status ReadNamedTokens(const json& config, const ByText& by_text, TokenizerSpec& spec) {
+Status ReadNamedTokens(const json& config, const ByText& by_text, TokenizerSpec& spec,
+                       const LogSink& log) {
   const std::pair<const char*, std::optional<TokenId>*> roles[] = {
       {"bos_token", &spec.bos}, {"eos_token", &spec.eos}, {"pad_token", &spec.pad}};
   for (const auto& [role, place] : roles) {
@@ -220,7 +237,7 @@ Status ReadNamedTokens(const json& config, const ByText& by_text, TokenizerSpec&
     ALT_ASSIGN_OR_RETURN(const std::string text, member->is_object()
                                                      ? JsonString(*member, "content", "")
                                                      : JsonString(config, role, ""));
-    ALT_ASSIGN_OR_RETURN(*place, FindNamed(by_text, text, role));
+    *place = FindNamed(by_text, text, "tokenizer_config.json: " + std::string(role), log);
   }
   ALT_ASSIGN_OR_RETURN(const bool add_bos, JsonBool(config, "add_bos_token", spec.add_bos));
   ALT_ASSIGN_OR_RETURN(const bool add_eos, JsonBool(config, "add_eos_token", spec.add_eos));
@@ -229,22 +246,50 @@ Status ReadNamedTokens(const json& config, const ByText& by_text, TokenizerSpec&
   return Status();
 }
 
-/// generation_config.json: one id or a list of ids end the answer.
-Status ReadEnds(const json& config, TokenizerSpec& spec) {
+std::string Shown(const json& value) {
+  return value.dump(-1, ' ', true, json::error_handler_t::replace).substr(0, 40);
+}
+
+/// eos_token_id of generation_config.json or config.json: one id or a list of ids end the answer.
+/// Ids that are no token of the vocabulary are ignored; so is -1, which stands for none.
+Status ReadEnds(const json& config, const std::string& file, TokenizerSpec& spec,
+                const LogSink& log) {
   const json* ends = JsonMember(config, "eos_token_id");
   if (ends == nullptr) return Status();
   const json list = ends->is_array() ? *ends : json::array({*ends});
   for (const json& id : list) {
-    if (!IsId(id) || id.get<size_t>() >= spec.tokens.size()) {
+    if (id.is_null()) continue;
+    if (!id.is_number_integer()) {
       return Status(ErrorCode::kCorruptFile,
-                    "generation_config.json: eos_token_id " +
-                        id.dump(-1, ' ', true, json::error_handler_t::replace).substr(0, 40) +
-                        " is no token of a vocabulary of " + std::to_string(spec.tokens.size()));
+                    file + ": eos_token_id " + Shown(id) + " is no number");
     }
-    spec.end_of_turn.push_back(id.get<TokenId>());
+    if (IsId(id) && id.get<size_t>() < spec.tokens.size()) {
+      spec.end_of_turn.push_back(id.get<TokenId>());
+    } else if (id != -1) {
+      Warn(log, file + ": eos_token_id " + Shown(id) + " is no token of a vocabulary of " +
+                    std::to_string(spec.tokens.size()) + "; ignored");
+    }
   }
   if (!spec.eos && !spec.end_of_turn.empty()) spec.eos = spec.end_of_turn[0];
   return Status();
+}
+
+/// Where generation_config.json does not say what ends an answer, config.json does, as in
+/// transformers; for models of more than text in the part about text.
+Status ReadAllEnds(std::string_view generation_config_json, std::string_view config_json,
+                   TokenizerSpec& spec, const LogSink& log) {
+  if (!generation_config_json.empty()) {
+    ALT_ASSIGN_OR_RETURN(const json config,
+                         ParseObject(generation_config_json, "generation_config.json"));
+    if (JsonMember(config, "eos_token_id") != nullptr) {
+      return ReadEnds(config, "generation_config.json", spec, log);
+    }
+  }
+  if (config_json.empty()) return Status();
+  ALT_ASSIGN_OR_RETURN(const json config, ParseObject(config_json, "config.json"));
+  const json* text = JsonMember(config, "text_config");
+  const bool nested = JsonMember(config, "eos_token_id") == nullptr && text != nullptr;
+  return ReadEnds(nested ? *text : config, "config.json", spec, log);
 }
 
 }  // namespace
@@ -252,7 +297,7 @@ Status ReadEnds(const json& config, TokenizerSpec& spec) {
 Result<TokenizerSpec> ParseTokenizerJson(std::string_view tokenizer_json,
                                          std::string_view tokenizer_config_json,
                                          std::string_view generation_config_json,
-                                         const LogSink&) {
+                                         std::string_view config_json, const LogSink& log) {
   ALT_ASSIGN_OR_RETURN(const json root, ParseObject(tokenizer_json, "tokenizer.json"));
   TokenizerSpec spec;
   spec.explicit_steps = true;
@@ -268,18 +313,14 @@ Result<TokenizerSpec> ParseTokenizerJson(std::string_view tokenizer_json,
     ALT_RETURN_IF_ERROR(ReadDecoder(*part, spec));
   }
   ByText by_text;
-  ALT_RETURN_IF_ERROR(ReadModel(root, by_text, spec));
-  ALT_RETURN_IF_ERROR(ReadAroundText(root, by_text, spec));
+  ALT_RETURN_IF_ERROR(ReadModel(root, by_text, spec, log));
+  ALT_RETURN_IF_ERROR(ReadAroundText(root, by_text, spec, log));
   if (!tokenizer_config_json.empty()) {
     ALT_ASSIGN_OR_RETURN(const json config,
                          ParseObject(tokenizer_config_json, "tokenizer_config.json"));
-    ALT_RETURN_IF_ERROR(ReadNamedTokens(config, by_text, spec));
+    ALT_RETURN_IF_ERROR(ReadNamedTokens(config, by_text, spec, log));
   }
-  if (!generation_config_json.empty()) {
-    ALT_ASSIGN_OR_RETURN(const json config,
-                         ParseObject(generation_config_json, "generation_config.json"));
-    ALT_RETURN_IF_ERROR(ReadEnds(config, spec));
-  }
+  ALT_RETURN_IF_ERROR(ReadAllEnds(generation_config_json, config_json, spec, log));
   return spec;
 }
 

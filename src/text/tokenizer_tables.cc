@@ -10,6 +10,7 @@
 
 #include "text/byte_alphabet.h"
 #include "text/pattern.h"
+#include "text/turn_ends.h"
 #include "text/utf8.h"
 
 namespace altteul::text {
@@ -18,51 +19,6 @@ namespace {
 using Model = TokenizerSpec::Model;
 
 constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581 stands for a space
-
-// Tokens that end a turn in the published families although their files name only one as eos:
-// ChatML, Llama 3, Phi, Gemma, EXAONE, Granite, Command R, DeepSeek, harmony. They count only where
-// the file marks them as control tokens.
-constexpr std::string_view kTurnEnds[] = {
-    "<|im_end|>",
-    "<|eot_id|>",
-    "<|eom_id|>",
-    "<|end|>",
-    "<|return|>",
-    "<|call|>",
-    "<end_of_turn>",
-    "<|endoftext|>",
-    "<|end_of_text|>",
-    "<|end_of_turn|>",
-    "<|END_OF_TURN_TOKEN|>",
-    "<EOT>",
-    "_<EOT>",
-    "[EOT]",
-    "[EOS]",
-    "<end_of_utterance>",
-    "[|endofturn|]",
-    "<\xEF\xBD\x9C"
-    "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
-};
-
-/// "<0x41>" -> 0x41
-std::optional<uint8_t> ByteOfToken(std::string_view text) {
-  if (text.size() != 6 || !text.starts_with("<0x") || text[5] != '>') return std::nullopt;
-  int value = 0;
-  for (const char c : text.substr(3, 2)) {
-    int digit = 0;
-    if (c >= '0' && c <= '9') {
-      digit = c - '0';
-    } else if (c >= 'A' && c <= 'F') {
-      digit = c - 'A' + 10;
-    } else if (c >= 'a' && c <= 'f') {
-      digit = c - 'a' + 10;
-    } else {
-      return std::nullopt;
-    }
-    value = value * 16 + digit;
-  }
-  return static_cast<uint8_t>(value);
-}
 
 std::string WithSpaces(std::string_view text) {
   std::string result;
@@ -92,19 +48,16 @@ Status IdOutside(std::string_view what, TokenId id, size_t n_tokens) {
 
 }  // namespace
 
-bool IsTurnEnd(std::string_view token) {
-  return std::find(std::begin(kTurnEnds), std::end(kTurnEnds), token) != std::end(kTurnEnds);
-}
-
-Result<std::unique_ptr<TokenizerTables>> TokenizerTables::Make(TokenizerSpec spec, const LogSink&) {
+Result<std::unique_ptr<TokenizerTables>> TokenizerTables::Make(TokenizerSpec spec,
+                                                               const LogSink& log) {
   auto tables = std::make_unique<TokenizerTables>();
   tables->spec = std::move(spec);
   ALT_RETURN_IF_ERROR(tables->Prove());
+  MarkTurnEnds(tables->spec, log);
   ALT_RETURN_IF_ERROR(tables->FillTexts());
   ALT_RETURN_IF_ERROR(tables->FillMerges());
   ALT_RETURN_IF_ERROR(tables->FillSteps());
   ALT_RETURN_IF_ERROR(tables->FillAddedTokens());
-  tables->FillEnds();
   return tables;
 }
 
@@ -249,7 +202,7 @@ Status TokenizerTables::FillSteps() {
                       "pre-tokenizer \"" + spec.pre_tokenizer + "\" is not known");
       }
       spec.pre_patterns = std::move(*named);
-      if (PreTokenizerIgnoresMerges(spec.pre_tokenizer)) spec.ignore_merges = true;
+      if (HabitsOfPreTokenizer(spec.pre_tokenizer).ignore_merges) spec.ignore_merges = true;
     }
   }
   ALT_ASSIGN_OR_RETURN(normalizer, Normalizer::Make(steps));
@@ -286,17 +239,6 @@ Status TokenizerTables::FillAddedTokens() {
   ALT_ASSIGN_OR_RETURN(raw_tokens, AddedTokenMatcher::Make(std::move(raw)));
   ALT_ASSIGN_OR_RETURN(normalized_tokens, AddedTokenMatcher::Make(std::move(normalized)));
   return Status();
-}
-
-void TokenizerTables::FillEnds() {
-  std::vector<TokenId>& ends = spec.end_of_turn;
-  if (spec.eos) ends.push_back(*spec.eos);
-  for (size_t id = 0; id < spec.tokens.size(); ++id) {
-    if (spec.kinds[id] != TokenKind::kControl) continue;
-    if (IsTurnEnd(spec.tokens[id])) ends.push_back(static_cast<TokenId>(id));
-  }
-  std::sort(ends.begin(), ends.end());
-  ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
 }
 
 }  // namespace altteul::text

@@ -50,7 +50,6 @@ struct TokenizerTables {
   Status FillMerges();
   Status FillSteps();
   Status FillAddedTokens();
-  void FillEnds();
 };
 
 }  // namespace altteul::text

@@ -179,15 +179,54 @@ TEST(TokenizerTest, AByteWithoutATokenIsAnErrorOrIsCounted) {
   EXPECT_EQ(n_dropped, 2u);
 }
 
-TEST(TokenizerTest, ControlTokensThatEndTurnsAreFoundByTheirText) {
+TEST(TokenizerTest, TokensThatEndTurnsAreFoundByTheirTextWhateverTheirType) {
   const auto tokenizer = Make(ByteSpec());
   EXPECT_TRUE(tokenizer->EndsTurn(kEnd));
   EXPECT_FALSE(tokenizer->EndsTurn(kStart));
   TokenizerSpec spec = ByteSpec();
   spec.eos.reset();
   EXPECT_EQ(Make(spec)->spec().end_of_turn, std::vector<TokenId>{kEnd});
-  spec.kinds[kEnd] = Kind::kUserDefined;
-  EXPECT_TRUE(Make(spec)->spec().end_of_turn.empty());
+  for (const Kind kind : {Kind::kUserDefined, Kind::kNormal, Kind::kUnused}) {
+    spec.kinds[kEnd] = kind;
+    std::string said;
+    auto made = MakeTokenizer(spec, [&](LogLevel, std::string_view what) { said += what; });
+    ASSERT_TRUE(made.ok()) << made.status().message();
+    EXPECT_EQ(made.value()->spec().end_of_turn, std::vector<TokenId>{kEnd});
+    EXPECT_EQ(made.value()->TokenBytes(kEnd, false), "") << "it is not shown";
+    EXPECT_NE(said.find("does not mark " + spec.tokens[kEnd]), std::string::npos) << said;
+  }
+}
+
+// The ends among tokens of these texts, none of them marked as control tokens.
+std::vector<std::string> EndsAmong(const std::vector<std::string>& texts, std::string eos = "") {
+  TokenizerSpec spec = ByteSpec();
+  spec.eos.reset();
+  spec.tokens[kEnd] = "not an end";
+  for (const std::string& text : texts) {
+    if (text == eos) spec.eos = static_cast<TokenId>(spec.tokens.size());
+    spec.tokens.push_back(text);
+    spec.kinds.push_back(Kind::kUserDefined);
+  }
+  const auto tokenizer = Make(std::move(spec));
+  std::vector<std::string> ends;
+  for (const TokenId id : tokenizer->spec().end_of_turn) {
+    ends.push_back(tokenizer->spec().tokens[static_cast<size_t>(id)]);
+  }
+  return ends;
+}
+
+TEST(TokenizerTest, WhatATextEndsDependsOnItsCompany) {
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(EndsAmong({"<|end|>", "<|user|>"}), (Texts{"<|end|>"})) << "Phi";
+  EXPECT_EQ(EndsAmong({"<|end|>", "<|return|>", "<|call|>"}), (Texts{"<|return|>", "<|call|>"}))
+      << "harmony: <|end|> ends a message";
+  EXPECT_EQ(EndsAmong({"<|end|>", "<|calls|>", "<|flush|>"}), (Texts{"<|calls|>", "<|flush|>"}));
+  EXPECT_EQ(EndsAmong({"<|end|>", "<|return|>"}), (Texts{"<|end|>", "<|return|>"}));
+  EXPECT_EQ(EndsAmong({"</s>", "[INST]"}), (Texts{"</s>"}));
+  EXPECT_EQ(EndsAmong({"</s>", "<s>", "<end_of_turn>"}), (Texts{"<end_of_turn>"}))
+      << "Gemma's </s> is HTML";
+  EXPECT_EQ(EndsAmong({"</s>", "<turn|>"}, "</s>"), (Texts{"</s>", "<turn|>"}))
+      << "unless the file names it";
 }
 
 TEST(TokenizerTest, TextCannotSpellAControlTokenByMerging) {

@@ -116,6 +116,16 @@ bool IsWordCharacter(char32_t code_point) {
   }
 }
 
+bool IsDecimalDigit(char32_t code_point) {
+  return utf8proc_category(static_cast<utf8proc_int32_t>(code_point)) == UTF8PROC_CATEGORY_ND;
+}
+
+bool IsNumber(char32_t code_point) {
+  const utf8proc_category_t category = utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
+  return category == UTF8PROC_CATEGORY_ND || category == UTF8PROC_CATEGORY_NL ||
+         category == UTF8PROC_CATEGORY_NO;
+}
+
 Result<std::string> NormalizeUnicode(std::string_view text, NormalForm form) {
   std::string result;
   result.reserve(text.size());

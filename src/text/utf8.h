@@ -34,6 +34,9 @@ bool IsWhitespace(char32_t code_point);
 /// A letter, mark, decimal digit or connector: what `\w` means in Unicode's regular expressions.
 bool IsWordCharacter(char32_t code_point);
 
+bool IsDecimalDigit(char32_t code_point);  ///< `\d`, Unicode's Nd
+bool IsNumber(char32_t code_point);        ///< `\p{N}`: digits, Roman numerals, fractions
+
 enum class NormalForm : uint8_t { kNfc, kNfd, kNfkc, kNfkd };
 
 /// The normal form of every well-formed run of `text`; other bytes stay as they are.
