@@ -28,7 +28,8 @@ struct Codec {
   void (*decode)(const std::byte* blocks, size_t n, float* out);
 
   /// values[n] -> blocks, each value to the nearest code under the type's usual scale (round to
-  /// nearest, ggml's reference rule). Null where nothing is encoded in this type yet.
+  /// nearest, ggml's reference rule). What the type cannot hold becomes the nearest that it can,
+  /// never infinity. Null where nothing is encoded in this type yet.
   /// @pre n is a multiple of block_elements; values are finite. Any thread.
   void (*encode)(const float* values, size_t n, std::byte* blocks);
 

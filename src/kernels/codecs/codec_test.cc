@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/codecs/finite.h"
+
 namespace altteul::kernels {
 namespace {
 
@@ -243,6 +245,21 @@ TEST_P(EncoderTest, EncoderStaysInItsBlocksForValuesOutsideTheContract) {
     std::vector<std::byte> blocks(n_bytes + 1, std::byte{0xa5});
     codec().encode(values.data(), values.size(), blocks.data());
     EXPECT_EQ(blocks[n_bytes], std::byte{0xa5}) << t.name;
+  }
+}
+
+// A value that a type cannot hold becomes a number, not infinity.
+TEST_P(EncoderTest, FiniteValuesGiveFiniteBlocks) {
+  const DTypeTraits& t = traits();
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  for (const float extreme : {70144.0f, -1e6f, 1e30f, kLargest, -kLargest}) {
+    for (const bool alone : {true, false}) {
+      std::vector<float> values(32, alone ? 1e-3f : extreme);
+      values[5] = extreme;
+      const std::vector<std::byte> blocks = Encode(codec(), values);
+      EXPECT_TRUE(AllFinite(t.type, blocks.data(), 32 / t.block_elements))
+          << t.name << " of " << extreme << (alone ? " alone" : " only");
+    }
   }
 }
 

@@ -46,6 +46,19 @@ inline uint16_t F32ToF16(float value) {
   return static_cast<uint16_t>(sign | half);
 }
 
+inline constexpr float kLargestF16 = 65504.0f;
+inline constexpr float kLargestBf16 = 0x1.fep127f;
+
+/// `value` held to [-limit, limit]; NaN stays.
+inline float HeldTo(float limit, float value) {
+  const float below = value > limit ? limit : value;
+  return below < -limit ? -limit : below;
+}
+
+/// As F32ToF16(), but what lies beyond the largest number becomes that and not infinity: a block's
+/// scale must be a number.
+inline uint16_t F32ToFiniteF16(float value) { return F32ToF16(HeldTo(kLargestF16, value)); }
+
 /// Exact.
 inline float Bf16ToF32(uint16_t bf16) {
   return std::bit_cast<float>(static_cast<uint32_t>(bf16) << 16);
@@ -59,5 +72,8 @@ inline uint16_t F32ToBf16(float value) {
   const bool is_nan = static_cast<int32_t>(bits & 0x7fffffffu) > 0x7f800000;
   return static_cast<uint16_t>(SelectBits(is_nan, quiet_nan, rounded));
 }
+
+/// As F32ToBf16(), but never infinity.
+inline uint16_t F32ToFiniteBf16(float value) { return F32ToBf16(HeldTo(kLargestBf16, value)); }
 
 }  // namespace altteul::kernels

@@ -55,9 +55,11 @@ void EncodeIQ4_NL(const float* values, size_t n, std::byte* blocks) {
         sum_qx += weighted_q * values[j];
         sum_qq += weighted_q * q;
       }
-      // Squares of tiny values may all vanish; the first scale is as good then.
-      block.d =
-          F32ToF16(sum_qq > 0.0f ? sum_qx / sum_qq : extreme / static_cast<float>(kIq4Values[0]));
+      // Squares of tiny values may all vanish, and of huge ones leave f32; the first scale is as
+      // good then.
+      const float fitted = sum_qx / sum_qq;
+      block.d = F32ToFiniteF16(std::isfinite(fitted) ? fitted
+                                                     : extreme / static_cast<float>(kIq4Values[0]));
       for (size_t j = 0; j < 16; ++j) {
         block.qs[j] = static_cast<uint8_t>(codes[j] | (codes[j + 16] << 4));
       }

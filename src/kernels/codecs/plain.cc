@@ -52,7 +52,7 @@ void DecodeF16(const std::byte* blocks, size_t n, float* out) {
 }
 
 void EncodeF16(const float* values, size_t n, std::byte* blocks) {
-  ConvertAll<float, uint16_t>(values, n, blocks, [](float value) { return F32ToF16(value); });
+  ConvertAll<float, uint16_t>(values, n, blocks, [](float value) { return F32ToFiniteF16(value); });
 }
 
 void DecodeBf16(const std::byte* blocks, size_t n, float* out) {
@@ -60,7 +60,8 @@ void DecodeBf16(const std::byte* blocks, size_t n, float* out) {
 }
 
 void EncodeBf16(const float* values, size_t n, std::byte* blocks) {
-  ConvertAll<float, uint16_t>(values, n, blocks, [](float value) { return F32ToBf16(value); });
+  ConvertAll<float, uint16_t>(values, n, blocks,
+                              [](float value) { return F32ToFiniteBf16(value); });
 }
 
 void DecodeF64(const std::byte* blocks, size_t n, float* out) {

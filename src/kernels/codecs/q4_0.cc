@@ -22,7 +22,7 @@ void EncodeQ4_0(const float* values, size_t n, std::byte* blocks) {
     const float d = ValueOfLargestMagnitude(values, 32) / -8.0f;
     const float inverse = InverseScale(d);
     BlockQ4_0 block;
-    block.d = F32ToF16(d);
+    block.d = F32ToFiniteF16(d);
     for (size_t j = 0; j < 16; ++j) {
       const uint8_t low = TruncateCode(values[j] * inverse + 8.5f, 15);
       const uint8_t high = TruncateCode(values[j + 16] * inverse + 8.5f, 15);

@@ -24,8 +24,8 @@ void EncodeQ4_1(const float* values, size_t n, std::byte* blocks) {
     const float d = (range.max - range.min) / 15.0f;
     const float inverse = InverseScale(d);
     BlockQ4_1 block;
-    block.d = F32ToF16(d);
-    block.m = F32ToF16(range.min);
+    block.d = F32ToFiniteF16(d);
+    block.m = F32ToFiniteF16(range.min);
     for (size_t j = 0; j < 16; ++j) {
       const uint8_t low = TruncateCode((values[j] - range.min) * inverse + 0.5f, 15);
       const uint8_t high = TruncateCode((values[j + 16] - range.min) * inverse + 0.5f, 15);

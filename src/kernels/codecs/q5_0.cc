@@ -24,7 +24,7 @@ void EncodeQ5_0(const float* values, size_t n, std::byte* blocks) {
     uint8_t codes[32];
     for (size_t j = 0; j < 32; ++j) codes[j] = TruncateCode(values[j] * inverse + 16.5f, 31);
     BlockQ5_0 block;
-    block.d = F32ToF16(d);
+    block.d = F32ToFiniteF16(d);
     PackFiveBits(codes, block.qs, block.qh);
     StoreBlock(block, b, blocks);
   }

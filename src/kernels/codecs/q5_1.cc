@@ -28,8 +28,8 @@ void EncodeQ5_1(const float* values, size_t n, std::byte* blocks) {
       codes[j] = TruncateCode((values[j] - range.min) * inverse + 0.5f, 31);
     }
     BlockQ5_1 block;
-    block.d = F32ToF16(d);
-    block.m = F32ToF16(range.min);
+    block.d = F32ToFiniteF16(d);
+    block.m = F32ToFiniteF16(range.min);
     PackFiveBits(codes, block.qs, block.qh);
     StoreBlock(block, b, blocks);
   }

@@ -34,7 +34,7 @@ void EncodeQ8_0(const float* values, size_t n, std::byte* blocks) {
     const float d = std::fabs(ValueOfLargestMagnitude(values, 32)) / 127.0f;
     const float inverse = InverseScale(d);
     BlockQ8_0 block;
-    block.d = F32ToF16(d);
+    block.d = F32ToFiniteF16(d);
     for (size_t j = 0; j < 32; ++j) block.qs[j] = RoundCode(values[j] * inverse);
     StoreBlock(block, b, blocks);
   }
