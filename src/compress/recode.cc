@@ -1,7 +1,6 @@
 #include "compress/recode.h"
 
 #include <algorithm>
-#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -11,9 +10,12 @@
 #include "base/check.h"
 #include "compress/grid_encoder.h"
 #include "compress/plain_encoder.h"
+#include "compress/source_exam.h"
+#include "compress/type_reach.h"
 #include "formats/gguf.h"
 #include "formats/gguf_writer.h"
 #include "kernels/codecs/codec.h"
+#include "kernels/codecs/finite.h"
 #include "model/gguf_form.h"
 
 namespace altteul::compress {
@@ -45,6 +47,21 @@ void ReleaseRows(const model::Checkpoint& source, const model::GgufForm::Tensor&
   source.ReleasePages(tensor.view.bytes.subspan(first * row_bytes, n * row_bytes));
 }
 
+/// Whether all numbers of a row in this type are finite. What is no number of weights always is.
+bool IsFiniteRow(DType type, std::span<const std::byte> row) {
+  return kernels::FindCodec(type) == nullptr ||
+         kernels::AllFinite(type, row.data(), row.size() / TraitsOf(type).block_bytes);
+}
+
+/// For what an encoder made; that it never does is what tests show.
+Status NoNumbers(const model::Checkpoint& source, const model::GgufForm::Tensor& tensor,
+                 uint64_t row, DType type) {
+  return Status(ErrorCode::kUnsupported, source.path() + ": tensor " + tensor.name + " " +
+                                             tensor.view.shape.ToString() + ", row " +
+                                             std::to_string(row) + ": not finite in " +
+                                             std::string(TraitsOf(type).name));
+}
+
 /// Rows that have their new type already: bytes of the tensor itself, or encoded ones in its order.
 Status WriteRows(const model::Checkpoint& source, const model::GgufForm::Tensor& tensor,
                  std::span<const std::byte> bytes, const EncodedTensor* encoded,
@@ -52,9 +69,15 @@ Status WriteRows(const model::Checkpoint& source, const model::GgufForm::Tensor&
   const uint64_t rows = tensor.view.shape.rows();
   const size_t row_bytes = bytes.size() / rows;
   const size_t rows_a_slice = std::max<size_t>(1, kSliceElements / tensor.view.shape.cols());
+  const DType type = encoded == nullptr ? tensor.view.type : encoded->type();
   std::vector<std::byte> slice;
   for (uint64_t row = 0; row < rows; row += rows_a_slice) {
     const uint64_t n = std::min<uint64_t>(rows_a_slice, rows - row);
+    for (uint64_t r = row; r < row + n; ++r) {
+      if (IsFiniteRow(type, bytes.subspan(r * row_bytes, row_bytes))) continue;
+      return encoded == nullptr ? NotFinite(source, tensor.name, tensor.view, r)
+                                : NoNumbers(source, tensor, r, type);
+    }
     if (tensor.interleaved_dim == 0) {
       ALT_RETURN_IF_ERROR(writer.WriteTensorData(bytes.subspan(row * row_bytes, n * row_bytes)));
       ReleaseRows(source, tensor, row, n);
@@ -86,22 +109,32 @@ class TensorRows {
     if (known != facts.importances.end()) importance_ = known->second;
   }
 
+  enum class Fault { kNone, kSource, kResult, kOffGrid };
+  struct Outcome {
+    Fault fault = Fault::kNone;
+    uint64_t row = UINT64_MAX;  ///< of the source
+  };
+
   /// Rows [first, first + n) of the file, on one thread.
   /// @param values  [n, cols], for what is decoded
-  /// @return false for a row that does not lie on the grid
-  bool Encode(size_t first, size_t n, std::span<float> values, std::span<std::byte> out) const {
+  /// @return the first row that is not finite, there or here, or does not lie on the grid
+  Outcome Encode(size_t first, size_t n, std::span<float> values, std::span<std::byte> out) const {
     PlainEncoder plain(to_, importance_);
     std::optional<GridEncoder> exact;
     if (is_on_grid_) exact.emplace(to_, tensor_.view.type);
     const size_t to_row = out.size() / std::max<size_t>(n, 1);
     for (size_t r = 0; r < n; ++r) {
+      const uint64_t source_row = tensor_.SourceRow(first + r);
+      const auto bytes = tensor_.view.bytes.subspan(source_row * from_row_, from_row_);
+      if (!IsFiniteRow(tensor_.view.type, bytes)) return {Fault::kSource, source_row};
       const std::span<float> row = values.subspan(r * cols_, cols_);
-      decoder_.decode(tensor_.view.bytes.data() + tensor_.SourceRow(first + r) * from_row_, cols_,
-                      row.data());
-      if (!exact) plain.Encode(row, &out[r * to_row]);
-      if (exact && !exact->Encode(row, &out[r * to_row])) return false;
+      const std::span<std::byte> blocks = out.subspan(r * to_row, to_row);
+      decoder_.decode(bytes.data(), cols_, row.data());
+      if (!exact) plain.Encode(row, blocks.data());
+      if (exact && !exact->Encode(row, blocks.data())) return {Fault::kOffGrid, source_row};
+      if (!IsFiniteRow(to_, blocks)) return {Fault::kResult, source_row};
     }
-    return true;
+    return {};
   }
 
  private:
@@ -112,6 +145,22 @@ class TensorRows {
   size_t cols_, from_row_;
   std::span<const float> importance_;
 };
+
+Status StatusOf(const TensorRows::Outcome& outcome, const model::Checkpoint& source,
+                const model::GgufForm::Tensor& tensor, DType to) {
+  switch (outcome.fault) {
+    case TensorRows::Fault::kNone:
+      return Status();
+    case TensorRows::Fault::kSource:
+      return NotFinite(source, tensor.name, tensor.view, outcome.row);
+    case TensorRows::Fault::kResult:
+      return NoNumbers(source, tensor, outcome.row, to);
+    case TensorRows::Fault::kOffGrid:
+      break;
+  }
+  return Status(ErrorCode::kIoError, source.path() + ": tensor " + tensor.name +
+                                         " has changed since its grid was looked for");
+}
 
 Status EncodeRows(const model::Checkpoint& source, const model::GgufForm::Tensor& named, DType to,
                   const TensorFacts& facts, ThreadTeam& team, GgufWriter& writer) {
@@ -125,18 +174,16 @@ Status EncodeRows(const model::Checkpoint& source, const model::GgufForm::Tensor
 
   for (size_t row = 0; row < rows; row += rows_a_slice) {
     const size_t n = std::min(rows_a_slice, rows - row);
-    std::atomic<bool> is_sound = true;
+    std::vector<TensorRows::Outcome> outcomes(static_cast<size_t>(team.size()));
     team.Run([&](int thread) {
       const Share share = ShareOf(n, 1, thread, team.size());
       const size_t count = share.end - share.begin;
-      const bool sound = encoder.Encode(
+      outcomes[static_cast<size_t>(thread)] = encoder.Encode(
           row + share.begin, count, std::span(values).subspan(share.begin * cols, count * cols),
           std::span(encoded).subspan(share.begin * to_row, count * to_row));
-      if (!sound) is_sound = false;
     });
-    if (!is_sound) {
-      return Status(ErrorCode::kIoError, source.path() + ": tensor " + named.name +
-                                             " has changed since its grid was looked for");
+    for (const TensorRows::Outcome& outcome : outcomes) {
+      ALT_RETURN_IF_ERROR(StatusOf(outcome, source, named, to));
     }
     ALT_RETURN_IF_ERROR(writer.WriteTensorData(std::span(encoded).first(n * to_row)));
     ReleaseRows(source, named, row, n);
@@ -220,7 +267,9 @@ Status Plan(const model::Checkpoint& source, const model::GgufForm& form, const 
                              .from = tensor.view.type,
                              .to = choice.type,
                              .from_bytes = tensor.view.bytes.size(),
-                             .note = choice.note};
+                             .note = choice.note,
+                             .reason = choice.reason,
+                             .wanted = choice.wanted};
     row.to_bytes = *RowBytes(choice.type, row.shape.cols()) * row.shape.rows();
     elements += row.shape.Elements();
     from_bytes += row.from_bytes;
@@ -236,6 +285,17 @@ Status Plan(const model::Checkpoint& source, const model::GgufForm& form, const 
   return Status();
 }
 
+void CountWhatIsOutside(const model::GgufForm& form, ThreadTeam& team, RecodeReport& report) {
+  for (size_t i = 0; i < report.tensors.size(); ++i) {
+    RecodeReport::Tensor& row = report.tensors[i];
+    if (row.reason != TypeRules::Reason::kRange) continue;
+    const TensorView& view = form.tensors[i].view;
+    row.values_outside = CountLarger(view, ReachOf(row.wanted).largest, team);
+    // All are too small, then; but zeros, which are none.
+    if (row.values_outside == 0) row.values_outside = CountLarger(view, 0, team);
+  }
+}
+
 Status CheckPlace(const model::Checkpoint& source, const std::string& out) {
   if (SameFile(source.path(), out)) {
     return Status(ErrorCode::kInvalidArgument, out + ": is the source itself");
@@ -247,10 +307,19 @@ Status CheckPlace(const model::Checkpoint& source, const std::string& out) {
   return Status();
 }
 
+/// Whoever opens the result needs the words too.
+Status CheckTokenizer(const model::Checkpoint& source) {
+  ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, source.ReadTokenizer({}));
+  const Status made = text::MakeTokenizer(std::move(spec), {}).status();
+  return made.ok() ? made : Status(made.code(), source.path() + ": " + made.message());
+}
+
 }  // namespace
 
 Status CheckRecode(const model::Checkpoint& source, const std::string& out) {
   ALT_RETURN_IF_ERROR(CheckPlace(source, out));
+  ALT_RETURN_IF_ERROR(CheckThatItRuns(source));
+  ALT_RETURN_IF_ERROR(CheckTokenizer(source));
   return model::GgufFormOf(source).status();
 }
 
@@ -273,6 +342,7 @@ Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& ru
                             ThreadTeam& team, const ProgressSink& progress, const FileNotes& notes,
                             const TensorFacts& facts) {
   ALT_RETURN_IF_ERROR(CheckPlace(source, out));
+  ALT_RETURN_IF_ERROR(CheckThatItRuns(source));
   ALT_ASSIGN_OR_RETURN(model::GgufForm form, model::GgufFormOf(source));
   GgufWriter& writer = form.metadata;
   SetFileType(rules, writer);
@@ -282,6 +352,7 @@ Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& ru
   report.left_out = form.left_out;
   ALT_RETURN_IF_ERROR(Plan(source, form, rules, writer, report));
   for (RecodeReport::Tensor& row : report.tensors) SayWhatIsExact(facts.grids, row);
+  CountWhatIsOutside(form, team, report);
   ALT_RETURN_IF_ERROR(writer.Begin(out));
   report.file_bytes = writer.file_bytes();
 

@@ -30,8 +30,11 @@ struct RecodeReport {
     Shape shape;
     DType from, to;
     uint64_t from_bytes = 0, to_bytes = 0;
-    std::string note;      ///< TypeRules::Choice::note, or that it was kept exactly
-    bool on_grid = false;  ///< every value is a level of the new type, and was kept
+    std::string note;  ///< TypeRules::Choice::note, or that it was kept exactly
+    TypeRules::Reason reason = TypeRules::Reason::kNone;
+    DType wanted = to;            ///< TypeRules::Choice::wanted
+    uint64_t values_outside = 0;  ///< with Reason::kRange: that `wanted` could not have held
+    bool on_grid = false;         ///< every value is a level of the new type, and was kept
   };
   std::vector<Tensor> tensors;
   uint64_t file_bytes = 0;     ///< of the new file
@@ -54,7 +57,8 @@ struct TensorFacts {
 };
 
 /// What can be said before the work begins.
-/// @return kInvalidArgument when `out` is the source itself or lies in it; as model::GgufFormOf
+/// @return kInvalidArgument when `out` is the source itself or lies in it; as CheckThatItRuns,
+///         model::GgufFormOf and the readers of tokenizers
 Status CheckRecode(const model::Checkpoint& source, const std::string& out);
 
 /// What Recode() would write: the size of the file, and the alignment of each tensor in it [bytes].
@@ -65,9 +69,11 @@ struct RecodePlan {
 Result<RecodePlan> PlanRecode(const model::Checkpoint& source, const TypeRules& rules,
                               const FileNotes& notes = {});
 
+/// What is read and what is written is examined row by row: no NaN or infinity comes into a file.
 /// @param calibrated  tensors that are encoded already, in the types that the rules give them and
 ///                    with their rows in the source's order
-/// @return as CheckRecode; kIoError with path and reason, kCancelled
+/// @return as CheckRecode, but for tokenizers; kCorruptFile with tensor and row for what is not
+///         finite; kIoError with path and reason, kCancelled. Then nothing is left of the file
 Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& rules,
                             const EncodedTensors& calibrated, const std::string& out,
                             ThreadTeam& team, const ProgressSink& progress,

@@ -149,7 +149,11 @@ class RowEncoderTest : public ::testing::TestWithParam<Type> {
   static void ExpectExtremeRowsDecodeToFiniteValues() {
     std::vector<float> outlier(kCols, 1e-3f), alone(kCols, 0.0f);
     outlier[kCols / 2] = alone[7] = 100.0f;
-    std::vector<std::vector<float>> rows = {std::vector<float>(kCols, 0.0f), outlier, alone};
+    std::vector<float> minimum(kCols, 1e-3f), huge(kCols, 1e-6f);
+    minimum[9] = -1e6f;
+    huge[kCols - 1] = 3e38f;
+    std::vector<std::vector<float>> rows = {std::vector<float>(kCols, 0.0f), outlier, alone,
+                                            minimum, huge};
     for (const float size : {1e-42f, 1e-30f, 1e-6f, 1e6f, 1e30f, 1e38f}) {
       rows.push_back(Row(3));
       for (float& value : rows.back()) value *= size;

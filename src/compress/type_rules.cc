@@ -1,8 +1,12 @@
 #include "compress/type_rules.h"
 
+#include <algorithm>
+#include <cstdio>
 #include <vector>
 
+#include "base/human_units.h"
 #include "compress/plain_encoder.h"
+#include "compress/type_reach.h"
 #include "kernels/codecs/codec.h"
 
 namespace altteul::compress {
@@ -13,7 +17,59 @@ bool IsMatrix(std::string_view name, const TensorView& tensor) {
          name.ends_with(".weight");
 }
 
+double BitsOf(DType type) { return TraitsOf(type).bits_per_element(); }
+std::string NameOf(DType type) { return std::string(TraitsOf(type).name); }
+
+/// llama.cpp's table (tensor_type_fallback in src/llama-quant.cpp), and a row each for the types of
+/// 64 and 128 columns that it does not have.
+DType WithBlocksOf32(DType wanted) {
+  switch (wanted) {
+    case DType::kIQ1_S:
+    case DType::kIQ1_M:
+    case DType::kIQ2_XXS:
+    case DType::kIQ2_XS:
+    case DType::kIQ2_S:
+    case DType::kIQ3_XXS:
+    case DType::kIQ3_S:
+    case DType::kIQ4_XS:
+      return DType::kIQ4_NL;
+    case DType::kQ1_0:
+    case DType::kQ2_0:
+    case DType::kQ2_K:
+    case DType::kQ3_K:
+    case DType::kTQ1_0:
+    case DType::kTQ2_0:
+      return DType::kQ4_0;
+    case DType::kQ4_K:
+      return DType::kQ5_0;
+    case DType::kQ5_K:
+      return DType::kQ5_1;
+    case DType::kQ6_K:
+      return DType::kQ8_0;
+    case DType::kNVFP4:
+      return DType::kMXFP4;  // the same levels
+    default:
+      return wanted;
+  }
+}
+
+/// "70,144", "2.1e-07".
+std::string FormatMagnitude(float value) {
+  constexpr float kWhole = 1e6f;
+  if (value >= 100 && value < kWhole) return FormatCount(static_cast<uint64_t>(value));
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", static_cast<double>(value));
+  return text;
+}
+
 }  // namespace
+
+DType TypeForWidth(DType wanted, uint64_t cols) {
+  const auto fits = [cols](DType type) { return cols % TraitsOf(type).block_elements == 0; };
+  if (fits(wanted)) return wanted;
+  const DType narrow = WithBlocksOf32(wanted);
+  return fits(narrow) ? narrow : DType::kF16;
+}
 
 std::string WritableTypes() {
   std::string names;
@@ -86,10 +142,10 @@ Result<std::vector<DType>> TypeRules::ChoicesFor(std::string_view name, const Te
     return std::vector<DType>{choice.type};
   }
   std::vector<DType> types;
-  for (const DType type : candidates) {
-    const DTypeTraits& traits = TraitsOf(type);
-    const bool is_smaller = traits.bits_per_element() < TraitsOf(tensor.type).bits_per_element();
-    if (is_smaller && tensor.shape.cols() % traits.block_elements == 0) types.push_back(type);
+  for (const DType candidate : candidates) {
+    const DType type = TypeForWidth(candidate, tensor.shape.cols());
+    const bool is_new = std::find(types.begin(), types.end(), type) == types.end();
+    if (is_new && BitsOf(type) < BitsOf(tensor.type) && Holds(type, name)) types.push_back(type);
   }
   types.push_back(tensor.type);
   return types;
@@ -97,29 +153,62 @@ Result<std::vector<DType>> TypeRules::ChoicesFor(std::string_view name, const Te
 
 Result<TypeRules::Choice> TypeRules::For(std::string_view name, const TensorView& tensor) const {
   if (const auto assigned = assigned_.find(name); assigned != assigned_.end()) {
-    return Choice{assigned->second, ""};
+    return Choice{.type = assigned->second};
   }
-  if (!IsMatrix(name, tensor)) return Choice{tensor.type, ""};
+  if (!IsMatrix(name, tensor)) return Choice{.type = tensor.type};
 
-  DType wanted = type_;
-  std::string note;
+  Choice choice{.type = type_};
   const bool edge = name == "token_embd.weight" || name == "output.weight";
-  if (edge && TraitsOf(wanted).bits_per_element() < TraitsOf(DType::kQ8_0).bits_per_element()) {
-    wanted = DType::kQ8_0;
-    note = "embedding and head stay at 8 bits";
+  if (edge && BitsOf(type_) < BitsOf(DType::kQ8_0)) {
+    const bool is_small = BitsOf(tensor.type) < BitsOf(DType::kQ8_0);
+    choice.type = is_small ? tensor.type : DType::kQ8_0;
+    choice.reason = Reason::kEdge;
+    choice.note = is_small ? "embedding and head have less than 8 bits already"
+                           : "embedding and head stay at 8 bits";
   }
   std::optional<DType> only;
   ALT_ASSIGN_OR_RETURN(const bool is_decided, FindException(name, only));
-  if (is_decided) {
-    wanted = only.value_or(tensor.type);
-    note.clear();
+  if (is_decided) choice = {.type = only.value_or(tensor.type)};
+  MindTheWidth(tensor, choice);
+  MindTheRange(name, tensor, choice);
+  return choice;
+}
+
+void TypeRules::MindTheWidth(const TensorView& tensor, Choice& choice) const {
+  const uint64_t cols = tensor.shape.cols();
+  const DType wanted = choice.type;
+  DType type = TypeForWidth(wanted, cols);
+  if (type == wanted || wanted == tensor.type) return;
+  std::string note = "rows of " + std::to_string(cols) + " are no multiple of " +
+                     std::to_string(TraitsOf(wanted).block_elements) + ": ";
+  if (BitsOf(type) >= BitsOf(tensor.type)) {
+    note += type == tensor.type ? NameOf(type)
+                                : "as it was, because " + NameOf(type) + " would not be smaller";
+    type = tensor.type;
+  } else {
+    note += NameOf(type);
   }
-  if (tensor.shape.cols() % TraitsOf(wanted).block_elements != 0) {
-    return Choice{tensor.type, "rows of " + std::to_string(tensor.shape.cols()) +
-                                   " are no multiple of " +
-                                   std::to_string(TraitsOf(wanted).block_elements)};
-  }
-  return Choice{wanted, note};
+  choice = {.type = type, .note = std::move(note), .reason = Reason::kWidth, .wanted = wanted};
+}
+
+void TypeRules::MindTheRange(std::string_view name, const TensorView& tensor,
+                             Choice& choice) const {
+  const DType wanted = choice.type;
+  if (wanted == tensor.type || Holds(wanted, name)) return;
+  const float magnitude = magnitudes_.find(name)->second;
+  DType type = Holds(DType::kBF16, name) ? DType::kBF16 : DType::kF32;
+  if (BitsOf(tensor.type) <= BitsOf(type)) type = tensor.type;
+  const bool is_large = magnitude > ReachOf(wanted).largest;
+  choice = {.type = type,
+            .note = "values up to " + FormatMagnitude(magnitude) + " are too " +
+                    (is_large ? "large" : "small") + " for " + NameOf(wanted) + ": " + NameOf(type),
+            .reason = Reason::kRange,
+            .wanted = wanted};
+}
+
+bool TypeRules::Holds(DType type, std::string_view name) const {
+  const auto magnitude = magnitudes_.find(name);
+  return magnitude == magnitudes_.end() || ReachOf(type).Holds(magnitude->second);
 }
 
 }  // namespace altteul::compress

@@ -81,6 +81,94 @@ TEST(TypeRulesTest, ExceptionsDoNotReachVectors) {
             DType::kF32);
 }
 
+// The pairs are llama.cpp's (tensor_type_fallback); NVFP4 and Q1_0 are not in its table.
+TEST(TypeRulesTest, RowsThatAreNoMultipleOf256GetTheTypeWithBlocksOf32) {
+  struct Pair {
+    DType wanted, got;
+  };
+  for (const Pair& pair : {Pair{DType::kQ2_K, DType::kQ4_0},
+                           {DType::kQ3_K, DType::kQ4_0},
+                           {DType::kQ4_K, DType::kQ5_0},
+                           {DType::kQ5_K, DType::kQ5_1},
+                           {DType::kQ6_K, DType::kQ8_0},
+                           {DType::kIQ1_S, DType::kIQ4_NL},
+                           {DType::kIQ1_M, DType::kIQ4_NL},
+                           {DType::kIQ2_XXS, DType::kIQ4_NL},
+                           {DType::kIQ2_XS, DType::kIQ4_NL},
+                           {DType::kIQ2_S, DType::kIQ4_NL},
+                           {DType::kIQ3_XXS, DType::kIQ4_NL},
+                           {DType::kIQ3_S, DType::kIQ4_NL},
+                           {DType::kIQ4_XS, DType::kIQ4_NL},
+                           {DType::kTQ1_0, DType::kQ4_0},
+                           {DType::kTQ2_0, DType::kQ4_0},
+                           {DType::kQ1_0, DType::kQ4_0},
+                           {DType::kQ2_0, DType::kQ4_0},
+                           {DType::kNVFP4, DType::kMXFP4},
+                           {DType::kQ4_1, DType::kQ4_1}}) {
+    const std::string name(TraitsOf(pair.wanted).name);
+    EXPECT_EQ(TypeForWidth(pair.wanted, 96), pair.got) << name;
+    EXPECT_EQ(TypeForWidth(pair.wanted, 512), pair.wanted) << name;
+    EXPECT_EQ(TypeForWidth(pair.wanted, 40), DType::kF16) << name;
+    const auto choice =
+        Choose(Rules(pair.wanted), "blk.0.ffn_up.weight", Matrix(DType::kF16, 64, 96));
+    EXPECT_EQ(choice.type, pair.got) << name;
+    if (pair.got == pair.wanted) continue;
+    EXPECT_EQ(choice.reason, TypeRules::Reason::kWidth) << name;
+    EXPECT_EQ(choice.wanted, pair.wanted);
+    EXPECT_EQ(choice.note, "rows of 96 are no multiple of " +
+                               std::to_string(TraitsOf(pair.wanted).block_elements) + ": " +
+                               std::string(TraitsOf(pair.got).name));
+  }
+}
+
+TEST(TypeRulesTest, ATypeForTheWidthNeverMakesATensorLarger) {
+  const auto choice =
+      Choose(Rules(DType::kQ4_K), "blk.0.ffn_up.weight", Matrix(DType::kQ4_1, 64, 96));
+  EXPECT_EQ(choice.type, DType::kQ4_1) << "Q5_0 is larger";
+  EXPECT_NE(choice.note.find("Q5_0 would not be smaller"), std::string::npos) << choice.note;
+  EXPECT_EQ(Choose(Rules(DType::kQ6_K), "blk.0.ffn_up.weight", Matrix(DType::kQ8_0, 64, 96)).type,
+            DType::kQ8_0);
+  EXPECT_EQ(Choose(Rules(DType::kF16), "blk.0.ffn_up.weight", Matrix(DType::kQ4_1, 64, 96)).type,
+            DType::kF16)
+      << "what is asked for may be larger";
+  const auto head = Choose(Rules(DType::kQ4_K), "output.weight", Matrix(DType::kQ4_1, 100, 64));
+  EXPECT_EQ(head.type, DType::kQ4_1) << "8 bits in place of 5 would bring nothing back";
+}
+
+TypeRules RulesFor(DType type, float magnitude, const std::vector<std::string>& exceptions = {}) {
+  TypeRules rules = Rules(type, exceptions);
+  rules.KnowMagnitudes({{"blk.0.ffn_up.weight", magnitude}});
+  return rules;
+}
+
+TEST(TypeRulesTest, ValuesThatATypeCannotHoldGetBf16) {
+  const TensorView bf16 = Matrix(DType::kBF16, 64, 256), f32 = Matrix(DType::kF32, 64, 256);
+  const std::string name = "blk.0.ffn_up.weight";
+  const auto kept = Choose(RulesFor(DType::kF16, 70144), name, bf16);
+  EXPECT_EQ(kept.type, DType::kBF16);
+  EXPECT_EQ(kept.reason, TypeRules::Reason::kRange);
+  EXPECT_EQ(kept.wanted, DType::kF16);
+  EXPECT_EQ(kept.note, "values up to 70,144 are too large for F16: BF16");
+  EXPECT_EQ(Choose(RulesFor(DType::kF16, 65504), name, bf16).type, DType::kF16);
+  EXPECT_EQ(Choose(RulesFor(DType::kF16, 1e-7f), name, f32).type, DType::kBF16);
+  EXPECT_EQ(Choose(RulesFor(DType::kF16, 0), name, f32).type, DType::kF16) << "zeros alone";
+  EXPECT_EQ(Choose(RulesFor(DType::kBF16, 3.4e38f), name, f32).type, DType::kF32);
+  EXPECT_EQ(Choose(RulesFor(DType::kQ4_0, 1e6f), name, Matrix(DType::kQ8_0, 64, 256)).type,
+            DType::kQ8_0)
+      << "never larger than it was";
+  EXPECT_EQ(Choose(RulesFor(DType::kQ8_0, 70144, {"ffn=F16"}), name, bf16).type, DType::kBF16)
+      << "a rule for its name cannot make f16 larger";
+}
+
+TEST(TypeRulesTest, TypesThatCannotHoldATensorAreNoChoice) {
+  constexpr DType kCandidates[] = {DType::kQ8_0, DType::kQ4_1, DType::kQ4_0, DType::kNVFP4};
+  const TypeRules rules = RulesFor(DType::kQ8_0, 1e6f);
+  const auto types =
+      rules.ChoicesFor("blk.0.ffn_up.weight", Matrix(DType::kBF16, 64, 256), kCandidates);
+  EXPECT_EQ(types.value(), (std::vector<DType>{DType::kQ8_0, DType::kBF16}))
+      << "65,504 times 7 is less than a million";
+}
+
 TEST(TypeRulesTest, ARowThatIsNoMultipleOfTheBlockKeepsItsTypeAndSaysWhy) {
   const auto choice =
       Choose(Rules(DType::kQ4_0), "blk.0.attn_q.weight", Matrix(DType::kF16, 64, 48));
@@ -150,11 +238,12 @@ TEST(TypeRulesTest, ChoicesAreWhatFitsAndIsSmallerThenTheTensorsOwn) {
   EXPECT_EQ(Choices(rules, "blk.0.attn_q.weight", Matrix(DType::kF16, 64, 256)),
             (Types{DType::kQ8_0, DType::kQ4_K, DType::kIQ4_NL, DType::kQ2_0, DType::kF16}));
   EXPECT_EQ(Choices(rules, "blk.0.attn_q.weight", Matrix(DType::kF16, 64, 576)),
-            (Types{DType::kQ8_0, DType::kIQ4_NL, DType::kQ2_0, DType::kF16}));
+            (Types{DType::kQ8_0, DType::kQ5_0, DType::kIQ4_NL, DType::kQ2_0, DType::kF16}))
+      << "Q5_0 in place of Q4_K, whose blocks do not fit";
   EXPECT_EQ(Choices(rules, "blk.0.attn_q.weight", Matrix(DType::kQ8_0, 64, 96)),
-            (Types{DType::kIQ4_NL, DType::kQ8_0}));
+            (Types{DType::kQ5_0, DType::kIQ4_NL, DType::kQ4_0, DType::kQ8_0}));
   EXPECT_EQ(Choices(rules, "token_embd.weight", Matrix(DType::kF16, 100, 32)),
-            (Types{DType::kQ8_0, DType::kIQ4_NL, DType::kF16}))
+            (Types{DType::kQ8_0, DType::kQ5_0, DType::kIQ4_NL, DType::kQ4_0, DType::kF16}))
       << "embedding and head are chosen like all others";
 }
 
