@@ -1,5 +1,6 @@
 #include "plan/machine_spec.h"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
@@ -18,6 +19,7 @@ struct Unit {
 };
 
 constexpr double kKibi = 1024.0;
+constexpr uint64_t kMostOfSystem = 2'000'000'000;  // bytes that another machine's system takes
 constexpr std::array kUnits = {
     Unit{"cores", What::kCores, 1},
     Unit{"core", What::kCores, 1},
@@ -113,6 +115,10 @@ Result<MachineSpec> ParseMachineSpec(std::string_view text) {
   spec.ops_per_s = said(What::kArithmetic);
   spec.watts = said(What::kPower);
   return spec;
+}
+
+uint64_t FreeBytesOf(const MachineSpec& spec) {
+  return spec.memory_bytes - std::min(spec.memory_bytes / 10, kMostOfSystem);
 }
 
 }  // namespace altteul::plan

@@ -25,4 +25,8 @@ struct MachineSpec {
 ///         memory, 4096 cores, 100 TB/s, 10,000 TOPS or 1 MW)
 Result<MachineSpec> ParseMachineSpec(std::string_view text);
 
+/// Memory without the part of a system and its services: a tenth, at most 2 GB. What else runs on
+/// such a machine is not known here.
+uint64_t FreeBytesOf(const MachineSpec& spec);
+
 }  // namespace altteul::plan

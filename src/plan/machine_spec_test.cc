@@ -19,6 +19,11 @@ TEST(MachineSpecTest, PartsInAnyOrderAndCase) {
   EXPECT_EQ(other.watts, 65);
 }
 
+TEST(MachineSpecTest, ASystemHasItsPart) {
+  EXPECT_EQ(FreeBytesOf(ParseMachineSpec("8 GB").value()), 7'200'000'000u);
+  EXPECT_EQ(FreeBytesOf(ParseMachineSpec("64 GB").value()), 62'000'000'000u);
+}
+
 TEST(MachineSpecTest, NonsenseIsNamed) {
   for (const char* text :
        {"", ",", "8 cores", "32 GB,", "32 GB, 16 GB", "1.5 cores, 8 GB", "-8 GB", "0 GB", "inf GB",

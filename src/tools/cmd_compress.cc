@@ -1,5 +1,5 @@
 // altteul compress MODEL OUT: a smaller file. With --type every weight goes into that type; with
-// --size, --bpw or --kld each tensor gets the type that its sensitivity asks for.
+// --size, --for, --bpw or --kld each tensor gets the type that its sensitivity asks for.
 
 #include <algorithm>
 #include <cstdio>
@@ -14,14 +14,18 @@
 #include "compress/column_importance.h"
 #include "compress/grids.h"
 #include "compress/input_squares.h"
+#include "compress/source_exam.h"
 #include "compress/type_plan.h"
 #include "compress/work_folder.h"
 #include "formats/imatrix.h"
 #include "tools/command.h"
 #include "tools/command_line.h"
 #include "tools/compress_options.h"
+#include "tools/compress_places.h"
 #include "tools/compress_report.h"
+#include "tools/compress_warnings.h"
 #include "tools/json_output.h"
+#include "tools/model_card.h"
 #include "tools/model_pull.h"
 #include "tools/refine_mix.h"
 #include "tools/report_files.h"
@@ -49,17 +53,24 @@ class CompressCommand : public Command {
 
   Status Run() override {
     ALT_RETURN_IF_ERROR(options_.Check());
-    ALT_ASSIGN_OR_RETURN(options_.model, ModelPath(options_.model));
+    asked_for_ = options_.model;
+    ALT_ASSIGN_OR_RETURN(options_.model, ModelPath(asked_for_));
     if (!options_.plan) compress::WorkFolder::EndRemoval(WorkPath());
-    ALT_RETURN_IF_ERROR(CheckOut());
+    ALT_RETURN_IF_ERROR(CheckPlaces(options_));
     ALT_ASSIGN_OR_RETURN(TypeRules rules, options_.MakeRules());
     ALT_ASSIGN_OR_RETURN(record_.judge_texts,
                          ParseJudgeTexts(options_.judge, options_.text.Files()));
     ALT_ASSIGN_OR_RETURN(runtime_, MakeRuntime(options_.compute));
     ALT_ASSIGN_OR_RETURN(source_, model::Checkpoint::Open(options_.model, StandardErrorLog()));
-    if (!options_.plan) ALT_RETURN_IF_ERROR(compress::CheckRecode(*source_, options_.out));
+    ALT_RETURN_IF_ERROR(options_.plan ? compress::CheckThatItRuns(*source_)
+                                      : compress::CheckRecode(*source_, options_.out));
+    if (!options_.machine.empty()) ALT_RETURN_IF_ERROR(FindRoom());
     most_bytes_ = MostBytes();
     ALT_RETURN_IF_ERROR(OpenReport());
+    ALT_ASSIGN_OR_RETURN(
+        compress::Magnitudes magnitudes,
+        compress::ExamineSource(*source_, *runtime_->team, TerminalProgress("examining tensor")));
+    rules.KnowMagnitudes(std::move(magnitudes));
     if (options_.IsCalibrated()) ALT_RETURN_IF_ERROR(ReadCalibration());
     ALT_RETURN_IF_ERROR(FindGrids(rules));
     if (!options_.imatrix.empty()) ALT_RETURN_IF_ERROR(ReadImportances(rules));
@@ -100,6 +111,19 @@ class CompressCommand : public Command {
     calibration_contents_ = std::move(calibration.contents);
     record_.calibration = std::move(calibration.record);
     ALT_ASSIGN_OR_RETURN(original_, Load(options_.model, *runtime_, kernels::Precision::kF32));
+    return Status();
+  }
+
+  /// Said now, because what it leads to takes long.
+  Status FindRoom() {
+    ALT_ASSIGN_OR_RETURN(record_.room, RoomForWeights(options_.machine, options_.context, *source_,
+                                                      *runtime_->kernels));
+    options_.SetMostBytes(record_.room->weight_bytes);
+    std::fprintf(stderr, "%s\n", record_.room->Sentence().c_str());
+    if (source_->file_bytes() <= record_.room->weight_bytes) {
+      std::fprintf(stderr, "the source has %s and fits as it is\n",
+                   FormatBytes(source_->file_bytes()).c_str());
+    }
     return Status();
   }
 
@@ -196,46 +220,16 @@ class CompressCommand : public Command {
     return Status();
   }
 
-  bool MayWrite(const std::string& name) const {
-    std::error_code ignored;
-    return MayReplace() || !std::filesystem::exists(name, ignored);
-  }
-  Status CheckOut() const {
-    for (const std::string& name : {options_.out, options_.write_imatrix}) {
-      if (name.empty() || MayWrite(name)) continue;
-      return Status(ErrorCode::kInvalidArgument,
-                    name + ": is already there; give another name or --force");
-    }
-    return CheckImatrixPlace();
-  }
-  /// Said now, because it is written when all else is done.
-  Status CheckImatrixPlace() const {
-    const std::string& name = options_.write_imatrix;
-    if (name.empty()) return Status();
-    std::error_code ignored;
-    if (name == options_.out || std::filesystem::equivalent(name, options_.model, ignored)) {
-      return Status(ErrorCode::kInvalidArgument,
-                    name + ": is the model itself; give the importance matrix another name");
-    }
-    // Made and thrown away.
-    return formats::AtomicFile::Create(name).status();
-  }
   Status OpenReport() {
     if (options_.report.empty()) return Status();
     const auto may_write = [&](const std::string& name) {
-      return name != options_.out && MayWrite(name);
+      return name != options_.out && MayWrite(options_, name);
     };
     ALT_ASSIGN_OR_RETURN(report_, ReportFiles::Create(options_.report, may_write));
     return Status();
   }
 
-  std::string WorkPath() const { return options_.out + ".work"; }
-  /// Whether files may be replaced: ours, if the work that goes on had begun to write them.
-  bool MayReplace() const {
-    return options_.force ||
-           (options_.resume && compress::WorkFolder::HasText(WorkPath(), kWriting));
-  }
-
+  std::string WorkPath() const { return WorkPathOf(options_); }
   compress::WorkFolder* folder() { return work_ ? &*work_ : nullptr; }
 
   /// What is calibrated takes long; what of it is finished is kept beside the result.
@@ -262,6 +256,7 @@ class CompressCommand : public Command {
     ALT_ASSIGN_OR_RETURN(work_, compress::WorkFolder::Resume(WorkPath(), job, StandardErrorLog()));
     if (!options_.resume) return Status();
     formats::RemoveAbandoned(options_.out);
+    formats::RemoveAbandoned(CardPathOf(options_.out));
     if (!options_.report.empty()) formats::RemoveAbandoned(options_.report);
     if (!options_.write_imatrix.empty()) formats::RemoveAbandoned(options_.write_imatrix);
     return Status();
@@ -407,16 +402,35 @@ class CompressCommand : public Command {
       ALT_ASSIGN_OR_RETURN(pending, formats::PendingFile::Beside(options_.out));
     }
     const std::string& name = pending ? pending->name() : options_.out;
-    if (work_) ALT_RETURN_IF_ERROR(work_->KeepText(kWriting, ""));
+    if (work_) ALT_RETURN_IF_ERROR(work_->KeepText(kWritingText, ""));
     ALT_ASSIGN_OR_RETURN(record_.recoded,
                          compress::Recode(*source_, rules, calibrated, name, *runtime_->team,
                                           TerminalProgress("writing tensor"), notes_, facts_));
-    for (const std::string& tensor : record_.recoded.left_out) {
-      std::fprintf(stderr, "warning: %s: tensor %s is not used and was left out\n",
-                   options_.model.c_str(), Printable(tensor).c_str());
+    for (const std::string& warning : WarningsOf(record_.recoded)) {
+      std::fprintf(stderr, "warning: %s: %s\n", options_.model.c_str(),
+                   TerminalLines(warning).c_str());
     }
     ALT_RETURN_IF_ERROR(Judge(name));
-    return pending ? pending->Publish() : Status();
+    if (options_.card || options_.ShowsUse()) {
+      ALT_ASSIGN_OR_RETURN(const FileDigest digest, DigestFile(name));
+      record_.result_sha256 = digest.sha256;
+    }
+    if (pending) ALT_RETURN_IF_ERROR(pending->Publish());
+    if (options_.card) WriteCardBeside();
+    return Status();
+  }
+
+  /// The model is there by now, so that what goes wrong here is only told.
+  void WriteCardBeside() const {
+    const std::string path = CardPathOf(options_.out);
+    const auto written = WriteCard(path, ModelCard(record_, CardSourceOf(*source_, asked_for_)));
+    if (!written.ok()) {
+      std::fprintf(stderr, "warning: the model is written, its card is not: %s\n",
+                   written.status().message().c_str());
+    } else if (!written.value()) {
+      std::fprintf(stderr, "%s is there and not of altteul, so it stays; there is no card\n",
+                   path.c_str());
+    }
   }
 
   /// What became of the model.
@@ -434,20 +448,17 @@ class CompressCommand : public Command {
     if (!options_.ShowsUse()) return Status();
     ALT_RETURN_IF_ERROR(JudgeUse(options_.model, result, record_.judge_texts,
                                  options_.judge_options, room, &judgement));
-    ALT_ASSIGN_OR_RETURN(const FileDigest digest, DigestFile(result));
-    record_.result_sha256 = digest.sha256;
     return Status();
   }
 
   // Second moments for the survey need less text than those that weights are fitted to.
   static constexpr size_t kSurveyChunks = 8;
-  // Kept in the work folder once the result is being written.
-  static constexpr const char* kWriting = "writing";
   // What a tensor does to the answers is measured for each tensor, so on little text.
   static constexpr size_t kProbeTokens = 256;
 
   const CLI::App* app_ = nullptr;
   CompressOptions options_;
+  std::string asked_for_;  // the model as the user named it
 
   std::unique_ptr<Runtime> runtime_;
   std::unique_ptr<const model::Checkpoint> source_;

@@ -28,7 +28,6 @@ namespace {
 
 constexpr size_t kMostContext = size_t{1} << 24;
 constexpr size_t kMostTimed = size_t{1} << 20;       // tokens; each is counted
-constexpr uint64_t kMostOfSystem = 2'000'000'000;    // bytes that another machine's system takes
 constexpr uint64_t kListBytes = uint64_t{64} << 20;  // of a list of offers
 constexpr size_t kListRows = 1'000'000;
 
@@ -152,11 +151,9 @@ class PlanCommand : public Command {
   PlanTarget TargetOfSpec(const plan::MachineSpec& spec, const plan::MachineRates& here) const {
     const int threads = spec.cores == 0 ? here.threads : spec.cores;
     const double ops_per_core = here.peaks.int8_ops_per_s / here.threads;
-    // A system and its services have their part; what else runs there is not known here.
-    const uint64_t of_system = std::min(spec.memory_bytes / 10, kMostOfSystem);
     return {.name = "a machine of " + machine_,
             .total_bytes = spec.memory_bytes,
-            .free_bytes = spec.memory_bytes - of_system,
+            .free_bytes = plan::FreeBytesOf(spec),
             .threads = threads,
             .rates = plan::ScaledRates(
                 here, spec.read_bytes_per_s == 0 ? here.read_bytes_per_s : spec.read_bytes_per_s,

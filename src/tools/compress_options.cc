@@ -20,6 +20,8 @@ constexpr const char* kMixedTypes =
 // from chunk to chunk.
 constexpr size_t kHeldOutForSwaps = 8;
 
+constexpr size_t kMostContext = size_t{1} << 24;
+
 // What --quick leaves out: most of the survey, most of the text, and moving codes afterwards.
 constexpr size_t kQuickProbeEvery = 4;
 constexpr size_t kQuickChunks = 8;
@@ -36,12 +38,20 @@ void CompressOptions::AddTo(CLI::App& app) {
                      "of " +
                          compress::WritableTypes());
   target->add_option("--size", size, "a file of at most this size, for example 70MB");
+  CLI::Option* room = target->add_option(
+      "--for", machine,
+      "the size that leaves room on a machine for the cache and for what is computed with: \"8GB "
+      "card\", \"RTX 3090\", \"16 GB laptop\", \"8 cores, 32 GB\", \"this machine\"");
   target->add_option("--bpw", bpw, "a file of at most so many bits a weight, all counted")
       ->check(AboveZero());
   target->add_option("--kld", kld, "an expected KL divergence of at most this [nats a token]")
       ->check(AboveZero());
   target->add_flag("--plan", plan, "show what each size would cost; nothing is written");
   target->require_option(1);
+  app.add_option("-c,--ctx-size", context,
+                 "with --for: tokens of a conversation (default: the model's, at most 4096)")
+      ->check(WholeNumber(1, kMostContext))
+      ->needs(room);
   app.add_option("--types", types, "what a mix may be made of")
       ->delimiter(',')
       ->default_str(kMixedTypes);
@@ -51,8 +61,9 @@ void CompressOptions::AddTo(CLI::App& app) {
       ->allow_extra_args(false);
   app.add_option("--keep", keep, "REGEX: matching tensors stay as they are; may be repeated")
       ->allow_extra_args(false);
-  app.add_option("--swaps", swaps,
-                 "with --size or --bpw: refine the mix by measuring so many swaps of types at most")
+  app.add_option(
+         "--swaps", swaps,
+         "with --size, --for or --bpw: refine the mix by measuring so many swaps of types at most")
       ->check(WholeNumber(1, 1'000'000));
   app.add_option("--minutes", minutes,
                  "the same for so long; the file then says what --swaps gives it again")
@@ -96,6 +107,8 @@ void CompressOptions::AddTo(CLI::App& app) {
       ->check(AboveZero());
   app.add_option("--report", report,
                  "NAME.html: also write a page that shows what it cost, and NAME.json");
+  app.add_flag("!--no-card", card,
+               "no model card beside the file (OUT.md: licence, hashes, types, losses)");
   app.add_flag("--force", force, "replace a file that is already there");
   app.add_flag("--resume", resume,
                "go on where the same command was stopped, with what OUT.work holds");
@@ -136,6 +149,7 @@ Status CompressOptions::Check() {
   if (plan && (!judge.empty() || max_kld > 0 || !report.empty())) {
     return refuse("--plan writes nothing that --judge, --max-kld or --report could be about");
   }
+  if (plan && !card) return refuse("--plan writes nothing that --no-card could be about");
   if (plan && (resume || restart)) {
     return refuse("--plan keeps no work that --resume or --restart could be about");
   }
@@ -183,8 +197,9 @@ Status CompressOptions::CheckSwaps() const {
   }
   if (plan) return refuse(option + " refines the mix of one size, but --plan shows all of them");
   if (kld > 0) {
-    return refuse(option +
-                  " refines a mix within its bytes, but --kld sets none; give --size or --bpw");
+    return refuse(
+        option +
+        " refines a mix within its bytes, but --kld sets none; give --size, --for or --bpw");
   }
   return Status();
 }
@@ -223,6 +238,9 @@ Result<std::vector<DType>> CompressOptions::ExactTypes() const {
 std::string CompressOptions::Target() const {
   if (!type.empty()) return "type " + type;
   if (!size.empty()) return "size " + size;
+  if (!machine.empty()) {
+    return "for " + machine + (context == 0 ? "" : ", context " + std::to_string(context));
+  }
   if (kld > 0) return "kld " + CLI::detail::to_string(kld);
   if (bpw > 0) return "bpw " + CLI::detail::to_string(bpw);
   return "size 1000000000";  // --plan: as long as what a size that it shows will be written as

@@ -23,6 +23,8 @@ struct CompressOptions {
   std::string model, out;
   std::string type;         ///< for every matrix; empty for a mix
   std::string size;         ///< as written
+  std::string machine;      ///< that there shall be room on; empty: not asked for
+  size_t context = 0;       ///< tokens of its conversations, 0: as usual
   double bpw = 0, kld = 0;  ///< 0: not asked for
   bool plan = false;        ///< nothing is written
   size_t swaps = 0;         ///< tried at most to refine a mix, 0: not asked for
@@ -37,6 +39,7 @@ struct CompressOptions {
   JudgeOptions judge_options;
   double max_kld = 0;  ///< 0: any
   std::string report;  ///< empty: none
+  bool card = true;    ///< written beside the file
   bool force = false, resume = false, restart = false, json = false;
   ComputeOptions compute;
 
@@ -59,7 +62,9 @@ struct CompressOptions {
   /// See compress::SurveyOptions::probe_every.
   size_t ProbeEvery() const;
 
-  /// What --size or --bpw allow; nothing where neither was asked for.
+  /// What --for allows, once that is known.
+  void SetMostBytes(uint64_t bytes) { size_bytes_ = bytes; }
+  /// What --size, --for or --bpw allow; nothing where none was asked for.
   /// @param elements  of all tensors
   std::optional<uint64_t> MostBytes(uint64_t elements) const;
 

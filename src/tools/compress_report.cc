@@ -105,6 +105,7 @@ nlohmann::ordered_json RecodedAsJson(const std::string& out, const compress::Rec
                                   {"to", NameOf(tensor.to)},
                                   {"bytes", tensor.to_bytes}};
     if (!tensor.note.empty()) row["note"] = tensor.note;
+    if (tensor.values_outside > 0) row["values_outside"] = tensor.values_outside;
     json["tensors"].push_back(std::move(row));
   }
   for (const auto& each : CountExact(report)) {
@@ -322,6 +323,7 @@ nlohmann::ordered_json CompressionAsJson(const CompressionRecord& record) {
     json["held_out_tokens"] = record.calibration->held_out_tokens;
     json["text_tokens"] = record.calibration->text_tokens;
   }
+  if (record.room) json["room"] = record.room->AsJson();
   if (record.chosen) json["kld_expected"] = record.chosen->kl;
   if (record.swaps) json["swaps"] = SwapsAsJson(*record.swaps);
   if (const JudgedText* held_out = FindJudged(record, kHeldOut)) {

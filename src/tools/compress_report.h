@@ -12,6 +12,7 @@
 #include "compress/refine.h"
 #include "compress/type_plan.h"
 #include "tools/compress_judge.h"
+#include "tools/compress_room.h"
 #include "tools/file_digest.h"
 
 namespace altteul::tools {
@@ -56,6 +57,7 @@ struct CompressionRecord {
   std::optional<compress::TypePlan> plan;  ///< of a mix of types
   std::optional<compress::PlannedTypes> chosen;
   std::optional<SwapsRecord> swaps;
+  std::optional<WeightRoom> room;  ///< with --for
   std::vector<FileDigest> source_files;
   std::string result_sha256;           ///< empty when nobody asked
   std::vector<JudgeText> judge_texts;  ///< what stood in judgement, without the words

@@ -1,0 +1,27 @@
+// Where `altteul compress` writes, and what may be replaced there.
+
+#pragma once
+
+#include <string>
+
+#include "base/status.h"
+#include "tools/compress_options.h"
+
+namespace altteul::tools {
+
+/// Kept in the work folder once the result is being written.
+inline constexpr const char* kWritingText = "writing";
+
+/// The folder that keeps what is finished of a long work.
+std::string WorkPathOf(const CompressOptions& options);
+
+/// Whether a file of this name may be made, or replaced: with --force, or where the work that goes
+/// on had begun to write it.
+bool MayWrite(const CompressOptions& options, const std::string& name);
+
+/// Said before the work, because the files are written when all else is done.
+/// @return kInvalidArgument for a file that is there or is the model itself; as
+///         formats::AtomicFile::Create()
+Status CheckPlaces(const CompressOptions& options);
+
+}  // namespace altteul::tools

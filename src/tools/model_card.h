@@ -1,0 +1,33 @@
+// The page beside a compressed model that says what it is, what it was made from and what that
+// cost, as model hubs show it: Markdown behind a few lines of YAML.
+
+#pragma once
+
+#include <string>
+
+#include "base/status.h"
+#include "model/checkpoint.h"
+#include "tools/compress_report.h"
+
+namespace altteul::tools {
+
+/// "dir/model.gguf": "dir/model.md"; anything else gets ".md" behind it.
+std::string CardPathOf(const std::string& out);
+
+/// What the source says of itself, from its file, its folder or the name it was asked for by.
+struct CardSource {
+  std::string repository;    ///< "OWNER/NAME" on a hub; empty where nothing tells
+  std::string license;       ///< as the source has it, mostly an identifier; may be empty
+  std::string license_text;  ///< of the folder's LICENSE; may be empty
+};
+
+/// @param asked_for  the model as the user named it
+CardSource CardSourceOf(const model::Checkpoint& source, const std::string& asked_for);
+
+std::string ModelCard(const CompressionRecord& record, const CardSource& source);
+
+/// Writes the page, whole or not at all. One that is there and was not written by us stays.
+/// @return true when it was written, false when another one stays; kIoError
+Result<bool> WriteCard(const std::string& path, const std::string& card);
+
+}  // namespace altteul::tools
