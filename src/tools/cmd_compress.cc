@@ -287,7 +287,11 @@ class CompressCommand : public Command {
     };
     for (const auto& tensor : source_->tensors()) {
       ALT_ASSIGN_OR_RETURN(const auto types, choices(tensor.name, tensor.view));
-      if (types.size() == 1) rules.Assign(tensor.name, types.front());
+      ALT_ASSIGN_OR_RETURN(const TypeRules::Choice choice, rules.For(tensor.name, tensor.view));
+      // What the rules give anyway keeps its reason.
+      if (types.size() == 1 && choice.type != types.front()) {
+        rules.Assign(tensor.name, types.front());
+      }
     }
     ALT_RETURN_IF_ERROR(CheckSize(rules, choices));
     const size_t context = options_.calibration.context;

@@ -5,6 +5,7 @@
 
 #include "compress/work_folder.h"
 #include "formats/atomic_file.h"
+#include "tools/model_card.h"
 
 namespace altteul::tools {
 namespace {
@@ -16,6 +17,12 @@ Status CheckImatrixPlace(const CompressOptions& options) {
   if (name == options.out || std::filesystem::equivalent(name, options.model, ignored)) {
     return Status(ErrorCode::kInvalidArgument,
                   name + ": is the model itself; give the importance matrix another name");
+  }
+  if (options.card && name == CardPathOf(options.out)) {
+    return Status(ErrorCode::kInvalidArgument,
+                  name +
+                      ": is where the model card goes; give the importance matrix another name "
+                      "or --no-card");
   }
   // Made and thrown away.
   return formats::AtomicFile::Create(name).status();

@@ -46,6 +46,13 @@ with case.folder():
     case.same("note", row.get("note"), "values up to 70,144 are too large for F16: BF16")
     case.same("count", row.get("values_outside"), 1)
 
+    # A mix, in which a rule for its name decides.
+    with open("text.txt", "w") as text:
+        text.write("one two three four five six seven eight nine ten " * 200)
+    case.run("compress", "m.gguf", "out.gguf", "--bpw", 9, "--only", "ffn_gate=F16", "--force",
+             "--text", "text.txt", "--chunks", 1, err=said)
+    case.same("type in a mix", gguf.read("out.gguf").tensor(GATE)[2], BF16)
+
     # What Q4_0 can hold (7 * 65,504) goes there.
     tensor, row = compressed("m.gguf", "Q4_0")
     case.same("type", tensor[2], 2)

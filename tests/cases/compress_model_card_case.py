@@ -47,4 +47,6 @@ with case.folder():
     case.check(sha256("bare.gguf") in page("bare.md"), "the card is of an older file")
     case.run("compress", "m.gguf", "--plan", "--no-card", "--text", "judge.txt", code=2,
              err="--plan writes nothing")
+    case.run("compress", "m.gguf", "w.gguf", "--type", "Q4_0", "--text", "judge.txt",
+             "--write-imatrix", "w.md", code=2, err="is where the model card goes")
 case.end()
