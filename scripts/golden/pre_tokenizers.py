@@ -9,7 +9,7 @@ Two vocabularies are trained on the texts themselves without any cut, so that th
 every border a pre-tokenizer may set: one of bytes, one of characters (Gemma 4's kind). Each name is
 asked of both libraries. tokenizers gets the pattern of the models' own tokenizer.json and is the one
 that is written; llama.cpp has no Unicode categories in its engine, so it differs on the texts whose
-numbers `differs` lists, for the reasons in the manifest. A name without a pattern here has llama.cpp's.
+numbers `differs` lists, for the reasons in the manifest.
 """
 
 import ctypes
@@ -72,16 +72,20 @@ BLOOM = r" ?[^(\s|.,!?…。，、।۔،)]+"
 ASIAN = ("[一-\u9fff\u3400-\u4dbf\uf900-\ufaff\u3040-\u309f\u30a0-\u30ff\uff65-\uff9f\u2f00-\u2fdfเ-\u0e7f\u0e80-\u0effក-\u17ff"
          "က-\u109f\uaa60-\uaa7f\ua9e0-\ua9ff가-\ud7af\u1100-\u11ff]+")
 HANGUL = "[一-龥\u0800-\u4e00가-\ud7ff]+"
+# Character by character as in the file: some are not in normal form.
+CASED = ("A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ"
+         "-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰"
+         "-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃")
 NEWLINES = r"[^\n]+|[\n]+"
 
-# The chain of each name. None: only llama.cpp is asked.
+# The chain of each name.
 CHAINS = {}
 WHOLE_WORDS = set()
 
 
 def name(names, *chain, whole=False):
     for each in names.split():
-        CHAINS[each] = list(chain) or None
+        CHAINS[each] = list(chain)
         if whole:
             WHOLE_WORDS.add(each)
 
@@ -114,7 +118,7 @@ name("falcon", r"[\p{P}\$\+<=>\^~\|`]+", GPT2, "[0-9][0-9][0-9]")
 name("deepseek-v3 hunyuan-dense joyai-llm hy_v4", r"\p{N}{1,3}", CJK, DEEPSEEK3)
 name("spark2_5", r"\p{N}{1,3}", CJK, SPARK, r"\p{N}")
 name("deepseek-coder", "[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", HANGUL, r"\p{N}")
-name("deepseek-llm")
+name("deepseek-llm", "[\r\n]", rf"\s?[{CASED}]+", r"\s?[!-/:-~！-／：-～‘-‟\u3000-。]+", r"\s+$", HANGUL, r"\p{N}+")
 name("afmoe", r"\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N}))", ASIAN, DEEPSEEK3)
 name("superbpe", r"\p{N}+", r"(?=(\d{3})+(?!\d))")
 name("poro-chat bloom gpt3-finnish", BLOOM)
@@ -128,9 +132,10 @@ RAW = {"gemma4", "granite-embed-multi-311m", "sarvam-moe", "whitespace"}
 
 def make_texts():
     rng = random.Random(SEED)
-    texts = ["", " ", "\n\n", "Hello world", "1234567890", "tail   ", "   \n   x", "a\r\n\r\nb", "don't\n\n\n123456 abc",
-             "한국어 문장은 1,234개다.\n", "e\u0301e\u0301 12345 word"]
-    while len(texts) < 40:
+    texts = ["", " ", "\n\n", "Hello world", "1234567890", "tail   ", "x  \u3000\u201c\u3000--", "   \n   x",
+             "a\r\n\r\nb", "don't\n\n\n123456 abc",
+             "한국어 문장은 1,234개다.\n", "12½ 1234½", "e\u0301e\u0301 12345 word"]
+    while len(texts) < 48:
         n = rng.randint(5, 11)
         texts.append("".join(rng.choice(PARTS) + rng.choice(GAPS) for _ in range(n)))
     return texts
@@ -213,7 +218,7 @@ def main():
         for each in CHAINS:
             vocabulary = vocabularies[each in RAW]
             theirs = ids_of_llama_cpp(vocabulary, each, texts, folder)
-            ids = ids_of_tokenizers(vocabulary, each, texts) if CHAINS[each] else theirs
+            ids = ids_of_tokenizers(vocabulary, each, texts)
             differs = [i for i, (a, b) in enumerate(zip(ids, theirs)) if b is not None and a != b]
             raw = each in RAW
             for group in groups:
@@ -221,8 +226,7 @@ def main():
                     group["names"].append(each)
                     break
             else:
-                groups.append({"names": [each], "raw": raw, "source": "tokenizers" if CHAINS[each] else "llama.cpp",
-                               "differs": differs, "ids": ids})
+                groups.append({"names": [each], "raw": raw, "differs": differs, "ids": ids})
     OUT.mkdir(parents=True, exist_ok=True)
     content = {"texts": texts, "groups": groups}
     for key, raw in (("bytes", False), ("raw", True)):

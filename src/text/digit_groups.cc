@@ -4,6 +4,17 @@
 #include "text/utf8.h"
 
 namespace altteul::text {
+namespace {
+
+/// What `\b` takes for a part of a word in Oniguruma, the engine of the models' own tokenizer: also
+/// Latin-1's raised digits and fractions, and letters in circles and squares.
+bool GoesOnAWord(char32_t c) {
+  return IsWordCharacter(c) || c == 0xB2 || c == 0xB3 || c == 0xB9 || (c >= 0xBC && c <= 0xBE) ||
+         (c >= 0x24B6 && c <= 0x24E9) || (c >= 0x1F130 && c <= 0x1F149) ||
+         (c >= 0x1F150 && c <= 0x1F169) || (c >= 0x1F170 && c <= 0x1F189);
+}
+
+}  // namespace
 
 std::optional<DigitGroups> DigitGroups::Of(std::string_view pattern) {
   if (pattern == published::kThousands) return DigitGroups(Kind::kNumbers);
@@ -26,7 +37,7 @@ void DigitGroups::FindAll(std::string_view text, std::vector<TextRange>& matches
     }
     const size_t n = digits.size();
     digits.push_back(at);
-    const bool cut = n > 0 && (kind_ != Kind::kWords || next == 0 || !IsWordCharacter(next));
+    const bool cut = n > 0 && (kind_ != Kind::kWords || !GoesOnAWord(next));
     for (size_t i = 0; cut && i < n;) {
       const size_t to_next = i == 0 && n % 3 != 0 ? n % 3 : 3;
       if (kind_ != Kind::kMarks) {
