@@ -43,6 +43,9 @@ class Reader {
   Status ReadFlags();
   void TakeRawText();
   Status ReadStrips();
+  bool HasToken(std::string_view text) const {
+    return std::find(spec_.tokens.begin(), spec_.tokens.end(), text) != spec_.tokens.end();
+  }
   void Strip(std::string_view token, bool before, bool after);
   Result<std::optional<TokenId>> Id(const char* key);
   Result<std::string> LowerCase(const char* key) const;
@@ -251,11 +254,15 @@ Status Reader::ReadStrips() {
   ALT_ASSIGN_OR_RETURN(const std::string name, LowerCase("general.name"));
   ALT_ASSIGN_OR_RETURN(const std::string architecture, LowerCase("general.architecture"));
   const auto named = [&](std::string_view part) { return name.find(part) != name.npos; };
-  const bool pieces = spec_.model == TokenizerSpec::Model::kSentencePieceBpe;
+  // Fine-tunes have names of their own; other vocabularies in the same architecture no such tokens.
+  const bool is_phi3 =
+      named("phi-3") || named("phi3") ||
+      (architecture == "phi3" && HasToken("<|user|>") && HasToken("<|assistant|>") &&
+       HasToken("<|end|>") && spec_.model == TokenizerSpec::Model::kSentencePieceBpe);
   if (spec_.pre_tokenizer == "jina-v2-de" || spec_.pre_tokenizer == "jina-v2-es" ||
       spec_.pre_tokenizer == "jina-v2-code") {
     Strip("<mask>", true, false);
-  } else if (named("phi-3") || named("phi3") || (architecture == "phi3" && pieces)) {
+  } else if (is_phi3) {
     for (size_t id = 0; id < spec_.tokens.size(); ++id) {
       const std::string& token = spec_.tokens[id];
       const TokenKind kind = spec_.kinds[id];

@@ -268,7 +268,7 @@ TEST_F(GgufTokenizerTest, WhiteSpaceBelongsToThePhi3Tokens) {
   using Ids = std::vector<text::TokenId>;
   EXPECT_EQ(strips("Phi-3.5-mini", "phi3"), Ids{2}) << "</s>, but not <unk> and <s>";
   EXPECT_EQ(strips("my PHI3 tune", "llama"), Ids{2}) << "by its name";
-  EXPECT_EQ(strips(nullptr, "phi3"), Ids{2}) << "by its architecture";
+  EXPECT_TRUE(strips(nullptr, "phi3").empty()) << "another vocabulary in its architecture";
   EXPECT_TRUE(strips("Llama 2", "llama").empty());
 }
 
