@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Attention alone, one thread: a prompt of 512 and one token after 2048 or 4096 others, the latter
 // in 30 layers too, which no processor's caches hold.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Compiled for AVX-512 VNNI: intrinsics only, see kernels/simd/linear_isa.h.
 
 #include "int8_peak.h"

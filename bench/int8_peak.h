@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the processor can do at most, measured beside the kernels: on a shared machine yesterday's
 // figure is no yardstick.
 

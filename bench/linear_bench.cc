@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Linear layers: operations per second with many tokens, bytes per second with few, one thread.
 //   linear_bench --benchmark_filter='avx512/Q4_0'
 // Beside them the two ceilings: Int8Peak (products in registers) and ReadMemory.

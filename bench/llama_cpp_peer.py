@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Measures llama.cpp through its Python package and prints what `altteul bench --compare` reads.
 
 usage: llama_cpp_peer.py MODEL [-p 512] [-n 128] [--batch 1,2,4] [-d 0,1024] [-t N] [-r 5]

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # Debian's cross compiler for 64-bit Arm; what it builds runs under qemu-user. Used by preset `neon`.
 
 set(CMAKE_SYSTEM_NAME Linux)

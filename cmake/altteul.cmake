@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # What every target of the project shares: flags, and how a layer and its tests are declared.
 
 add_library(altteul_flags INTERFACE)

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # Writes OUT, a C++ file that holds the tables of FOLDER as text: the program carries its data.
 # cmake -DFOLDER=data/gap -DNAMES=chips,rent -DOUT=... -P embed_tables.cmake
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # Writes OUT, the definition of tools/version.h, when what it says has changed: run at each build,
 # because the commit is not known when the build is configured.
 # cmake -DRELEASE=... -DSOURCE=... -DOUT=... -P write_version.cmake

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Whatever a server answers is refused or yields a text; a letter read from it is one of those
 // asked for.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Any bytes may be a template: none may crash, hang or lose track of what it wrote.
 
 #include <cstddef>

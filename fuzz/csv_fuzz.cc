@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Whatever a table holds is refused, or yields rows that all have the header's columns.
 
 #include <cstddef>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Any bytes may be refused as an importance matrix; none may crash, hang or be read past their end.
 // What the reader promises of one it accepts must hold for every input.
 

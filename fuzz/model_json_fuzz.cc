@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Any bytes may be refused as JSON; none may crash, hang or be read past their end, and no
 // exception of the library may come out. What is accepted must survive being written and read
 // again.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Any bytes may be an Ollama template: what is translated is a template that the interpreter takes,
 // and none may crash, hang or lose track of what it wrote.
 

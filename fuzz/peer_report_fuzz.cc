@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Whatever a peer prints is refused or yields series that can be compared: each once, none empty,
 // all speeds finite and above 0.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Runs a fuzz target on every file of the folders given, so that what fuzzing once found stays
 // found with any compiler. A crash is the failure; an empty corpus is one, too, because then
 // nothing was tested.

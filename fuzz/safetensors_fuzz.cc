@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Any bytes may be refused as safetensors; none may crash, hang or be read past their end. What the
 // reader promises of a file it accepts must hold for every input.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Whatever a task file holds is refused, or yields questions that can be asked.
 
 #include <cstddef>

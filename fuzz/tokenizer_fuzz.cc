@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Any bytes are text: they must encode, and decoding must give them back, whole and streamed.
 
 #include <algorithm>

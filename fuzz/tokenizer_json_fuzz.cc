@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Any bytes may be refused as a tokenizer.json; none may crash or hang, and what is accepted must
 // make a tokenizer that can be used, or be refused there. The same in GGUF's words.
 

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Measures two models with the program and prints them side by side.
 
 usage: before_after.py --program ALTTEUL --text FILE --prompt TEXT [--threads N] BEFORE AFTER

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Fails when a file includes a header of a higher layer, or of a sibling on the same rank.
 
 usage: check_layers.py src

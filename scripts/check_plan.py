@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Holds what `altteul plan` says against what then happens, on this machine.
 
 usage: check_plan.py [--memory] [--speed] [--types T,T] [--contexts N,N] [--slots N,N] [--rounds N]

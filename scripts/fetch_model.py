@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Fetches a small model, once, into our cache folder, and prints its path.
 
 usage: fetch_model.py [smollm2|gemma] [--check-only]

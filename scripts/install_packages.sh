@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Installs the Debian packages of the groups given, and nothing when they are all there.
 #
 # usage: scripts/install_packages.sh [--list] GROUP...

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Makes data/gap/clusters.csv out of Epoch AI's table of GPU clusters.
 
 usage: make_gap_data.py GPU_CLUSTERS.csv DATE >data/gap/clusters.csv

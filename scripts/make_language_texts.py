@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Makes texts in two languages out of one handbook: a half to calibrate on and a half to judge on.
 
 usage: make_language_texts.py [--fewest N] FOLDER_A FOLDER_B OUT_A OUT_B

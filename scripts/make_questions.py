@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Makes multiple-choice questions out of a plain text, for `altteul eval --tasks`.
 
 usage: make_questions.py [--count N] [--choices N] [--seed N] TEXT >QUESTIONS.jsonl

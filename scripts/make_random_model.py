@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """A Hugging Face folder of a given shape with random BF16 weights: for measuring time and memory
 where the real model is out of reach. Its answers mean nothing.
 

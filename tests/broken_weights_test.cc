@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A NaN or an infinity among the weights is found at load, wherever it is, and named.
 
 #include <gtest/gtest.h>

@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # The program as a user meets it: exit codes, messages, clean standard output.
 # usage: cli_test.sh ALTTEUL WRITE_TINY_MODEL FOLDER
 set -u

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """`eval --tasks` as a user meets it, with a server of our own behind --endpoint.
 
 usage: endpoint_test.py ALTTEUL WRITE_TINY_MODEL MAKE_QUESTIONS

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Every supported family against transformers: tiny models with every option switched on, from a
 // folder in both spellings of config.json and from GGUF, on every instruction set of this machine.
 // tests/golden/families/MANIFEST.md tells how the numbers were made.

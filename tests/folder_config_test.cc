@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Configurations that Hugging Face folders may spell in several ways, and what is refused: golden
 // families' folders with a changed config.json.
 

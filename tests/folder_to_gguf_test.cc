@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A Hugging Face folder written as a GGUF file is the same model: configuration, tokens, logits;
 // and the file says what llama.cpp's converter says of the golden families (their model.gguf).
 

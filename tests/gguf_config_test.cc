@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Configurations that GGUF files may spell in several ways, and what is refused: written as tiny
 // files, read as a checkpoint.
 

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """`pull` as a user meets it, from a hub of our own, with huggingface_hub as the judge of the cache.
 
 usage: hub_test.py ALTTEUL WRITE_TINY_MODEL [TEST...]

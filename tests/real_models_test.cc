@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The two real models against llama.cpp's numbers (tests/golden/MANIFEST.md): ids of texts, logits
 // and greedy answers in f32, and how far the fast path lies from it.
 

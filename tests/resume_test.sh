@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # compress is killed at many moments and goes on: the same bytes as without, and nothing is left.
 # usage: resume_test.sh ALTTEUL WRITE_TINY_MODEL
 set -u

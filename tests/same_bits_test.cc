@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Same tokens, same bits (ARCHITECTURE.md): logits do not depend on the number of threads, on how a
 // prompt was cut into passes, or on who shares a pass. Every instruction set of this machine, every
 // fast type, windows whose rings wrap around, every type of KV cache.

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Renders chat templates with transformers' own environment; writes tests/golden/chat_template/.
 
 usage: chat_template.py MODEL.gguf   (SmolLM2, whose template is Apache-2.0)

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Renders every chat template of llama.cpp with jinja2 and with this project, and compares.
 
 usage: chat_templates_of_llama_cpp.py TEMPLATES RENDER_TEMPLATE [--write]

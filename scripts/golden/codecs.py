@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Golden data of the weight types, and the codebooks of IQ1 to IQ3.
 
 Usage: codecs.py [--repository PATH]

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Makes tests/golden/families: tiny random models of every family, as folder and GGUF, with transformers' logits.
 
     families.py --out tests/golden/families --converter LLAMA_CPP --llama-python PYTHON [NAME...]

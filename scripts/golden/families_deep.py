@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Compares transformers with llama.cpp where llama.cpp goes by the number of layers; writes nothing.
 
     families_deep.py --converter LLAMA_CPP --llama-python PYTHON

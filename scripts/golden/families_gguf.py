@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Writes a tiny model's GGUF with llama.cpp's own converter, so that the file does not come from our understanding.
 
 The converter wants a tokenizer and the models have none: `set_vocab` writes `tokenizer.ggml.model` = "none" and the

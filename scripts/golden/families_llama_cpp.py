@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Logits of llama.cpp for a GGUF and a list of tokens, as raw float32 [tokens, vocabulary] on standard output.
 
     families_llama_cpp.py MODEL.gguf TOKEN,TOKEN,...

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Writes MANIFEST.md of tests/golden/families from the files themselves: keys, tensors, relations, agreement."""
 
 import json

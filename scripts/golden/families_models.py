@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The table of tiny models behind tests/golden/families, and how their weights are drawn.
 
 Every model is small enough to be read in a debugger and wild enough that a forgotten option shows:

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """For each option of an architecture: how to turn it off in transformers, to see that the golden logits notice.
 
 An option is (name, f) where f(model) edits a fresh copy of the model in place, or returns a patch that is a

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Golden importance matrices in both forms of llama.cpp, and the corpus of fuzz/imatrix_fuzz.cc.
 
 Usage: imatrix.py [--repository PATH]

@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Writes tests/golden/pre_tokenizers/: the ids of hard texts for every pre-tokenizer name of GGUF.
 
 Needs tokenizers 0.23.3 and llama-cpp-python 0.3.36 (llama.cpp 0c1e570). Run from the project's root:

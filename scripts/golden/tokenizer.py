@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Writes tests/golden/tokenizer/*.json: small vocabularies of every kind, and the ids that the
 original libraries give for hard texts.
 

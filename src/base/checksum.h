@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A number that tells whether bytes are still those that were written. Made against accidents (a
 // cut file, a flipped bit, another model of the same shape), not against people who mean it.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "base/child_process.h"
 
 #include <fcntl.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Other programs, run to their end: a shell's command line in, what it printed out. The child has a
 // process group of its own, so that stopping it stops all that it started.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Time is passed in, so that a test can hold it still.
 
 #pragma once

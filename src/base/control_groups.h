@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the control groups of this process leave it: Linux's limits for containers, services and
 // jobs, of version 2 and of version 1, also both at once.
 //

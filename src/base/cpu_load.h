@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Whether something else computed while we measured. A machine that is shared for five seconds by a
 // build gives rates that are wrong forever after, if they are kept.
 //

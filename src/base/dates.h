@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Days of the calendar, for how old a figure is.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Numbers as people read them. Decimal units (MB = 10^6 bytes), as disks and downloads are sold.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Facts of the machine we run on, as the operating system and the processor tell them.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Counter-based random numbers: the n-th number of a stream is a pure function of (seed, stream,
 // n), so that nothing depends on who drew before. Philox 4x32-10 of Salmon, Moraes, Dror and Shaw,
 // "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Where lower layers say something without printing: the caller hands them a sink.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Order statistics of a few measurements. Medians and quartiles instead of means: on a shared
 // machine one slow run must not move the figure.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Errors as values. A function that can fail for a reason outside the program (a file, a peer, a
 // request, the machine's memory) returns Status, or Result<T> when it also yields a value.
 

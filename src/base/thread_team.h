@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The threads of one engine: a fixed team that runs one body together, step by step.
 //
 // A forward pass is one Run(): every thread walks through the same steps, takes its share of each

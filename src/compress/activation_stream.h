@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // One model's activations over chunks of text, layer by layer.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // One option for each item, so that the costs are least within a budget of bytes.
 
 #pragma once

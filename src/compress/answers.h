@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The original's answers to some text, and how far a changed model is from them.
 
 #pragma once

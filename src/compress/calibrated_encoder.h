@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Encodes the matrices of a model for the inputs that they will really see.
 //
 // Two streams of activations run through the layers side by side: the original's, and the encoded

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Which chunks of some texts weights are fitted to, and which are held out for choosing and
 // judging.
 

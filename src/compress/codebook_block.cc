@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "compress/codebook_block.h"
 
 #include "kernels/codecs/iq_codebooks.h"

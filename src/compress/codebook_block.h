@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What an encoder must know of a type whose neighbouring weights are one entry of a codebook, as
 // data, so that one search serves IQ1, IQ2 and IQ3. A block is 256 weights in words of 8; a word is
 // one entry of 8 points or two of 4, and what lies beside them:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Rows of a matrix -> blocks of a type with a codebook, under the metric of the layer's inputs.
 //
 // Eight columns are chosen at once, as the word whose errors cost least with all later columns free

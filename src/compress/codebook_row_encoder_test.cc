@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "compress/codebook_row_encoder.h"
 
 #include <gtest/gtest.h>

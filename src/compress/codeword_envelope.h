@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The best entry of a codebook for every scale at once, when each column counts for itself.
 //
 // With points p, weights w and importance h, an entry under a scale s > 0 leaves

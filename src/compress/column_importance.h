@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What an error in each column of a matrix costs, where an importance matrix of llama.cpp tells it
 // in place of a calibration run: as much as the column's inputs are large. Nothing is known of how
 // columns go together, so none can make up for another.

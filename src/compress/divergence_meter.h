@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How far a mix of types is from the original, chunk by chunk of a text, measured again and again
 // while a few tensors change.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Which divergence to expect of a mix, so that the one that is measured comes out at what was asked
 // for. A survey's expectation is off by a factor that changes slowly with the size, so a round or
 // two of encoding, measuring and correcting find the smallest file.

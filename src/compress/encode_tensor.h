@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // All rows of a tensor in another type, threads sharing them; slice by slice, so that neither what
 // is read nor what is written needs to be in memory whole.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The bytes of a tensor in a new type: in memory, or in a file, of which only what is touched is in
 // memory.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Scales for one block: the search that a plain encoder leaves out.
 //
 // Of each sub-block the scale (and minimum) that leaves the smallest weighted error is looked for

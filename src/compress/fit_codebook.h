@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Scales and entries for one block of a type with a codebook, each column for itself.
 //
 // For every sub-block the scale of the smallest weighted error is looked for among some dozens of

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Four floats side by side, by the vector types that both our compilers know. For searches through
 // codebooks, which are too small and too odd for kernels of their own.
 

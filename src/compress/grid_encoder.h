@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Rows that lie on the grid of a type already, because their model was trained for it or written
 // out of its blocks: finds blocks that give every value again, where rounding would move some.
 //

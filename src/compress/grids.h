@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Which matrices of a model lie on the grid of a type already, so that nothing is lost when they
 // get it: weights that were trained for a type, or decoded from one.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Encodes matrices that read the same inputs.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the original's matrices read, as metrics: one walk over the layers on calibration text.
 
 #pragma once

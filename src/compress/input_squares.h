@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How large the inputs of each matrix of the original are, column by column: what an importance
 // matrix of llama.cpp holds, gathered beside calibration.
 

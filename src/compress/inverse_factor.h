@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The triangular factor U of an inverse, H^-1 = U^T U, and products with it.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The matrices of a layer, grouped by the rows that they read, and a model in which they can be
 // exchanged.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Which change of a mix of types is worth a measurement.
 //
 // Each tensor stands on a rung of a ladder: a few of its types, by size. A step of a ladder costs

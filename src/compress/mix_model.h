@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The model in a mix of types: tensors that were encoded in place of the original's, of which any
 // can be exchanged for another.
 

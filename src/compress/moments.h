@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Sums of products of activations, gathered pass by pass on the kernels' products. Where these are
 // faster in bf16, activations are rounded to it: far below what damping blurs.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How much of what comes out of a tensor is lost in a type: the error that each type would make,
 // known from some rows.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Text that a model writes itself, to calibrate on where nobody has a better one (Liu et al.,
 // "LLM-QAT: data-free quantization aware training for large language models", 2023).
 

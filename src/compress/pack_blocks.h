@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Chosen fields -> the bytes of a block: the inverse of a codec's decode(). Nothing is rounded or
 // searched here. The plain encoders in kernels/codecs are ggml's, to the byte; whoever chooses
 // scales and codes better comes here.

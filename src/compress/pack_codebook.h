@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Chosen fields -> the bytes of a block with a codebook: the inverse of a codec's decode(). Nothing
 // is rounded or searched here.
 

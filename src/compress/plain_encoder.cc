@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "compress/plain_encoder.h"
 
 namespace altteul::compress {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Rows of a matrix -> blocks of any type, no column making up for another.
 
 #pragma once

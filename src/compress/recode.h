@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Writes a model again with other element types: tensors that were encoded by calibration as they
 // are, all others with each value rounded to the nearest code.
 //

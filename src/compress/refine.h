@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A mix of types, refined by the KL divergence of swaps.
 //
 // A plan adds up what each tensor alone was expected to cost. Here the mix as a whole is measured:

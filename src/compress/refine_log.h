@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What swaps were tried and what was measured, as text: with it work that was stopped comes back to
 // the mix it had, without a measurement.
 

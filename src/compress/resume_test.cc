@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Work that is stopped behind any step and goes on gives the bytes of work that was not.
 
 #include <gtest/gtest.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Rows of a matrix -> blocks of a type that has fewer bits.
 
 #pragma once

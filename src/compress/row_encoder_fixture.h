@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the tests of all row encoders share: correlated inputs, rows, and what encoding them lost.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The errors (q - target) H (q - target)^T of some rows q while their columns move, by their
 // gradients.
 //

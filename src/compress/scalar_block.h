@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What an encoder must know of a type that rounds each weight for itself, as data, so that one
 // search serves them all. Within a sub-block s of every such type
 //   w[j] = scale(s) * levels[code[j]] - min(s)

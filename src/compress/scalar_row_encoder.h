@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Rows of a matrix -> blocks of a scalar type, column by column under the metric of the layer's
 // inputs: what one column's rounding misses, the columns behind make up for (GPTQ, arXiv
 // 2210.17323); then codes and scales are moved one by one as long as the error falls.

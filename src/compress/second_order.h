@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What calibration knows of a layer's inputs, in the forms that encoding needs.
 //
 // With X the inputs [n, tokens] that the layer will see and X0 those that its original saw, an

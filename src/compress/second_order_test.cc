@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "compress/second_order.h"
 
 #include <gtest/gtest.h>

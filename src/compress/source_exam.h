@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Is there anything in a model that no encoder could make sense of? Read once, in front of work
 // that may take hours; what it tells on the way is which types can hold each tensor.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // n x n numbers of the inputs of a layer: what takes most memory in compressing.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How far two streams have come through the layers, kept in the work folder, so that work that was
 // stopped need not run them again from the beginning.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What each tensor costs in each type: bytes, and how far the model's answers move.
 //
 // One pass over the layers. The second moments of a tensor's inputs tell how large the error of its

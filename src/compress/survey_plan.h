@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a survey measures: runs of the model with one tensor, or a few that work on each other, in
 // another type. What was measured before is taken from the work folder.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Surveys as text, every number bit for bit.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Tensors encoded quickly in several types, to be measured in them: one walk of the original
 // through the layers, whose inputs they are encoded for.
 

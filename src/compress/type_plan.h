@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Types for all tensors at once, so that a file has a size or a model a quality.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How large the numbers are that a type can hold: its codes are few, but what they are multiplied
 // with has limits too, mostly those of f16.
 

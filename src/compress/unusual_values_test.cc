@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Every type that can be written, over values that no type was made for: the file opens and all of
 // it is finite, or its source is refused by tensor and row and no file is left.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The word nearest to eight weights when errors of its columns make up for each other.
 //
 // What an error e costs is |e U^-1|^2 for an upper triangular U with H^-1 = U^T U, H being the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How long work will take: amounts of a few kinds of work, and what each kind was measured to cost.
 //
 // Kinds are names ("rows of 3072 in Q4_K"), amounts are in any unit as long as time is proportional

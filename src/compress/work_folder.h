@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Where long work keeps what is finished, so that it can be stopped at any moment and go on.
 //
 // One file a piece, with a head that says what it is and a checksum. A piece appears under its name

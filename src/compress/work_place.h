@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Where long work rests and what it says of itself.
 
 #pragma once

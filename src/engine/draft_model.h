@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Guesses from a smaller model with the same vocabulary, whose padding may be another.
 //
 // The draft reads the same history with a cache of its own and continues it. It samples with the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The forward pass: token ids in, hidden states and logits out. There is only one.
 //
 // It takes rows of any mixture of sequences; each sequence brings its KV cache. A row's result does

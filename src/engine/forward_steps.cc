@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The forward pass in pieces, for callers that keep the rows between them.
 
 #include <algorithm>

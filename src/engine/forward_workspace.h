@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The buffers of one Forward, carved out of one allocation. Private to forward.cc and its steps.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What one sequence remembers: keys and values of every layer.
 //
 // A layer with a sliding window keeps only as many positions as a query can still see, so its slots

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a forward pass costs at least, counted from the model: multiplications and bytes. Nothing
 // here is measured.
 

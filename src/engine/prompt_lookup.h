@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Guesses from the text itself: what followed the last time the same tokens stood there.
 //
 // Answers copy from their prompt (summaries, edited code, quotations). An index knows, for every

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Chooses the next token from logits.
 //
 // The steps and their order are those of llama.cpp's default chain: logit bias, penalties over the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // One conversation with a model: its cache, its history, and the loop that answers.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How many tokens to guess before the next pass.
 //
 // A pass of 1 + k rows costs more than one of a single row and pays only when guesses come true.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "engine/speculation_pace.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Answers with guessed tokens must be the answers without, bit for bit: session, cache, lookup and
 // draft together.
 

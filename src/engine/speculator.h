@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Guessing the next tokens, so that one forward pass can check several of them.
 //
 // Exact by construction. A session runs the guesses as rows of one pass behind the last true token,

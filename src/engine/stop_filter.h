@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Text as it may be shown: holds back what could still grow into a text that ends the answer.
 //
 // What is shown and what can be stopped at differ. A control token is not shown, but its text can

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // For tests only: a model of a few kilobytes with a tokenizer, written as GGUF and loaded again.
 //
 // Two kinds. Random weights answer nonsense that depends on every earlier token: good for comparing

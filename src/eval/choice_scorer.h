@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Log-probabilities of several endings behind one beginning, which is computed once.
 
 #pragma once

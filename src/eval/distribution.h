@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Log-softmax of one row of logits and the divergence between two.
 
 #pragma once

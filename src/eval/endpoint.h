@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The same questions, asked of a server that speaks OpenAI's chat completions.
 //
 // A server tells no log-probabilities of texts we choose, so multiple choice is asked with letters,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Perplexity, and how far a changed model has moved from its original.
 //
 // Definitions are llama.cpp's, so that figures can be laid side by side: the text is tokenized once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How sure a count of right answers is, and how two sides differ on the same questions.
 //
 // Two accuracies with their errors hide what happened between them: a smaller model may lose forty

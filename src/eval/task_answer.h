@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What somebody answered to a question, whoever it was, and whether that is right.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Questions out of a plain JSONL file: multiple choice, or an answer to be given word for word.
 //
 // One object a line; the format is docs/formats/tasks.md. Whoever wrote the file, what comes out

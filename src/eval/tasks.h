@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A model answers the questions of a task file.
 //
 // Multiple choice is not asked but read off: a choice's score is the sum of the log-probabilities

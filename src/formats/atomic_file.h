@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A file that appears whole or not at all: written beside its place under another name, then
 // renamed. Whatever goes wrong before Commit() (an error, a full disk, an early return), the
 // destructor removes what was written and an older file of that name stays as it was.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Tables as RFC 4180 has them: fields between commas, quoted where they hold commas, quotes or line
 // ends; one header line. The data files of `gap` and whatever a user gives in their place.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // GGUF: the container of llama.cpp and its relatives. Typed key-value metadata, then tensor
 // records, then aligned tensor data. docs/formats/gguf.md tells the layout and what we refuse.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // One GGUF file as bytes -> its records, all proved. Split models are put together in gguf.cc.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The typed values of GGUF metadata: sizes of the types, and the proof of one value as it is read.
 
 #pragma once

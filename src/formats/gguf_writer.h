@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Writes a GGUF file, version 3. First everything is declared (metadata, then tensors), so that the
 // header can be written in one go; then the tensors' bytes are streamed in the order of their
 // declaration. The file appears under its name only when it is whole (atomic_file.h), and the same

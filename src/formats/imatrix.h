@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Importance matrices of llama.cpp: for each weight matrix, how large the activations were that it
 // met, as the mean of their squares per input column. Encoders weigh a column's error with it.
 // docs/formats/imatrix.md tells both layouts, where they come from and what we refuse.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // JSON from strangers: config.json, generation_config.json, tokenizer files, safetensors headers.
 // The library's parser with three rules added: a limit on size, a limit on nesting (recursive code
 // will walk the result), and no key twice in one object. An integer beyond 64 bits is a float, as

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The commonest "corrupt" model file: a repository was cloned without git-lfs, so that a text of
 // three lines stands where the model should be.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Names out of a stranger's file, made fit for an error message: no control characters that a
 // terminal would obey, and no more of them than a person wants to read.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Safetensors: the container of Hugging Face. A length, a JSON header with name, type, shape and
 // place of each tensor, then the data. docs/formats/safetensors.md tells the layout and what we
 // refuse. A model is one file, or a folder of shards with an index that says which tensor is where.

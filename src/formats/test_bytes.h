@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // For this layer's tests only: files made byte by byte, with every mistake we want, and a folder to
 // put them in.
 

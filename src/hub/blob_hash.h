@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The hash by which a hub names a file's content: SHA-256, or for small files git's SHA-1 over
 // "blob SIZE", a zero byte and the content. Which one is told by its length.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A model in a folder of its own, to be carried into a network without a hub: its files, what they
 // must be, and nothing else.
 //

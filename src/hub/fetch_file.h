@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A file of known size and mostly known hash from a server onto the disk: whole and verified, or
 // not at all.
 //

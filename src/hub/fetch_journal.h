@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Which blobs of which cache we fetched, so that `rm` removes what is ours and nothing of others.
 // One line of JSON a blob; a line that cannot be read says nothing.
 

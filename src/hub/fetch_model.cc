@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "hub/fetch_model.h"
 
 #include <sys/statvfs.h>

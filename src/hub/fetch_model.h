@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Models of a hub: what it has, and getting it into the cache.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Some bytes of a file on a server: for headers, where the rest is not wanted.
 
 #pragma once

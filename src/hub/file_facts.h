@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a server says of one file in the head of its answer: for hubs whose list of files has names
 // only, as the proxies of companies keep it, and for files of other servers.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The cache of huggingface_hub, so that both programs find what the other fetched.
 //
 //   <folder>/models--owner--name/blobs/<hash>               a file's content, by the hub's hash

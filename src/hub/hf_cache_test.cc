@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "hub/hf_cache.h"
 
 #include <gtest/gtest.h>

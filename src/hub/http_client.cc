@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "hub/http_client.h"
 
 #include <curl/curl.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Requests over HTTP(S) that end: in a response, or in an error that names the URL and the reason.
 //
 // A peer may be slow, busy, gone or hostile. Each try has a time limit, a response has a largest

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A socket that listens on a free port of this machine, for servers in tests.
 
 #pragma once

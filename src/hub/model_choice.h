@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Which model of which repository a user means, and which files make it.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a hub says of a repository: its commit, its files with sizes and hashes, its licence.
 // (GET <endpoint>/api/models/<id>/revision/<revision>?blobs=true, huggingface.co/docs/hub/api)
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Models that other programs keep, read where they are: Ollama's and LM Studio's stores. Nothing is
 // ever written, moved or removed there.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A file that is being fetched: the bytes that came, and which they are.
 //
 // `<path>.part` has the whole size from the start. `<path>.pieces` begins with what is fetched

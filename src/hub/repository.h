@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Names of a model hub: repositories, revisions and the files in them.
 //
 // They come from command lines and from servers and become parts of URLs and of paths, so nothing

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // SHA-256: says which file something was made from, in the word that sha256sum and model hosts use
 // for it. And SHA-1, by which git names small files.
 

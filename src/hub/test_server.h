@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A server of files with ranges that does wrong on demand, for tests.
 
 #pragma once

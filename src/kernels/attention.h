@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Attention over a key-value cache, in tiles of 64 keys at fixed absolute positions.
 //
 // So that logits do not depend on how a prompt was cut or who shares the batch, each query row is

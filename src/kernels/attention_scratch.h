@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How the fast attention kernels divide a thread's scratch. Plain numbers, shared by the kernels
 // and by AttentionScratchBytes(); in an anonymous namespace, see float_avx512.h.
 

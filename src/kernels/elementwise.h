@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The small steps between the products. Every row is computed alone, in an order that depends on
 // its width only.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The turn of a head's keys, values and queries that a q4_0 cache needs (attention.h). Plain loops
 // in an anonymous namespace, see float_avx512.h.
 

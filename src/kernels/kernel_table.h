@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The steps of a forward pass for one instruction set (later: one device). A backend is a folder
 // with the same file names that fills this table; the engine calls nothing else.
 //

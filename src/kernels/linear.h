@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // y = W x: nearly all the time of a language model.
 //
 // A matrix rests either as the file has it (rows of blocks; any type) or in groups of 16 rows with

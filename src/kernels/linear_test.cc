@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Resting forms: what GroupRows writes, and that DecodeRow finds every row again. The products have
 // their tests beside each instruction set.
 

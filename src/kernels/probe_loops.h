@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Loops of one instruction for probes.cc. Each runs its instruction 12 times an iteration, into 12
 // registers: more than latency times throughput on every processor we know (4 x 2, 5 x 2).
 

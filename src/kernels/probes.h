@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What this machine can do at most, measured: the ceilings beside which `bench` and `doctor` show
 // the kernels' speed. A product is bound by one of three: bytes read, integer or float arithmetic.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Products of f32 matrices that are parts of larger ones: what encoding weights is made of.
 
 #pragma once

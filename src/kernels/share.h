@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How the steps of a forward pass divide their work among threads. Plain constants only: files
 // compiled for one instruction set include this.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A model as it lies on disk, whoever wrote it: a GGUF file or a Hugging Face folder.
 //
 // Both are read through one vocabulary, GGUF's: hyperparameters by the part of the key behind the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a transformer of any family is made of, in plain numbers and enumerated options. A family
 // (arch/<name>.cc) fills this from a file; nobody above ever asks for its name.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A model family: which files are its own and how they fill a ModelConfig. Adding one is a file in
 // arch/ and a row in family.cc.
 

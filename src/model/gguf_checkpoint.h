@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A GGUF file as a Checkpoint.
 
 #pragma once

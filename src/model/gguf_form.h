@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A checkpoint as a GGUF file holds it, whoever wrote it: what the file says, and its tensors with
 // their rows in GGUF's order. A GGUF file is its own form, but
 // for towers beside the text model and for numbers that only its writer's reader knows. Of a

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a GGUF file says of a Hugging Face folder's model: the keys that files of all families have,
 // under the names that llama.cpp's converter gives them.
 

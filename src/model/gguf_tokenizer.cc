@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // tokenizer.ggml.* metadata as a TokenizerSpec. docs/formats/tokenizers.md tells the keys.
 
 #include <algorithm>

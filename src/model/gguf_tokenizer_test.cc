@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // tokenizer.ggml.* of small made-up files.
 
 #include <gtest/gtest.h>

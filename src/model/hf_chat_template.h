@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Where a Hugging Face folder keeps its chat template. Over the years it has been a key of
 // tokenizer_config.json, a key of a processor's chat_template.json, and a file of its own.
 

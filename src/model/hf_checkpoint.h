@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A Hugging Face folder (config.json, *.safetensors, tokenizer files) as a Checkpoint.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A folder's config.json, completed: transformers writes only what differs from a class's defaults,
 // so a key that is absent means what the class takes for it.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Hugging Face's names beside GGUF's.
 
 #pragma once

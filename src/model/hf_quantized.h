@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Folders whose weights others have quantized already. Their tensors are packed in ways that are
 // not read here, and what they were made from is the better source anyway, so they are refused by
 // the name of the method.

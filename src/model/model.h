@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A loaded model: everything sessions share. Immutable after loading, so any number of sessions may
 // read it from any thread.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Models by their shape alone: to plan for, or to measure the speed of, where the real one is out
 // of reach. All are of architecture `llama`; of others' shapes the sizes are right, and what is
 // different in the arithmetic (biases, norms of heads) is small.

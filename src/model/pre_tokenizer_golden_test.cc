@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Every name of tokenizer.ggml.pre against the ids of tests/golden/pre_tokenizers: each is written
 // to a GGUF file with a vocabulary whose merges reach over every border, and read again.
 

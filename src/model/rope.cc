@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How a file's words about rope become frequencies.
 
 #include <cmath>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Small tensors as plain numbers: norms, rope factors.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Tensors of a file that the text model in it has no use for: towers for pictures, heads that guess
 // further tokens, layers of other models. Published files hold hundreds of them, so they are told
 // in one sentence a kind.

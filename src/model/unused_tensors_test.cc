@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "model/unused_tensors.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A model's weights at rest, ready for kernels.
 //
 // Linear layers whose type has a fast kernel are reordered into 16-row groups at load (same bits,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // YaRN (Peng et al., arXiv 2309.00071): a model is made to read `factor` times further than it was
 // trained for. Pairs that turn often within the original context keep their frequency, pairs that
 // turn less than once are slowed by the factor, and those between are blended; cos and sin grow a

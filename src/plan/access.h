@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What somebody has, as they would say it: "4x RTX 3090", "500 H100-hours/month", "5000usd/year".
 // Parsed, checked against the tables, and measured in H100s: by arithmetic and by the bandwidth of
 // memory. The second is the larger for small machines, and it is what answering one user is bound

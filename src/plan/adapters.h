@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Low-rank adapters of a model (LoRA, Hu et al., arXiv 2106.09685): y = W x + B A x, where A has
 // [rank, columns of W] and B [rows of W, rank]. Counted, not made.
 

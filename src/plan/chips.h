@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Finding a chip by the name a person types: case, blanks, dashes and the maker's words do not
 // matter. "rtx3090", "RTX 3090" and "NVIDIA GeForce RTX-3090" are one.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Countries that the tables name: codes of ISO 3166, names in both languages of the pages, and who
 // is in the European Union, whose programmes are open to its members.
 

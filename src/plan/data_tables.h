@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What is known of chips, prices, clusters, programmes and papers: five tables of data/gap, carried
 // by the program (docs/formats/gap_data.md). A folder of the user's replaces them file by file.
 //

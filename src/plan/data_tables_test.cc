@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "plan/data_tables.h"
 
 #include <gtest/gtest.h>

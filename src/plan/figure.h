@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A number that says how it came about, and the makers of such numbers.
 
 #pragma once

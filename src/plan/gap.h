@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How far somebody's access to computing lies from others': the whole result of `altteul gap`, as
 // figures that each say how they came about.
 //

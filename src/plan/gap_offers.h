@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a budget rents, at the dated prices of rent.csv.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What public programmes grant to whom.
 
 #pragma once

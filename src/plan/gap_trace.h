@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The language of Figure::trace, read back: tests hold every figure of a report, and every figure
 // that a page shows, against the tables it is said to follow from.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A model of which only the header is there: of a hub's, by ranged requests, or of a shape alone.
 //
 // A file of the model's size is made in the folder for temporary files, with the header at its

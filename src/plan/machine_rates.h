@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What this machine reaches with our own kernels: measured once, in seconds, and kept. From it and
 // a model's header follow tokens a second before the model is there (speed_plan.h).
 //

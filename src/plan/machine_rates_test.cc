@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "plan/machine_rates.h"
 
 #include <gtest/gtest.h>

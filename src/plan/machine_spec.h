@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A machine as people write it: "8 cores, 32 GB, 50 GB/s".
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How much memory a model will take, counted by the engine's own arithmetic before anything is
 // loaded.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Prices of machines with accelerators: the dated rows of data/gap/rent.csv, or a list that a user
 // exported from dstack's gpuhunt or SkyPilot's catalogue.
 

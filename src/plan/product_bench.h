@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How long products with weights take, alone: no attention, no norms. Activations are prepared
 // before the clock starts.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a job costs on rented accelerators, cheapest first.
 //
 // We have no engine for these chips: a published one is assumed to reach 60 % of a chip's bandwidth

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // One row of a table of data/gap, read column by column. The first thing that is wrong is kept,
 // with file, line and column, so that a reader can take all columns first and ask once.
 

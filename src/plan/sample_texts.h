@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The same plain paragraph in English and in Korean, our own words: how many tokens a tokenizer
 // makes of a page in either language.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Which compressed sizes of a model would fit, and about what each loses.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How fast a model will answer, from its header and what the machine reached with our kernels.
 
 #pragma once

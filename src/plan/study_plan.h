@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a tuning study will take before anything is trained: memory, compute-seconds a trial, and
 // how many trials a budget buys.
 //

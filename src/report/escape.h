@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Text of any origin made fit for HTML and SVG: content and quoted attribute values.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A table of coloured cells as one SVG element: the larger the value, the stronger the colour, on a
 // logarithmic scale. Each cell has a word in it and a tooltip.
 

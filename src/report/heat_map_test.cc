@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "report/heat_map.h"
 
 #include <gtest/gtest.h>

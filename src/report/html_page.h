@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // One self-contained HTML page: no scripts, nothing fetched, light or dark as the reader likes it.
 
 #pragma once

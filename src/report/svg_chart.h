@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A chart as one SVG element: two axes, linear or logarithmic, lines and marks with names. Colours
 // come from CSS variables (--chart-0 ... and --chart-ink, --chart-grid) with values of their own,
 // so that a page can turn it dark and the element alone is readable too.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A table for the terminal: columns as wide as their widest cell; a column of numbers stands to the
 // right.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Big memory: the only way to get it, and where it lives.
 //
 // Everything large (weights, KV caches, activations) is a Buffer. Running out of memory is ordinary

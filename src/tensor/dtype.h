@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Element types: one table row each. The ids are those of ggml, so that a GGUF file's type field
 // is a DType. A quantized type stores `block_elements` consecutive values of a row as one block of
 // `block_bytes`; for plain types a block is one element.

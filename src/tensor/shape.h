@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Extents of a tensor, slowest axis first, as PyTorch prints them: a weight matrix is [rows, cols]
 // with cols contiguous. (GGUF writes the same numbers in reverse.)
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A borrowed tensor: where its bytes are and how to read them.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Tokens that are found in text as they are written, before anything is cut or merged: control
 // tokens such as <|im_end|>, and words added by hand. At each place the longest wins.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "text/bpe_merger.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Byte pair encoding: neighbouring symbols are merged, the best pair first, ties leftmost, until no
 // pair can be merged (Sennrich et al. 2016). Pairs wait in a heap, so a piece of n symbols takes
 // n log n steps however long it is.

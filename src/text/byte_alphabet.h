@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // GPT-2's alphabet of bytes: 256 printable characters that stand for the 256 bytes, so that a
 // vocabulary of byte strings can be written as text (Radford et al. 2019, and the tokenizer's own
 // bytes_to_unicode). Printable Latin-1 bytes stand for themselves, the others are U+0100 and up.

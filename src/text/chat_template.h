@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A model's own chat template: a Jinja program that came with a stranger's file.
 //
 // It is run by a small interpreter that sees only the values it is given, and is stopped at limits

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "text/digit_groups.h"
 
 #include "text/published_patterns.h"

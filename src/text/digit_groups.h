@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Numbers cut by thousands from the right: 1234567 is 1, 234, 567.
 //
 // Published patterns say this by looking ahead from each digit to the end of the number, which

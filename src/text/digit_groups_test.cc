@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The digit groups against the patterns that they stand for, as the engine finds them.
 
 #include "text/digit_groups.h"

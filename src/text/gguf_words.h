@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A tokenizer whose steps a file spelled out (tokenizer.json), in the words that GGUF has for it: a
 // pre-tokenizer's name beside a list of merges, or scores beside pieces.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Changes text before it is cut: normal forms, spaces that become U+2581, a space in front.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Chat templates of Ollama, written in Go's language, as templates of the Jinja interpreter.
 //
 // A model that Ollama keeps may have its template in a layer beside the GGUF file and none inside.

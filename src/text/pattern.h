@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // One regular expression of a tokenizer, run by PCRE2 with Unicode properties.
 //
 // The models' tokenizers were trained with Oniguruma or Rust's engine, where `\s` is Unicode's

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Cuts text into the pieces within which byte pairs are merged: a chain of patterns, each applied
 // to the pieces that the one before it left.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The published pre-tokenizers by the names that GGUF has for them.
 
 #include <algorithm>

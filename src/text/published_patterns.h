@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The patterns of published tokenizers. Each is a fact of its models: it stands in their
 // tokenizer.json (in tiktoken's source for the OpenAI ones, in Kimi's own code for Kimi). Where
 // llama.cpp approximates a pattern for lack of an engine, the original is taken.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "text/rowless_tokens.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Tokens for which a model has no row in its embedding: added to a tokenizer (a padding token, more
 // control tokens) after which nobody resized the model.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Words to token ids and back, as the model was trained with.
 //
 // A TokenizerSpec is everything a file says about its tokenizer, whoever wrote it (GGUF metadata or

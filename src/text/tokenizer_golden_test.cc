@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Every vocabulary of tests/golden/tokenizer against the ids that the original libraries gave.
 
 #include <gtest/gtest.h>

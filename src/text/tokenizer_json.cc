@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // tokenizer.json and its neighbours, as the Hugging Face libraries write them. The page
 // docs/formats/tokenizers.md says what is read and what is refused.
 

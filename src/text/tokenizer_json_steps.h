@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The parts of tokenizer.json that say how text becomes pieces and pieces become text again:
 // normalizer, pre_tokenizer, decoder, post_processor. Each is a component with a "type", or a
 // Sequence of them; one that is not known is refused by its name.

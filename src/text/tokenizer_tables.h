@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A TokenizerSpec after it was proved: what encoding and decoding look things up in.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Tokens that end a turn in the published families although their files name only one as eos.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "text/utf8.h"
 
 #include <utf8proc.h>

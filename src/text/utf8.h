@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // UTF-8 in bytes that nobody has checked: where a character ends, what may still become one, and
 // the few properties the tokenizers ask of a code point. Unicode's tables come from utf8proc.
 

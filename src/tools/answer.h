@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // One answer of a session: shown as it comes, with what it cost behind it.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The words of a command line, made those that the verb's options know: llama.cpp's spellings and
 // options are understood (llama_cpp_options.h), and what nobody knows is told with the nearest
 // name.

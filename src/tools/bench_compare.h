@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Two programs measured in one run, turn by turn. The speed of a shared machine drifts by more than
 // most improvements bring, but it drifts for both: what counts is the ratio within a round.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What `altteul bench` found, and how it is shown: a JSON object with everything, or tables.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Runs what `altteul bench` measures: prompts and answers of random tokens, alone or together, at
 // the start of a context or deep inside one. Depth is filled once and not timed; between runs the
 // caches are wound back to it.

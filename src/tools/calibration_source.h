@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Where calibration takes its text from: files, each with its share, or the model's own words.
 
 #pragma once

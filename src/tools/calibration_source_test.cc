@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tools/calibration_source.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Turns a conversation into token ids with the model's own chat template.
 
 #pragma once

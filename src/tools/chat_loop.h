@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A conversation over standard input and output: a line is a message, /help tells the commands.
 
 #pragma once

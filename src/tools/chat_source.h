@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a model brings for a chat: its template, and what else its owner set beside it.
 
 #pragma once

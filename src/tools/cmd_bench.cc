@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // altteul bench MODEL: tokens a second, beside what the machine could do at most.
 
 #include <unistd.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // altteul compress MODEL OUT: a smaller file. With --type every weight goes into that type; with
 // --size, --for, --bpw or --kld each tensor gets the type that its sensitivity asks for.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // altteul doctor: what this machine is, what it can do, and what stands in the way.
 
 #include <cstdio>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // altteul eval MODEL --text FILE: perplexity, and the distance to a reference; or --tasks FILE:
 // questions answered.
 

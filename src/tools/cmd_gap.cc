@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // altteul gap: how far one's own computing lies from others', by dated rows.
 
 #include <cstdio>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // altteul ls: the models that are on this machine, whoever fetched them.
 
 #include <cstdio>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // altteul plan MODEL: will it fit, how fast, at what cost, before it is there.
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // altteul pull MODEL: a model of a hub, whole and verified, where other programs find it too.
 
 #include <cstdio>

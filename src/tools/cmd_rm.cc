@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // altteul rm MODEL: gives the room of a model back that `pull` fetched.
 
 #include <unistd.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // altteul run MODEL: one answer with -p, else a chat.
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // altteul show MODEL: what is inside a file.
 
 #include <cstdio>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // altteul tokenize MODEL: words to ids and back.
 
 #include <unistd.h>

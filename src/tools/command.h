@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A verb of the program. Adding one is a file cmd_<verb>.cc and a row in main.cc.
 
 #pragma once

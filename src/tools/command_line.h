@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The command line that gives a report again, as a shell takes it.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What became of a model that was compressed, held against the original: quality on texts that it
 // was not fitted to, speed, memory, what a smaller KV cache would cost, and answers side by side.
 

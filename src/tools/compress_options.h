@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What `altteul compress` can be told, and which of it goes together.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // One HTML page that shows what compressing a model cost: before beside after, what each size would
 // have cost, which tensors are sensitive, answers side by side, and what it was all made from.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Where `altteul compress` writes, and what may be replaced there.
 
 #pragma once

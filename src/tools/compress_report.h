@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What `altteul compress` says about its work, as text and as JSON.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How many bytes the weights of a model may have, so that a machine has room for them, for the
 // cache of a conversation and for what is computed with.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tools/compress_room.h"
 
 #include <gtest/gtest.h>

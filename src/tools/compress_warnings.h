@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What of a compression is not as it was asked for, in sentences.
 
 #pragma once

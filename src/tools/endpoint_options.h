@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A server to ask beside the model: where, by what name, with whose consent, and what it may cost.
 
 #pragma once

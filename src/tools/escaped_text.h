@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // "\n" typed as two characters: what -e makes of the texts of a command line, as llama.cpp does.
 
 #pragma once

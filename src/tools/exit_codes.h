@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The one table from error codes to exit codes and headlines.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // SHA-256 of the files that something was made from, so that a report can be checked years later.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tools/file_digest.h"
 
 #include <gtest/gtest.h>

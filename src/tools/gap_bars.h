@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Bars beside each other as one SVG element, for values so far apart that a picture says more than
 // a table. Names stand in both languages of a page; its style shows one of them.
 

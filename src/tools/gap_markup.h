@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Pieces of gap's page: words in both languages, of which a switch shows one, and figures that
 // carry what they follow from. All results are HTML.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What `altteul gap` prints: tables for a person, or one JSON object with the trace of each figure.
 
 #pragma once

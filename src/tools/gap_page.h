@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The page of `altteul gap`: one file in English and Korean, with charts and no script. A switch
 // that the reader's browser keeps by itself shows the one language or the other.
 //

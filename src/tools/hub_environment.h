@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the environment says of model hubs, in the words of huggingface_hub.
 //
 //   HF_ENDPOINT                where to ask; https://huggingface.co

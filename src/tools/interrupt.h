@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Ctrl-C: long work asks, finishes its step, cleans up and says so.
 
 #pragma once

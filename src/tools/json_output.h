@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Machine output: one JSON object a line.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The linear layers alone, kind by kind: which of them is furthest from the roof. All layers of a
 // kind are computed one after the other, so that weights come from memory as they do in a pass.
 

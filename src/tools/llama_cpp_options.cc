@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tools/llama_cpp_options.h"
 
 namespace altteul::tools {

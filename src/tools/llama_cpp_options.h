@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the options of llama.cpp's programs mean here, so that a command line that was written for
 // them is understood, or refused in one clear line.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What this machine reaches, measured once and kept in
 // $XDG_CACHE_HOME/altteul/machine-<kernels>-<threads>.json (or ~/.cache).
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // altteul: one program, one verb a job. The way of a token starts here (ARCHITECTURE.md).
 
 #include <algorithm>

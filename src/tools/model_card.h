@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The page beside a compressed model that says what it is, what it was made from and what that
 // cost, as model hubs show it: Markdown behind a few lines of YAML.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A model of a hub that is not here yet: what it would take, and getting it. `pull` does it, and
 // every verb that is given "hf:..." offers it.
 

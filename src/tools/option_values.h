@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the value of an option may be, said so that a person can read it: "-c -5: at least 0", never
 // a number of 309 digits. Every verb's options are checked by these.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What another program measured, read from what it printed. The small protocol is bench/peers.md's:
 // the last line that is a JSON object with a series in it: a series' name -> {"all": [tokens/s,
 // ...]} or -> one number, and any other keys; so `altteul bench --json` of another version is a

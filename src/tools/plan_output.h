@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What `altteul plan` found, as text and as JSON.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A model that is planned for: opened by its header, wherever it is.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Swaps of types between the plan of a mix and its encoding, as `altteul compress` offers them.
 
 #pragma once

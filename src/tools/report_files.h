@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The page that --report asks for and its JSON.
 
 #pragma once

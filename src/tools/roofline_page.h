@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The roofline of a machine and where a model's series lie below it (Williams, Waterman and
 // Patterson, "Roofline", CACM 52(4), 2009): how much is computed for each byte that is read,
 // against operations a second.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What every verb that computes needs: threads, kernels, a loaded model.
 
 #pragma once

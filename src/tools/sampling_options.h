@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The options of `run` that choose among tokens, in llama.cpp's words.
 
 #pragma once

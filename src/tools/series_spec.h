@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Names of what is measured: "pp512" is a prompt of 512 tokens, "tg128" an answer of 128 one by one
 // (llama-bench's names), "tg128x8" eight answers together, "@d1024" behind 1024 earlier tokens.
 

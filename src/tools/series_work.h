@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a series costs at least, counted from the model: multiplications and bytes. Beside the time
 // it took, this says how much of the machine was used; nothing here is measured.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The options of `run` that guess tokens ahead, and what they stand for.
 
 #pragma once

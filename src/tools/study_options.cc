@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tools/study_options.h"
 
 #include "base/human_units.h"

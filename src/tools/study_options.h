@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What `altteul plan` is told of low-rank adapters, and of a study that trains them.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A model of a given shape with random weights: for measuring speed where the real one is out of
 // reach. Its answers mean nothing.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // `eval --tasks`: the same questions for a model, its original and a server, and how they compare.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What came out of a task file: accuracies with their errors, sides paired, answer by answer.
 
 #pragma once

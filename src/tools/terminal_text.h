@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A stranger's text must not send commands to the terminal.
 //
 // Answers of a model, names from a file and what a server says may hold escape sequences: they

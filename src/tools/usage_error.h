@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the option parser found wrong with a command line, in words a person can read.
 
 #pragma once

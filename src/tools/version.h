@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Which program this is, for --version and for reports.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A phase of long work: where it rests, how far it is, and what it says of its time.
 
 #pragma once

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the cases share. A case is a file `<name>_case.py`: something that an owner of a model met
 and other programs got wrong, the smallest input that has it, and the right answer with its source.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """In a container the pages of files that were read count as used memory until somebody asks for memory, so a
 model that fits was refused right after it was downloaded (ollama 15474).
 

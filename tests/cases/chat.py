@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the cases of chat templates share: the small models speak bytes and two control tokens."""
 import pathlib
 import re

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A chat whose lines end in CR LF, as files of Windows do when they are piped in.
 (bionic-gpt/bionic-gpt PR 30)"""
 import json

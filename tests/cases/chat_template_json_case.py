@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A folder's template stands in chat_template.json, where processors write it (Gemma 3, Mistral Small
 3.1), or in another of the places that transformers 5 looks at. (ggml-org/llama.cpp PR 12460.)"""
 import json

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Command lines written for llama.cpp: understood as its users mean them, or one clear line.
 (ggml-org/llama.cpp issue 7384, mozilla-ai/llamafile issue 135; what the options mean is told by
 llama.cpp's --help.)"""

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A finite bf16 weight of 70,144, which f16 cannot hold. The tensor stays in bf16, which is said
 with the number of such values; the file opens. (ggml-org/llama.cpp 13722.)
 

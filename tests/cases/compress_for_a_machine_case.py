@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """compress --for: the size that leaves room for the cache of a conversation on a machine that the
 user names, and what was taken off. Sums are those of the parts; keys and values of a token are
 2 * layers * heads * dims * 2 bytes in f16 (here 2 * 2 * 1 * 16 * 2 = 128)."""

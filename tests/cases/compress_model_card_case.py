@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A model card beside each file that is written: what it is, from what, how, what it lost. A page of
 somebody else stays."""
 import hashlib

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A NaN among the source's weights, as a failed merge leaves it. Whatever is asked for, compress
 names tensor and row and leaves no file. (turboderp-org/exllamav2 PR 622.)
 

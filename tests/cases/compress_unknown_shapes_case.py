@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What no run could open is refused by name, not copied in silence: stacked experts, an unknown
 architecture, a tensor that is missing, words that cannot be read.
 

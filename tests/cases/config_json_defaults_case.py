@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Keys that config.json leaves out because they are what the class takes anyway: transformers'
 configuration classes of 5.23.0, with one warning each."""
 import case

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The literals that Python's json writes: Infinity in a field that the model does not use.
 (ai-dynamo/dynamo 2882, huggingface/transformers PR 42959.)"""
 import json

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A draft whose vocabulary is padded to another number of tokens. (QwenLM/Qwen3 326, vllm 10913;
 Qwen2.5 has 151,936 and 152,064. Answers are those of the target alone.)"""
 import case

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """config.json's eos_token_id is another than tokenizer_config.json's, and there is no
 generation_config.json. (hiyouga/LlamaFactory 4087; transformers:
 GenerationConfig.from_model_config.) The model's answers are always id 200."""

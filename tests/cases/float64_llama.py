@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A llama in plain Python with float64, for right answers that owe nothing to the program: norms,
 attention and feed-forward as in arXiv 2307.09288, rope by frequencies that the caller gives."""
 import array

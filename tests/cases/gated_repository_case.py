@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A gated repository gives its files to accounts that have accepted its licence: 401 without a token, 403 with
 one of another account. What to do is said, with the page and the variable."""
 import http.server

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A head that a merge has left in a folder whose class ties head and embedding unless config.json
 says otherwise. (ggml-org/llama.cpp 12483; ids: transformers' classes tie by default.)"""
 import case

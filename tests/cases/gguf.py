@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """GGUF files in plain Python, so that a case can change one thing of a good file.
 
     model = gguf.read("base.gguf")

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Weights that others have quantized: refused by the name of the method, for fetching them again
 would not help. (ggml-org/llama.cpp 7505.)"""
 import pathlib

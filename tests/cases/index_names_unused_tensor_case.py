@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """An index and its shards that do not list the same tensors: no harm unless the model needs what
 is nowhere. (huggingface/huggingface_hub 4725; ids: the same weights without an index.)"""
 import case

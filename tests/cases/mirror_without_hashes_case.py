@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A company's proxy (Nexus, Artifactory) lists names of files without sizes and hashes. Both are in each
 file's own answer, for whose head huggingface_hub asks as well (huggingface_hub 1796, nexus-public 610)."""
 import hashlib

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The file that Ollama keeps for gemma3: pictures' tensors beside, and keys left out that Ollama's
 engine knows by heart. (ggml-org/llama.cpp 12367; ids: with those numbers.)"""
 import case

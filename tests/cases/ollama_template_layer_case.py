@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A model of Ollama whose chat template is a layer beside the GGUF file: older models have none in
 the file. The template is Go's text/template. (containers/ramalama issue 1857; texts by the rules of
 Go's package and of Ollama's template.go.)"""

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """tokenizer_config.json names a pad_token that tokenizer.json does not have. Padding is not needed to
 run. (hf-lin/ChatMusician 23; transformers adds the token as id 272, for which the model has no row.)"""
 import json

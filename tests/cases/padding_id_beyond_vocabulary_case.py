@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A padding token beyond the vocabulary, as fine-tunes with an added pad token have it. Nothing that
 runs needs it. (ggml-org/llama.cpp issues 3634 and 2981; ids: llama.cpp 0c1e570.)"""
 import case

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """White space behind Phi-3's special tokens belongs to them; GGUF has no key for it. (ggml-org/
 llama.cpp PR 7685; ids: tokenizers with the flags of Phi-3's tokenizer.json, and llama.cpp 0c1e570.)"""
 import case

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The pre-tokenizer a.x-4.0 (A.X 4.0 of SK Telecom, Korean), and others of the same kind. (ggml-org/
 llama.cpp 12021; ids: llama.cpp 0c1e570. Every name: src/model/pre_tokenizer_golden_test.cc.)"""
 import case

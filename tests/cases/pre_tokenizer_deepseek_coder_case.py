@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The pre-tokenizer deepseek-coder (DeepSeek-Coder 1.3B to 33B), and others with a chain of their own.
 (ggml-org/llama.cpp 12021; ids: llama.cpp 0c1e570.)"""
 import case

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A byte-level GGUF without tokenizer.ggml.pre (made before May 2024, Llama 3 among them), or with
 the name "default". (ggml-org/llama.cpp 7476: it warns in four lines.)"""
 import case

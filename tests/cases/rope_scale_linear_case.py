@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Linear rope scaling under its key of 2023, and under today's without a type: positions divided by
 4. (ggml-org/llama.cpp PR 2772; ids of the first: llama.cpp 0c1e570, float64.)"""
 import case

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """YaRN in GGUF files, in folders, and in a file made of a folder. (ggml-org/llama.cpp PR 10698 and
 13322; ids of the first: llama.cpp 0c1e570. The others: float64 with the two formulas below, which
 are llama.cpp's ggml_rope_yarn_corr_dims and transformers' _compute_yarn_parameters.)"""

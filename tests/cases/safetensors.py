@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Hugging Face folders in plain Python, so that a case can change one thing of a good one.
 
     folder = safetensors.copy(case.model_path("config_json_infinity"), "model")

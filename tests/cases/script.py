@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A model whose greedy answer is known beforehand: each token has one successor.
 
     model = script.tiny_llama([b"a", b"\\x1b", b"[", b"2", b"J"])   # behind "a": ESC [2J, end of turn

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A layer's tensor that no supported architecture has, such as stacked experts, is refused by name
 and shape, whatever the other keys say."""
 import case

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A stop text that is a control token's: the token is not shown, but the answer ends there.
 (ggml-org/llama.cpp issue 6770, aaif-goose/goose PR 9666; they stop at it, finish_reason "stop".)"""
 import case

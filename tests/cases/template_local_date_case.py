@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """strftime_now() is local time, as transformers has it (datetime.now()): with UTC a user in Korea is
 told yesterday's date until nine in the morning. (github/copilot-cli issue 1903.)"""
 import datetime

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A template that asks whether tools is none, without asking first whether it is defined:
 transformers' apply_chat_template passes tools and documents as None, and the special tokens.
 (lablup/mlxcel issue 1597; numbers by jinja2.)"""

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a template reads can be seen and set: thinking is on or off by the model's own default, which
 differs from checkpoint to checkpoint. (Names as Hugging Face's templates have them.)"""
 import case

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Escape sequences in an answer: a terminal obeys them, so it gets numbers; files, pipes and JSON
 get the bytes. (google-gemini/gemini-cli PR 8636)"""
 import os

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """<|im_end|> stands in the file as another type than control, and eos is another token (ChatML
 fine-tunes). It ends a turn by its text. (lmstudio-bug-tracker 1143; llama.cpp 0c1e570 mends the type
 with a warning and ends here with 269 and 271.)"""

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Rows of 96 columns, as SmolLM2-135M has 576 and Qwen2.5-0.5B 896: types with blocks of 256 cannot
 hold them, and take the type with blocks of 32 that llama-quantize falls back to. (ggml-org/llama.cpp
 6614; the table is tensor_type_fallback in its src/llama-quant.cpp.)

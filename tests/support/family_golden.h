@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // tests/golden/families/<model>/golden.json.
 
 #pragma once

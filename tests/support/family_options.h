@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Options of a family, each turned off in a loaded model: what a forgotten option would do.
 
 #pragma once

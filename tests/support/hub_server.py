@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A model hub for tests: the part of Hugging Face's API that fetching needs, with faults on demand.
 
 Files of at least LARGE bytes are kept as the real hub keeps large ones: by SHA-256, in a store that

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Hugging Face folders for tests: a golden family's weights with the vocabulary of a golden
 // tokenizer, which the golden families lack.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Tiny GGUF models with random weights in any element type, for what no golden model has.
 
 #pragma once

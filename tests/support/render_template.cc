@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Renders chat templates for scripts: each line of standard input is a JSON object
 //
 //   {"template": "...", "context": {...}}   or   {"ollama": "...", "context": {...}}

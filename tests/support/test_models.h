@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Models and their logits for tests above the layers: loaded piece by piece, because the golden
 // models have no tokenizer, and run with any kernels, threads and cuts.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // write_tiny_model KIND OUT: a made-up model for tests of the whole program.
 //
 //   random    answers nonsense, has a chat template and BOS

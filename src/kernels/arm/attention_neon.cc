@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Attention and the key-value cache with NEON.
 
 #include <arm_neon.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The small steps with NEON.
 
 #include <arm_neon.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Four floats at a time, for files compiled for Armv8.2. See float_avx512.h for the meaning of each
 // name and for the rule that files of one instruction set obey.
 

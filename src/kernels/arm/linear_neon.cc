@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The linear layers for NEON with dot products. 16-bit floats are multiplied in f32.
 
 #include "kernels/arm/simd_neon.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Products of f32 matrices with NEON.
 
 #include <arm_neon.h>

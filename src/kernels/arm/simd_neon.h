@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The vectors of Armv8.2 with dot products (sdot) under the names of simd_avx512.h: 16 rows are
 // four registers.
 

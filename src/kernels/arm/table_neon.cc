@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The table of NEON with dot products (Armv8.2 and most later cores). Compiled for any aarch64:
 // only the functions it names are not.
 

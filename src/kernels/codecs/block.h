@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Blocks in and out of byte rows. Rows of mapped files need not be aligned for a block's fields,
 // so blocks are copied with memcpy, which compilers turn into plain loads.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How values of one element type are written down. Every type that a file may hold is one file in
 // this folder (layout, decode, plain encode, and the unpack policy that the instruction-set files
 // include) and one row of the table in codec.cc.

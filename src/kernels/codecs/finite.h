@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Does a run of blocks hold numbers only? A NaN or an infinity among the weights would turn every
 // answer into nonsense without a word, so models are examined as they are loaded.
 

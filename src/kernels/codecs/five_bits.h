@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The 32 five-bit codes of Q5_0 and Q5_1: nibbles in 16 bytes, fifth bits in one 32-bit word.
 
 #pragma once

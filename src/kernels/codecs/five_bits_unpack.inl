@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Shared by Q5_0 and Q5_1 at rest: nibbles [4][row][4], then the fifth bits, one u32 a row with
 // column j's in bit j.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // MXFP4 and NVFP4: weights of 4-bit floats (E2M1: sign, 2 exponent bits, 1 fraction bit).
 //   w[j] = scale * kFp4Values[code[j]]
 // The table holds the doubled values, which are integers; the scales are halved instead.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // MXFP4 and NVFP4 at rest. Interface: nibbles_unpack.inl.
 //   MXFP4  [4][row][4] nibbles as in Q4_0, [row] E8M0 scales
 //   NVFP4  [8][row][4] nibbles, [4][row] E4M3 scales. Of each 16 columns two lines: the low nibbles

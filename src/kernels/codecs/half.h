@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The two 16-bit floats of model files, in plain integer arithmetic that compilers vectorise.
 //
 //   F16   IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits

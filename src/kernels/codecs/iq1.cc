@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "kernels/codecs/iq1.h"
 
 #include "kernels/codecs/block.h"

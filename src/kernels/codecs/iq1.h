@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // IQ1_S and IQ1_M: 256 weights; every 8 neighbours are one entry of a codebook of 2048 ternary
 // vectors, shifted by an eighth up or down.
 //   w = (d * (2 * scale + 1)) * (trit + shift)      shift = +0.125 or -0.125

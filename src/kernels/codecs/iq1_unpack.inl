@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // IQ1_S and IQ1_M at rest; b is a block of 32 columns. Interface: nibbles_unpack.inl.
 //   IQ1_S  [8][row][4] low bytes of the indices, [4][row][4]: 16 bits of each block; f16 d
 //   IQ1_M  [8][row][4] low bytes of the indices, [4][row][4]: a nibble an index, 16 bits a block;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "kernels/codecs/iq2.h"
 
 #include <cstring>

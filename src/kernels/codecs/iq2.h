@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // IQ2_XXS, IQ2_XS and IQ2_S: 256 weights; every 8 neighbours are one codebook entry with signs.
 //   w = (d * (0.5 + scale) * 0.25) * level * sign
 //              codebook  signs                  scale (4 bits) shared by

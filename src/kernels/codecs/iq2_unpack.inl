@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // IQ2_XXS, IQ2_XS and IQ2_S at rest; b is a block of 32 columns. Interface: nibbles_unpack.inl.
 //   IQ2_XXS  [16][row][4]: line 2b is four indices, line 2b + 1 their signs and the scale; f16 d
 //   IQ2_XS   [16][row][4]: an index and its signs in 16 bits, two a line; [2][row][4] scales; f16 d

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // IQ3_XXS and IQ3_S: 256 weights; every 4 neighbours are one codebook entry with signs.
 //   IQ3_XXS  w = (d * (0.5 + scale) * 0.5) * level * sign     scale: 4 bits per 32 weights
 //   IQ3_S    w = (d * (1 + 2 * scale)) * level * sign         scale: 4 bits per 32 weights

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // IQ3_XXS and IQ3_S at rest; b is a block of 32 columns. Interface: nibbles_unpack.inl.
 //   IQ3_XXS  [16][row][4] indices, [8][row][4]: line b its signs and scale; f16 d
 //   IQ3_S    [16][row][4] low bytes of the indices, [2][row][4] their ninth bits (byte b),

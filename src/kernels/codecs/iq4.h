@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // IQ4_NL and IQ4_XS: weights of 4 bits that name one of 16 unevenly spaced values.
 //   IQ4_NL  32 weights:   w[j] = d * kIq4Values[code[j]]
 //   IQ4_XS  256 weights:  w[j] = (d * (scale[s] - 32)) * kIq4Values[code[j]]      s = j / 32

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // IQ4_NL at rest: as Q4_0, but a nibble is the index of one of 16 signed levels.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // IQ4_XS at rest: 32 lines of nibbles (4 a block of 32 columns), [row][4] low halves of the scales,
 // [row] u16 of their upper bits, [row] f16 d. Nibbles as in IQ4_NL. Interface: nibbles_unpack.inl.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The codebooks of IQ1, IQ2 and IQ3: each entry names the 8 (IQ3: 4) magnitudes of neighbouring
 // weights. The tables are constants of the GGUF format, published by ggml under the MIT licence;
 // scripts/golden/codecs.py writes iq_codebooks.cc from the `gguf` Python package.

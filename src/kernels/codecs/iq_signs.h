@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The signs that stand beside a codebook's entries, one weight at a time.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Shared by IQ1, IQ2 and IQ3 at rest: indices and signs, two a row, each in 16 bits.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Shared by the unpack policies of 32-column blocks: two 4-bit codes a byte, column j in the low
 // nibble of byte j and column j + 16 in its high nibble. At rest 4 lines of 64 bytes: [4][row][4].
 //

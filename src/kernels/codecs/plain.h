@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Plain floating-point types: a block is one value.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q1_0: 128 weights of 1 bit, one scale.
 //   w[j] = bit ? d : -d      weight j is bit j mod 8 of qs[j / 8]
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q1_0 at rest: [4][row][4] bytes, column j of a line in bit j mod 8 of byte j / 8; [row] f16
 // scales. Interface: nibbles_unpack.inl.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q2_0: 64 weights of 2 bits, one scale.
 //   w[j] = d * (code[j] - 1)      weight j is bits 2 * (j mod 4) and up of qs[j / 4]
 

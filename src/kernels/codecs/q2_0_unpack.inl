@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q2_0 at rest: [4][row][4] bytes of four neighbours' codes, [row] f16 scales. Interface:
 // nibbles_unpack.inl.
 

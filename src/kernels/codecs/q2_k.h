@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q2_K: 256 weights of 2 bits in 16 sub-blocks of 16, each with a 4-bit scale and minimum.
 //   w[j] = (d * scale[s]) * code[j] - (dmin * min[s])      s = j / 16
 // Each half of 128 weights has 32 bytes of qs; bits 2r and 2r + 1 of its byte i are weight 32r + i.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q2_K at rest: 16 lines of codes (two_bits_unpack.inl), [4][row][4] bytes of a scale and a
 // minimum, [row] f16 d, [row] f16 dmin. Interface: nibbles_unpack.inl.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q3_K: 256 weights of 3 bits in 16 sub-blocks of 16, each with a 6-bit scale around zero.
 //   w[j] = (d * (scale[j / 16] - 32)) * (code[j] - 4)
 // The low 2 bits of the codes lie as in two_bits.h. The third bit of weight 32r + i is bit r of

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q3_K at rest: 16 lines of low bits (two_bits_unpack.inl), 8 lines of third bits (bit b of byte j:
 // column j of block b), [3][row][4] bytes of scales, [row] f16 d. Interface: nibbles_unpack.inl.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q4_0: 32 weights of 4 bits around zero, one scale.
 //   w[j] = d * (code[j] - 8)      low nibbles hold j = 0..15, high nibbles j = 16..31
 

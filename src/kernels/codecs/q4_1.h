@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q4_1: 32 weights of 4 bits above a minimum.
 //   w[j] = d * code[j] + m        low nibbles hold j = 0..15, high nibbles j = 16..31
 

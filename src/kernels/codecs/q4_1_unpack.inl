@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q4_1 at rest: [4][row][4] bytes of nibbles, [row] f16 scales, [row] f16 minimums.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "kernels/codecs/q4_k.h"
 
 #include "kernels/codecs/block.h"

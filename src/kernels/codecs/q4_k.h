@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q4_K: 256 weights of 4 bits in 8 sub-blocks of 32, each with a 6-bit scale and minimum.
 //   w[j] = (d * scale[s]) * code[j] - (dmin * min[s])      s = j / 32
 // Nibbles come in 4 runs of 32 bytes: run i holds sub-block 2i in its low nibbles and 2i + 1 in its

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q4_K at rest: 32 lines of nibbles and the scales of six_bit_scales_unpack.inl. Interface:
 // nibbles_unpack.inl.
 

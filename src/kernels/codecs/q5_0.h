@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q5_0: 32 weights of 5 bits around zero, one scale.
 //   w[j] = d * (code[j] - 16)     code[j] = nibble[j] + 16 * bit j of qh
 //   low nibbles hold j = 0..15, high nibbles j = 16..31

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q5_0 at rest: [4][row][4] bytes of nibbles, [row] u32 of fifth bits, [row] f16 scales.
 
 #pragma once

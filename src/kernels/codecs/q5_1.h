@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q5_1: 32 weights of 5 bits above a minimum.
 //   w[j] = d * code[j] + m        code[j] = nibble[j] + 16 * bit j of qh
 //   low nibbles hold j = 0..15, high nibbles j = 16..31

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q5_1 at rest: [4][row][4] bytes of nibbles, [row] u32 of fifth bits, [row] f16 scales, [row] f16
 // minimums.
 

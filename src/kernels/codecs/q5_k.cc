@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "kernels/codecs/q5_k.h"
 
 #include "kernels/codecs/block.h"

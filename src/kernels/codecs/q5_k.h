@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q5_K: 256 weights of 5 bits in 8 sub-blocks of 32, each with a 6-bit scale and minimum.
 //   w[j] = (d * scale[s]) * code[j] - (dmin * min[s])      s = j / 32
 // Nibbles lie as in Q4_K; the fifth bit of weight i of sub-block s is bit s of qh[i].

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q5_K at rest: 32 lines of nibbles, 8 lines of fifth bits (bit b of byte j: column j of block b),
 // and the scales of six_bit_scales_unpack.inl. Interface: nibbles_unpack.inl.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q6_K: 256 weights of 6 bits in 16 sub-blocks of 16, each with a signed 8-bit scale.
 //   w[j] = (d * scale[j / 16]) * (code[j] - 32)
 // Each half of 128 weights has 64 bytes of ql and 32 bytes of qh. For i = 0..31 of a half:

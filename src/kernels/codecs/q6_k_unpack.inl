@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q6_K at rest: 32 lines of low nibbles, 16 lines of upper bit pairs, [16][row] signed scales,
 // [row] f16 d. In each half of 128 columns, block s = 0..3 has the low (s < 2) or high nibbles of
 // lines 8 (s mod 2) .. + 7 of the half, and bits 2s, 2s + 1 of the half's 8 upper lines. Interface:

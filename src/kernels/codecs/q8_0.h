@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q8_0: 32 weights of 8 bits, one scale.
 //   w[j] = d * code[j]
 

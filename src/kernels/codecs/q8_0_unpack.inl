@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Q8_0 at rest: [8][row][4] signed codes, [row] f16 scales. Interface: nibbles_unpack.inl.
 
 #pragma once

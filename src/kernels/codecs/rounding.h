@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The rounding rules that encoders of simple blocks share. They are ggml's, to the bit, because a
 // file encoded here and one encoded there should be the same file.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The 12 bytes that hold eight 6-bit scales and eight 6-bit minimums in Q4_K and Q5_K.
 //
 //   bytes 0..3   scales 0..3 in the low 6 bits, the top 2 bits of scales 4..7 above them

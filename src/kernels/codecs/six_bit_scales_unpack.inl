@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Shared by Q4_K and Q5_K at rest: their 256-column tiles end with the 12 bytes of six_bit_scales.h
 // as [3][row][4], then [row] f16 d, [row] f16 dmin. And their nibbles: [32][row][4], where columns
 // 64c .. 64c + 31 are the low nibbles of lines 8c .. 8c + 7 and columns 64c + 32 .. the high ones.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // TQ1_0 and TQ2_0: 256 ternary weights, one scale.
 //   w[j] = d * (trit[j] - 1)
 // TQ1_0 packs five trits into a byte as a fraction of 256: multiplying the byte by 3^k (mod 256)

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // TQ1_0 and TQ2_0 at rest. Interface: nibbles_unpack.inl.
 //   TQ1_0  [13][row][4] bytes of trits, [row] f16 d: 8 lines of five trits, 4 lines of five, and
 //          one of four

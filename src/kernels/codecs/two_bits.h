@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The 2-bit codes of Q2_K, Q3_K and TQ2_0: of each 32 bytes, bits 2r and 2r + 1 of byte i hold
 // code 32r + i.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Attention and the key-value cache in plain loops, templated over the scalar that sums: float is
 // what the reference table runs, double is the oracle of the tests. Both multiply and add where
 // fast kernels fuse, because a fused step is a slow library call on machines that lack it.

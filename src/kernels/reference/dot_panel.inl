@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Sixteen dot products side by side, the one inner loop of the reference kernels: rows of weights
 // in a linear map, keys in attention.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "kernels/reference/elementwise.inl"
 
 #include "kernels/reference/reference.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The small steps in plain loops, templated over the scalar: float is what the reference table
 // runs, double is the oracle of the tests. The norm sums in double in both, since a plain float sum
 // over a row of thousands would be the least precise of all versions.

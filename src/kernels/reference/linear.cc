@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The product that defines the answer: every weight decoded to f32, plain multiply and add.
 
 #include "kernels/reference/linear.inl"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // y = W x in plain loops, templated over the scalar that sums: float is what the reference table
 // runs, double is the oracle of the tests.
 

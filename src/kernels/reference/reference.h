@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The steps in plain loops: the definition that every faster version is tested against.
 
 #pragma once

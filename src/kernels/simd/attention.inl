@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The attention step: how blocks of rows (attention_block.inl) are shared among threads. Include
 // after float_avx512.h or its twins.
 //

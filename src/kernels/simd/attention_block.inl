@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Attention of one block: up to 48 rows (a token's query head each) of one kv head.
 //
 // Tile by tile, 64 keys and values are decoded to cells (kv_cache.inl) once and then serve six rows

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Where the small products of attention read their columns: from decoded cells, or straight from
 // the cache when rows are so few that decoded cells would serve only once. Include after
 // kv_cache.inl.

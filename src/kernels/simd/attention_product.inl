@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The small product of attention: rows of cells times groups of 16 columns. Include after
 // float_avx512.h or its twins; cells: kv_cache.inl.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Attention of one block over a q8_0 cache: codes are multiplied as they lie, in integers. Include
 // after float_avx512.h or its twins; the arithmetic is in attention.h.
 //

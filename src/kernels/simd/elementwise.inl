@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The small steps over Vec. Include after float_avx512.h or float_avx2.h. A value's arithmetic does
 // not depend on its place in a vector, so rows may be cut among threads anywhere; only the norm
 // sums, row by row.

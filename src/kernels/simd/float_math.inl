@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // exp, tanh and the activations over Vec. Include after float_avx512.h or float_avx2.h.
 //
 // The polynomials are our own minimax fits (Remez exchange in 40 digits, weighted for relative

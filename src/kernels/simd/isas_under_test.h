@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The versions of the float kernels that this machine can run, for tests.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Writing rows into the key-value cache and reading tiles of it back. Include after float_avx512.h
 // or float_avx2.h. Layout and types: attention.h.
 //

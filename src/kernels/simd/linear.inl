@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The linear layers of one instruction set, written on the names of simd_*.h: include one of these
 // first. The arithmetic is the one of kernels/linear.h, for 1 token as for 512.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // P16 and P32: weights that are multiplied as floats.
 //
 // A loader turns one 64-byte line of weights at rest into products with kTokens tokens:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The table of linear.inl's functions, one for each type. Include after LoadF16Line and
 // LoadBf16Line: linear_halves_f32.inl has them, or the instruction set's own file.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // 16-bit float weights multiplied in f32, for instruction sets without bf16 products. Include after
 // linear.inl.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the files compiled for one instruction set show to the rest: plain structs and pointers.
 //
 // Those files must not meet the standard library: an inline function compiled there could be the

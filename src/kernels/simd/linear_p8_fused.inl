@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // P8 for few tokens: one group of 16 rows times up to kMaxTokensP8 tokens in registers, the codes
 // unpacked on the way. One pass over the tiles at rest, a single stream.
 

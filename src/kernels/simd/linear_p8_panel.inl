@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // P8 for many tokens: kPanelGroups groups are unpacked into panels that stay in cache, and all
 // tokens sweep over them in register tiles of several groups times some tokens, so that one
 // activation serves several multiplications.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Test support: linear layers of every instruction set that this machine has, run with guards
 // around what they may write.
 

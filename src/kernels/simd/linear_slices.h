@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The linear layers' entry points: which type goes to which kernel, and who does which rows. The
 // kernels themselves stand in files compiled for one instruction set (see linear_isa.h).
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The fast linear layers against plain loops that follow kernels/linear.h step by step. P8 and P32
 // must agree to the last bit: integer sums are exact, and every rounding has its place.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What all register tiles of the linear layers share: cutting tokens into tiles, storing sums, and
 // what the tokens of a P8 tile bring. Written on the names of simd_*.h.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "kernels/simd/plain_p8.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Test support: weights of every type with a P8 kernel, random and parsed, and their product in
 // plain loops that follow kernels/linear.h step by step.
 

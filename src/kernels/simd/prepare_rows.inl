@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Activations in the forms that products read. Written on the names of simd_*.h.
 
 #pragma once

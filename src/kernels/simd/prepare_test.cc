@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How activations are made ready for a product: rounded to codes with scales and sums, and to bf16.
 
 #include <algorithm>

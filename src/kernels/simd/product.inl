@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Products over Vec. Include after float_avx512.h or its like, with kTileRows and kTileVecs set:
 // kTileRows rows by kTileVecs vectors are the sums that registers hold.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Attention and the key-value cache with AVX-512 and without BF16.
 
 #include <immintrin.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The small steps with AVX-512.
 
 #include <immintrin.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Sixteen floats at a time, for files compiled with AVX-512 (F, BW, DQ, VL, VNNI), with BF16 or
 // without.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Entry points of the attention and elementwise kernels of x86-64, with the signatures of
 // KernelTable. Plain structs only: files compiled for one instruction set include this.
 

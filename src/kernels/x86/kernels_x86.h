@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The tables of the x86-64 instruction sets.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The linear layers for AVX2 with FMA and F16C. 16-bit floats are multiplied in f32. Compiled again
 // with vpdpbusd for kLinearAvxVnni, and for its test (CMakeLists.txt).
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The linear layers for AVX-512 (F, BW, DQ, VL, VNNI, BF16).
 
 #include "kernels/x86/simd_avx512.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The linear layers for AVX-512 (F, BW, DQ, VL, VNNI) without BF16. 16-bit floats are multiplied in
 // f32.
 

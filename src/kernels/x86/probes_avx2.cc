@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Assembly, because a compiler sees through a loop whose result nobody reads.
 
 #include <cstddef>

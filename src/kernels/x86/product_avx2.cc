@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Products of f32 matrices with AVX2.
 
 #include <immintrin.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Products of f32 matrices with AVX-512.
 
 #include <immintrin.h>

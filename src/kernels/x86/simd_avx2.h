@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The vectors of AVX2 with FMA and F16C under the names of simd_avx512.h: 16 rows are two
 // registers.
 

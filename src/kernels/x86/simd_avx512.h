@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The vectors of AVX-512 (F, BW, DQ, VL, VNNI) under the names that linear.inl is written in;
 // products of bf16 pairs for files that are compiled with BF16.
 //

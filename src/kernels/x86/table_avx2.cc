@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The table of AVX2 with FMA and F16C. Compiled for any x86-64: only the functions it names are
 // not.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The table of AVX-512 with VNNI and BF16. Compiled for any x86-64: only the functions it names are
 // not.
 

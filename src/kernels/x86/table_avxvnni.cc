@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The table of AVX2 with AVX-VNNI: processors that multiply bytes as AVX-512 VNNI does, on 256
 // bits.
 

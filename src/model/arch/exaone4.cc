@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // EXAONE 4 (LG AI Research, arXiv 2507.11407), a Korean and English family: norms after each
 // sub-block only, norms on q and k, and in the large model three local layers with rope, then a
 // global one without.

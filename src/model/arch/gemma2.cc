@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Gemma 2 (Gemma Team, arXiv 2408.00118): local and global layers in turn, softcaps.
 
 #include "model/arch/gemma_common.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Gemma 3, text (Gemma Team, arXiv 2503.19786): five local layers, then a global one with a rope of
 // its own; norms on q and k.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What Gemma 2 and 3 share.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Llama 2 and 3 (Touvron et al., arXiv 2307.09288; Dubey et al., arXiv 2407.21783) and what has
 // their shape: Mistral, SmolLM2, and many others that say "llama".
 

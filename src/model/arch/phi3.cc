@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Phi-3 and Phi-4-mini (Abdin et al., arXiv 2404.14219): q, k, v fused, gate and up fused, and for
 // long contexts a second set of rope frequencies (LongRoPE, Ding et al., arXiv 2402.13753).
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Qwen 2 and 2.5 (Yang et al., arXiv 2407.10671): Llama with biases on q, k and v.
 
 #include "model/arch/qwen_windows.h"

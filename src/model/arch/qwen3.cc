@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Qwen 3, dense (Yang et al., arXiv 2505.09388): norms on q and k instead of biases.
 
 #include "model/arch/qwen_windows.h"

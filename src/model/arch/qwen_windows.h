@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Which layers of a Qwen model look at a window only.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The functions of Go's templates and Ollama's own (json, currentDate), each as a Jinja expression.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Template source to texts and actions, with Go's white space control applied: "{{- " drops the
 // space before it, " -}}" the space behind it. Comments are gone.
 

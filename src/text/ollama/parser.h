@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Go's text/template grammar to a syntax tree.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A template in Go's language (text/template), as far as Ollama's templates use it.
 //
 //   {{ if eq .Role "user" }}<|user|>{{ .Content }}{{ end }}

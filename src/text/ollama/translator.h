@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A tree of Go's template language as Jinja source.
 
 #pragma once

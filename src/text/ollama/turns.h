@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What Ollama does around a template that does not read .Messages: the template runs once a turn,
 // and the last turn ends behind the first {{ .Response }}, where the model goes on.
 

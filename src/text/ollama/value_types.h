@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the values of Ollama's templates are: Go's types, known before anything runs.
 //
 // Go prints, compares and iterates by type, and stops at a field that a type does not have. Jinja

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A function that the interpreter itself brings: a filter, a test, a method, a global function.
 // Each is one row: its name, its parameters as a Python signature would name them, and its code.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Dates in the proleptic Gregorian calendar, as strftime() writes them in the C locale. The time
 // and the zone's distance from UTC are given: nothing here asks a clock.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "text/template/code_points.h"
 
 #include <utf8proc.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Strings as Python sees them: sequences of code points, with Python's idea of space and case.
 //
 // A byte that is not part of valid UTF-8 counts as one code point of its own, so that any bytes can

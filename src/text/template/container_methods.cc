@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Methods of dicts and lists. Those that would change them are refused, as the sandbox does.
 
 #include <utility>

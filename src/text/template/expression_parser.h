@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The expressions of a template, by precedence: if-else, or, and, not, comparison, + -, ~,
 // * / // %, **, signs, then calls, subscripts, filters and tests.
 

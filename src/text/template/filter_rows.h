@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The two tables of filters, by what they work on.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Which names a template takes from its context: what its author lets a caller choose.
 
 #pragma once

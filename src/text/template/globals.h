@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The functions every chat template can call: range, dict, namespace, raise_exception,
 // strftime_now.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Counts what a running template uses up: steps of work and bytes alive.
 //
 // Every object a template makes holds a Charge, which gives its bytes back when the object dies.

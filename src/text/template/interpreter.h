@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Runs a syntax tree: statements write text, expressions yield values.
 
 #pragma once

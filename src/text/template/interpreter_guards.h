@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the interpreter sets for a while and puts back when it leaves a block.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // JSON as Python's json.dumps() writes it.
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "text/template/json_values.h"
 
 #include <algorithm>

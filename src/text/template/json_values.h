@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // JSON documents as values of the interpreter.
 
 #pragma once

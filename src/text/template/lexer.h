@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Template source to tokens, with Jinja's whitespace control applied.
 //
 // The rules are those of jinja2's lexer with trim_blocks and lstrip_blocks on: the newline after a

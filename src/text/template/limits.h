@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What a template may use up. It is a stranger's program, so each of these is finite.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The variable `loop` inside of a for loop.
 
 #pragma once

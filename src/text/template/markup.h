@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Texts that count as escaped already: what jinja2's `safe` and `escape` give (markupsafe.Markup).
 // Whatever is added to one is escaped, even where the template escapes nothing else.
 

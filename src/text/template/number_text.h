@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Numbers as Python's int() and float() read them from text.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Python's operators and subscripts on values.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A string that remembers which of its bytes the template wrote and which came from values.
 //
 // Origins are runs with cumulative ends, so that a slice finds its place by binary search.

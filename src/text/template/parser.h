@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Tokens to a syntax tree, by jinja2's grammar.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Python's two ways to fill values into a string: "%s" % value and "{}".format(value).
 
 #pragma once

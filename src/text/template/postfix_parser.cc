@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What may follow a value: attributes, subscripts, calls, filters, tests.
 
 #include <utility>

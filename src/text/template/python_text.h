@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Values as text: Python's str() and repr(), and JSON as json.dumps() writes it.
 
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Variables: a chain of scopes, the template's own at the root.
 
 #pragma once

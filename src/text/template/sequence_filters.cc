@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Filters of lists, dicts and whatever else can be walked over.
 
 #include <algorithm>

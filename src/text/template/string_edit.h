@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Edits of strings that keep the origin of each byte: split, replace, join, case.
 
 #pragma once

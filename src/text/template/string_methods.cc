@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Methods of strings, and of what else a template can call methods on.
 
 #include <algorithm>

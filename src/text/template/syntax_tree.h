@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A parsed template: statements that hold expressions. Built once, then only read.
 
 #pragma once

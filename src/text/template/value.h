@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The values a template computes with: Python's, as far as templates use them.
 //
 // Strings, sequences and dicts never change once made (the sandbox forbids it), so that a copy of a

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Filters of strings, numbers and values as a whole.
 
 #include <cmath>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What may follow `is`: questions about a value.
 
 #include <cmath>
