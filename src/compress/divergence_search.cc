@@ -4,6 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "base/human_units.h"
 
 namespace altteul::compress {
 namespace {
@@ -48,13 +53,109 @@ bool DivergenceSearch::Tried(uint64_t bytes) const {
                      [&](const Round& round) { return round.bytes == bytes; });
 }
 
+// Where every weight is kept exactly, what is measured is the loss of the fast arithmetic.
+bool DivergenceSearch::IsWithin(const Round& round) const {
+  return round.measured <= most_ || round.expected == 0;
+}
+
 std::optional<size_t> DivergenceSearch::Best() const {
   std::optional<size_t> best;
   for (size_t i = 0; i < rounds_.size(); ++i) {
-    if (!(rounds_[i].measured <= most_)) continue;
+    if (!IsWithin(rounds_[i])) continue;
     if (!best || rounds_[i].bytes < rounds_[*best].bytes) best = i;
   }
   return best;
+}
+
+namespace {
+
+constexpr const char* kRoundsText = "rounds";
+constexpr const char* kRoundText = "round";  // the number of the round that pieces belong to
+
+void ReadRounds(WorkFolder* folder, DivergenceSearch& search) {
+  const auto text = folder == nullptr ? std::nullopt : folder->FindText(kRoundsText);
+  if (!text) return;
+  const auto kept = nlohmann::json::parse(*text, nullptr, false);
+  if (!kept.is_array()) return;
+  for (const auto& each : kept) {
+    if (!each.is_object()) return;
+    search.Add({.expected = each.value("expected", 0.0),
+                .measured = each.value("measured", 0.0),
+                .bytes = each.value("bytes", uint64_t{0})});
+  }
+}
+
+Status KeepRounds(WorkFolder* folder, const DivergenceSearch& search) {
+  if (folder == nullptr) return Status();
+  auto kept = nlohmann::json::array();
+  for (const Round& round : search.rounds()) {
+    kept.push_back(
+        {{"expected", round.expected}, {"measured", round.measured}, {"bytes", round.bytes}});
+  }
+  return folder->KeepText(kRoundsText, kept.dump());
+}
+
+// What a round encoded is of no use to the next, whose earlier layers are others.
+Status BeginRound(WorkFolder* folder, size_t number) {
+  if (folder == nullptr) return Status();
+  const std::string text = std::to_string(number);
+  if (folder->FindText(kRoundText) == text) return Status();
+  folder->ForgetResults();
+  return folder->KeepText(kRoundText, text);
+}
+
+// The smallest mix of at most this expected divergence; the one that loses least where none is.
+PlannedTypes MixFor(const TypePlan& plan, double expected) {
+  auto mix = plan.ForDivergence(expected);
+  return mix.ok() ? std::move(mix).value() : plan.Front().back();
+}
+
+Status NothingWithin(double most, const DivergenceSearch& search) {
+  const auto& rounds = search.rounds();
+  const auto least =
+      std::min_element(rounds.begin(), rounds.end(),
+                       [](const Round& a, const Round& b) { return a.measured < b.measured; });
+  return Status(ErrorCode::kQualityGate,
+                "no mix of the types that was tried is within a measured KL divergence of " +
+                    FormatFixed(most, 6) + "; the least was " + FormatFixed(least->measured, 6) +
+                    " in " + FormatBytes(least->bytes));
+}
+
+}  // namespace
+
+Status SearchMix(const TypePlan& plan, double most, const MixMaker& maker, WorkFolder* folder,
+                 const LogSink& log) {
+  DivergenceSearch search(most);
+  ReadRounds(folder, search);
+  std::optional<size_t> taken;
+  const auto make = [&](const PlannedTypes& mix, size_t number) -> Result<double> {
+    ALT_RETURN_IF_ERROR(BeginRound(folder, number));
+    return maker.measure(mix);
+  };
+  while (const auto expected = search.Next()) {
+    const PlannedTypes mix = MixFor(plan, *expected);
+    if (search.Tried(mix.file_bytes)) break;
+    const size_t number = search.rounds().size();
+    ALT_ASSIGN_OR_RETURN(const double measured, make(mix, number));
+    search.Add({.expected = mix.kl, .measured = measured, .bytes = mix.file_bytes});
+    if (log) {
+      log(LogLevel::kInfo, FormatBytes(mix.file_bytes) + ": KL divergence " +
+                               FormatFixed(measured, 4) + " measured, " + FormatFixed(mix.kl, 4) +
+                               " expected");
+    }
+    if (search.Best() == number) {
+      maker.take();
+      taken = number;
+    }
+    ALT_RETURN_IF_ERROR(KeepRounds(folder, search));
+  }
+  const auto best = search.Best();
+  if (!best) return NothingWithin(most, search);
+  if (taken == best) return Status();
+  // Made before the work was stopped, and gone with that process.
+  ALT_RETURN_IF_ERROR(make(MixFor(plan, search.rounds()[*best].expected), *best).status());
+  maker.take();
+  return Status();
 }
 
 }  // namespace altteul::compress

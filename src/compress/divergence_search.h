@@ -8,8 +8,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
+
+#include "base/sinks.h"
+#include "base/status.h"
+#include "compress/type_plan.h"
+#include "compress/work_folder.h"
 
 namespace altteul::compress {
 
@@ -29,6 +35,8 @@ class DivergenceSearch {
   std::optional<double> Next() const;
   void Add(const Round& round) { rounds_.push_back(round); }
 
+  /// Whether a round's file may be taken: it loses no more than the bound, or nothing at all.
+  bool IsWithin(const Round& round) const;
   /// Whether a file of so many bytes was a round already: its mix would be the same again.
   bool Tried(uint64_t bytes) const;
   /// The place among the rounds of the smallest file within the bound.
@@ -39,5 +47,21 @@ class DivergenceSearch {
   double most_;
   std::vector<Round> rounds_;
 };
+
+/// What a search does with a mix.
+struct MixMaker {
+  /// Makes the file of a mix and measures its divergence [nats a token].
+  std::function<Result<double>(const PlannedTypes& mix)> measure;
+  /// The mix that was measured last is the best so far.
+  std::function<void()> take;
+};
+
+/// Makes files until the smallest is found whose measured divergence is at most `most`.
+/// @param folder  keeps what rounds gave, so that stopped work goes on with the next; may be null
+/// @param log     told of each round
+/// @return kQualityGate when nothing that was tried is within the bound, with the least that was
+///         seen; what maker.measure and the folder return
+Status SearchMix(const TypePlan& plan, double most, const MixMaker& maker, WorkFolder* folder,
+                 const LogSink& log);
 
 }  // namespace altteul::compress

@@ -111,10 +111,13 @@ Finding ExamineTensor(const model::Checkpoint& source, const model::GgufForm::Te
 }  // namespace
 
 Status CheckThatItRuns(const model::Checkpoint& source) {
-  // Folders have towers for pictures and sounds beside the model; what no weight uses is left out.
-  // GGUF files keep their tensors, so each must be of a kind that is known here.
-  for (const auto& [name, view] : source.tensors()) {
-    if (source.gguf() == nullptr || view.shape.n_dims <= 2) continue;
+  // Towers for pictures and sounds are left out. All else is written, so each must be of a kind
+  // that is known here.
+  ALT_ASSIGN_OR_RETURN(const model::GgufForm form, model::GgufFormOf(source));
+  for (const model::GgufForm::Tensor& tensor : form.tensors) {
+    const std::string& name = tensor.name;
+    const TensorView& view = tensor.view;
+    if (view.shape.n_dims <= 2) continue;
     return Status(ErrorCode::kUnsupported,
                   source.path() + ": tensor " + name + " " + view.shape.ToString() + " has " +
                       std::to_string(view.shape.n_dims) +

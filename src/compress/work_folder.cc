@@ -111,6 +111,10 @@ bool EndsWith(const std::string& name, const char* end) {
   return name.size() >= std::strlen(end) && name.ends_with(end);
 }
 
+bool IsResult(const std::string& name) {
+  return name.starts_with("tensor-") && EndsWith(name, kPieceEnd);
+}
+
 bool IsOurs(const std::string& name) {
   return name.starts_with(kJobFile) || name.starts_with("scratch-") || EndsWith(name, kPieceEnd) ||
          EndsWith(name, kUnfinishedEnd);
@@ -205,9 +209,7 @@ Status WorkFolder::ReadJob(const Job& job) {
     other = "its format is another" + (other.empty() ? "" : "; " + other);
   }
   const std::vector<std::string> names = NamesIn(path_);
-  const bool is_encoded = std::any_of(names.begin(), names.end(), [](const std::string& name) {
-    return name.starts_with("tensor-") && EndsWith(name, kPieceEnd);
-  });
+  const bool is_encoded = std::any_of(names.begin(), names.end(), IsResult);
   if (is_encoded && !target.empty()) other += (other.empty() ? "" : "; ") + target;
   if (!other.empty()) {
     return Status(ErrorCode::kInvalidArgument, path_ + ": belongs to other work: " + other);
@@ -342,6 +344,12 @@ Status WorkFolder::KeepTensor(const std::string& name, const Shape& shape, Encod
 
 void WorkFolder::ForgetTensor(const std::string& name, DType type, TensorUse use) {
   unlink(PathOf(use, name, type).c_str());
+}
+
+void WorkFolder::ForgetResults() {
+  for (const std::string& name : NamesIn(path_)) {
+    if (IsResult(name)) unlink((path_ + "/" + name).c_str());
+  }
 }
 
 std::optional<std::string> WorkFolder::FindText(const std::string& name) {

@@ -73,6 +73,9 @@ class WorkFolder {
   /// It is of no use any more. What cannot be removed stays, and is found again.
   void ForgetTensor(const std::string& name, DType type, TensorUse use = TensorUse::kResult);
 
+  /// All tensors that were encoded for the result; what was measured stays.
+  void ForgetResults();
+
   std::optional<std::string> FindText(const std::string& name);
   /// Whether the folder `path` has this text, be it whole or not.
   static bool HasText(const std::string& path, const std::string& name);

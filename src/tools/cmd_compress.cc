@@ -14,6 +14,7 @@
 #include "base/human_units.h"
 #include "base/machine.h"
 #include "compress/column_importance.h"
+#include "compress/divergence_search.h"
 #include "compress/grids.h"
 #include "compress/input_squares.h"
 #include "compress/source_exam.h"
@@ -88,13 +89,12 @@ class CompressCommand : public Command {
     if (options_.IsMixed()) {
       ALT_ASSIGN_OR_RETURN(record_.plan, MakePlan(rules));
       if (options_.plan) return ShowPlan(*record_.plan);
-      ALT_ASSIGN_OR_RETURN(record_.chosen, Choose(*record_.plan));
-      if (options_.RefinesMix()) ALT_RETURN_IF_ERROR(Refine());
-      rules = record_.plan->RulesFor(*record_.chosen);
     }
-    ALT_ASSIGN_OR_RETURN(const compress::EncodedTensors calibrated, Encode(rules));
-    original_.reset();
-    ALT_RETURN_IF_ERROR(Write(rules, calibrated));
+    if (options_.kld > 0) {
+      ALT_RETURN_IF_ERROR(SearchDivergence());
+    } else {
+      ALT_RETURN_IF_ERROR(MakeFile(rules));
+    }
     ALT_RETURN_IF_ERROR(WriteImatrix());
     if (report_) ALT_RETURN_IF_ERROR(report_->Write(record_));
     if (options_.json) {
@@ -344,8 +344,31 @@ class CompressCommand : public Command {
     return options_.MostBytes(elements);
   }
 
-  Result<PlannedTypes> Choose(const TypePlan& plan) const {
-    return most_bytes_ ? plan.Within(*most_bytes_) : plan.ForDivergence(options_.kld);
+  /// The types that were asked for, or the best mix within the bytes.
+  Status MakeFile(TypeRules rules) {
+    if (record_.plan) {
+      ALT_ASSIGN_OR_RETURN(record_.chosen, record_.plan->Within(*most_bytes_));
+      if (options_.RefinesMix()) ALT_RETURN_IF_ERROR(Refine());
+      rules = record_.plan->RulesFor(*record_.chosen);
+    }
+    ALT_ASSIGN_OR_RETURN(Made made, Make(rules));
+    return Finish(std::move(made));
+  }
+
+  /// The smallest file whose measured loss is within --kld.
+  Status SearchDivergence() {
+    Made last, best;
+    const compress::MixMaker maker = {
+        .measure = [&](const PlannedTypes& mix) -> Result<double> {
+          ALT_ASSIGN_OR_RETURN(last, Make(record_.plan->RulesFor(mix)));
+          last.chosen = mix;
+          return last.judgement->texts.front().evaluation.divergence->mean;
+        },
+        .take = [&] { best = std::move(last); }};
+    ALT_RETURN_IF_ERROR(
+        compress::SearchMix(*record_.plan, options_.kld, maker, folder(), StandardErrorLog()));
+    record_.chosen = best.chosen;
+    return Finish(std::move(best));
   }
 
   /// Refuses a size out of reach before anything is measured.
@@ -380,6 +403,10 @@ class CompressCommand : public Command {
   /// Nothing without calibration.
   Result<compress::EncodedTensors> Encode(const TypeRules& rules) {
     if (!options_.IsCalibrated()) return compress::EncodedTensors();
+    if (!original_) {
+      ALT_ASSIGN_OR_RETURN(original_, Load(options_.model, *runtime_, kernels::Precision::kF32));
+    }
+    squares_ = {};
     const auto choose = [&](std::string_view name, const TensorView& tensor) -> Result<DType> {
       ALT_ASSIGN_OR_RETURN(const auto choice, rules.For(name, tensor));
       // What would be exact is not to be moved; to the streams it is as it was.
@@ -401,27 +428,68 @@ class CompressCommand : public Command {
     return formats::WriteImatrix(imatrix, formats::ImatrixForm::kGguf, options_.write_imatrix);
   }
 
-  /// With --max-kld the result has its name only after it has passed.
-  Status Write(const TypeRules& rules, const compress::EncodedTensors& calibrated) {
-    std::optional<formats::PendingFile> pending;
-    if (options_.max_kld > 0) {
-      ALT_ASSIGN_OR_RETURN(pending, formats::PendingFile::Beside(options_.out));
+  /// A file of the result, and what became of the model in it.
+  struct Made {
+    std::optional<formats::PendingFile> pending;  ///< where it has its name only after a test
+    std::optional<PlannedTypes> chosen;
+    compress::RecodeReport recoded;
+    std::optional<Judgement> judgement;
+  };
+
+  Result<Made> Make(const TypeRules& rules) {
+    Made made;
+    ALT_ASSIGN_OR_RETURN(const compress::EncodedTensors calibrated, Encode(rules));
+    original_.reset();
+    if (options_.max_kld > 0 || options_.kld > 0) {
+      ALT_ASSIGN_OR_RETURN(made.pending, formats::PendingFile::Beside(options_.out));
     }
-    const std::string& name = pending ? pending->name() : options_.out;
     if (work_) ALT_RETURN_IF_ERROR(work_->KeepText(kWritingText, ""));
-    ALT_ASSIGN_OR_RETURN(record_.recoded,
+    const std::string& name = NameOf(made);
+    ALT_ASSIGN_OR_RETURN(made.recoded,
                          compress::Recode(*source_, rules, calibrated, name, *runtime_->team,
                                           TerminalProgress("writing tensor"), notes_, facts_));
+    if (record_.judge_texts.empty()) return made;
+    made.judgement.emplace();
+    ALT_ASSIGN_OR_RETURN(
+        made.judgement->texts,
+        JudgeQuality(options_.model, name, record_.judge_texts, options_.judge_options, Room()));
+    return made;
+  }
+
+  const std::string& NameOf(const Made& made) const {
+    return made.pending ? made.pending->name() : options_.out;
+  }
+
+  JudgeRoom Room() const {
+    return {.kernels = *runtime_->kernels,
+            .team = *runtime_->team,
+            .clock = runtime_->clock,
+            .progress = TerminalProgress,
+            .log = StandardErrorLog()};
+  }
+
+  /// Says what there is to say of the file, and gives it its name.
+  Status Finish(Made made) {
+    record_.recoded = std::move(made.recoded);
+    record_.judgement = std::move(made.judgement);
     for (const std::string& warning : WarningsOf(record_.recoded)) {
       std::fprintf(stderr, "warning: %s: %s\n", options_.model.c_str(),
                    TerminalLines(warning).c_str());
     }
-    ALT_RETURN_IF_ERROR(Judge(name));
+    const std::string name = NameOf(made);
+    if (record_.judgement) {
+      ALT_RETURN_IF_ERROR(
+          CheckDivergence(record_.judgement->texts.front(), options_.max_kld, options_.out));
+      if (options_.ShowsUse()) {
+        ALT_RETURN_IF_ERROR(JudgeUse(options_.model, name, record_.judge_texts,
+                                     options_.judge_options, Room(), &*record_.judgement));
+      }
+    }
     if (options_.card || options_.ShowsUse()) {
       ALT_ASSIGN_OR_RETURN(const FileDigest digest, DigestFile(name));
       record_.result_sha256 = digest.sha256;
     }
-    if (pending) ALT_RETURN_IF_ERROR(pending->Publish());
+    if (made.pending) ALT_RETURN_IF_ERROR(made.pending->Publish());
     if (options_.card) WriteCardBeside();
     return Status();
   }
@@ -437,24 +505,6 @@ class CompressCommand : public Command {
       std::fprintf(stderr, "%s is there and not of altteul, so it stays; there is no card\n",
                    path.c_str());
     }
-  }
-
-  /// What became of the model.
-  Status Judge(const std::string& result) {
-    if (record_.judge_texts.empty()) return Status();
-    const JudgeRoom room{.kernels = *runtime_->kernels,
-                         .team = *runtime_->team,
-                         .clock = runtime_->clock,
-                         .progress = TerminalProgress,
-                         .log = StandardErrorLog()};
-    Judgement& judgement = record_.judgement.emplace();
-    ALT_ASSIGN_OR_RETURN(judgement.texts, JudgeQuality(options_.model, result, record_.judge_texts,
-                                                       options_.judge_options, room));
-    ALT_RETURN_IF_ERROR(CheckDivergence(judgement.texts.front(), options_.max_kld, options_.out));
-    if (!options_.ShowsUse()) return Status();
-    ALT_RETURN_IF_ERROR(JudgeUse(options_.model, result, record_.judge_texts,
-                                 options_.judge_options, room, &judgement));
-    return Status();
   }
 
   // Second moments for the survey need less text than those that weights are fitted to.

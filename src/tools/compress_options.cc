@@ -46,7 +46,10 @@ void CompressOptions::AddTo(CLI::App& app) {
       "card\", \"RTX 3090\", \"16 GB laptop\", \"8 cores, 32 GB\", \"this machine\"");
   target->add_option("--bpw", bpw, "a file of at most so many bits a weight, all counted")
       ->check(AboveZero());
-  target->add_option("--kld", kld, "an expected KL divergence of at most this [nats a token]")
+  target
+      ->add_option("--kld", kld,
+                   "the smallest file that loses at most this, measured on the first text that is "
+                   "judged on or else on what was held out [KL divergence, nats a token]")
       ->check(AboveZero());
   target->add_flag("--plan", plan, "show what each size would cost; nothing is written");
   target->require_option(1);

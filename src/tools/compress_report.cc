@@ -19,17 +19,38 @@ using compress::TypePlan;
 
 std::string NameOf(DType type) { return std::string(TraitsOf(type).name); }
 
-/// About twenty of the front's sizes, evenly spread over its steps; the first and the last among
-/// them.
-std::vector<PlannedTypes> Spread(const TypePlan& plan) {
-  constexpr size_t kMost = 20;
+/// So many of the front's sizes, evenly spread over its steps; the first and the last among them.
+std::vector<PlannedTypes> Spread(const TypePlan& plan, size_t most) {
   std::vector<PlannedTypes> front = plan.Front();
-  if (front.size() <= kMost) return front;
+  if (front.size() <= most) return front;
   std::vector<PlannedTypes> some;
-  for (size_t i = 0; i < kMost; ++i) {
-    some.push_back(std::move(front[i * (front.size() - 1) / (kMost - 1)]));
+  for (size_t i = 0; i < most; ++i) {
+    some.push_back(std::move(front[i * (front.size() - 1) / (most - 1)]));
   }
   return some;
+}
+
+/// What further sizes would cost: the survey's expectations, in proportion to what was measured of
+/// this one.
+void PrintOtherSizes(const CompressionRecord& record) {
+  constexpr size_t kMost = 12;
+  const PlannedTypes& chosen = *record.chosen;
+  const double measured = record.judgement->texts.front().evaluation.divergence->mean;
+  if (!(chosen.kl > 0) || !(measured > 0)) return;
+  report::Table table({"other sizes", "KL divergence, about"});
+  bool said = false;
+  const auto say_this = [&] {
+    if (said) return;
+    table.AddRow({FormatBytes(chosen.file_bytes) + ", this file", FormatFixed(measured, 4)});
+    said = true;
+  };
+  for (const PlannedTypes& other : Spread(*record.plan, kMost)) {
+    if (other.file_bytes >= chosen.file_bytes) say_this();
+    if (other.file_bytes == chosen.file_bytes) continue;
+    table.AddRow({FormatBytes(other.file_bytes), FormatFixed(other.kl * measured / chosen.kl, 4)});
+  }
+  say_this();
+  std::printf("%s\n", table.ToString().c_str());
 }
 
 void PrintRecoded(const std::string& out, const compress::RecodeReport& report) {
@@ -309,6 +330,7 @@ void PrintCompression(const CompressionRecord& record) {
                 FormatFixed(divergence.mean, 4).c_str(), FormatFixed(divergence.stderr_, 4).c_str(),
                 FormatFixed(record.chosen->kl, 4).c_str());
   }
+  if (record.plan && record.chosen && record.judgement) PrintOtherSizes(record);
   if (record.judgement && !record.judgement->speed.empty()) {
     PrintQuality(record);
     PrintUse(*record.judgement);
@@ -348,7 +370,7 @@ nlohmann::ordered_json CompressionAsJson(const CompressionRecord& record) {
 
 void PrintFront(const TypePlan& plan) {
   report::Table table({"file", "expected KL", "types"});
-  for (const PlannedTypes& planned : Spread(plan)) {
+  for (const PlannedTypes& planned : Spread(plan, 20)) {
     std::map<DType, size_t> counts;
     for (const DType type : planned.types) ++counts[type];
     std::string types;
