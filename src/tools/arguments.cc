@@ -6,6 +6,8 @@
 #include <numeric>
 #include <utility>
 
+#include <CLI/CLI.hpp>
+
 #include "tools/llama_cpp_options.h"
 
 namespace altteul::tools {

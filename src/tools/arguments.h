@@ -11,9 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include "base/status.h"
+#include "tools/cli_forward.h"
 
 namespace altteul::tools {
 

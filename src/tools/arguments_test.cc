@@ -3,6 +3,7 @@
 #include "tools/arguments.h"
 
 #include <gtest/gtest.h>
+#include <CLI/CLI.hpp>
 
 #include <optional>
 

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <span>
 
+#include <CLI/CLI.hpp>
+
 #include "compress/own_text.h"
 #include "hub/sha256.h"
 #include "model/checkpoint.h"

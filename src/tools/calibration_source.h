@@ -8,10 +8,9 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include "base/status.h"
 #include "compress/calibration_text.h"
+#include "tools/cli_forward.h"
 #include "tools/compress_report.h"
 #include "tools/runtime.h"
 

@@ -3,6 +3,7 @@
 #include "tools/calibration_source.h"
 
 #include <gtest/gtest.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <fstream>

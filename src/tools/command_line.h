@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include <CLI/CLI.hpp>
+#include "tools/cli_forward.h"
 
 namespace altteul::tools {
 

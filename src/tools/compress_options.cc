@@ -4,6 +4,8 @@
 
 #include <filesystem>
 
+#include <CLI/CLI.hpp>
+
 #include "base/human_units.h"
 #include "compress/grid_encoder.h"
 #include "tools/option_values.h"

@@ -9,13 +9,12 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include "base/status.h"
 #include "compress/calibrated_encoder.h"
 #include "compress/recode.h"
 #include "compress/type_rules.h"
 #include "tools/calibration_source.h"
+#include "tools/cli_forward.h"
 #include "tools/compress_judge.h"
 #include "tools/runtime.h"
 

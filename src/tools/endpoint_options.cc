@@ -10,6 +10,8 @@
 #include <iostream>
 #include <string_view>
 
+#include <CLI/CLI.hpp>
+
 #include "base/human_units.h"
 #include "hub/http_client.h"
 #include "tools/interrupt.h"

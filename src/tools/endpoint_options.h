@@ -8,11 +8,10 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include "base/status.h"
 #include "eval/endpoint.h"
 #include "eval/task_file.h"
+#include "tools/cli_forward.h"
 
 namespace altteul::tools {
 

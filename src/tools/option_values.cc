@@ -9,6 +9,8 @@
 #include <optional>
 #include <string_view>
 
+#include <CLI/CLI.hpp>
+
 namespace altteul::tools {
 namespace {
 

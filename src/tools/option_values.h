@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string>
 
-#include <CLI/CLI.hpp>
+#include "tools/cli_forward.h"
 
 namespace altteul::tools {
 

@@ -3,6 +3,7 @@
 #include "tools/option_values.h"
 
 #include <gtest/gtest.h>
+#include <CLI/CLI.hpp>
 
 namespace altteul::tools {
 namespace {

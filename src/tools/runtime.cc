@@ -14,6 +14,8 @@
 #include <string>
 #include <utility>
 
+#include <CLI/CLI.hpp>
+
 #include "base/human_units.h"
 #include "base/machine.h"
 #include "tools/interrupt.h"

@@ -8,8 +8,6 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include "base/clock.h"
 #include "base/sinks.h"
 #include "base/status.h"
@@ -17,6 +15,7 @@
 #include "engine/forward.h"
 #include "kernels/kernel_table.h"
 #include "model/model.h"
+#include "tools/cli_forward.h"
 
 namespace altteul::tools {
 

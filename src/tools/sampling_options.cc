@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <random>
 
+#include <CLI/CLI.hpp>
+
 #include "tools/option_values.h"
 
 namespace altteul::tools {

@@ -7,10 +7,9 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include "base/status.h"
 #include "engine/sampler.h"
+#include "tools/cli_forward.h"
 
 namespace altteul::tools {
 

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include <CLI/CLI.hpp>
+
 #include "engine/prompt_lookup.h"
 #include "tools/option_values.h"
 

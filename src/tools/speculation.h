@@ -7,10 +7,9 @@
 #include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include "engine/draft_model.h"
 #include "engine/speculator.h"
+#include "tools/cli_forward.h"
 #include "tools/runtime.h"
 
 namespace altteul::tools {

@@ -2,6 +2,8 @@
 
 #include "tools/study_options.h"
 
+#include <CLI/CLI.hpp>
+
 #include "base/human_units.h"
 #include "formats/quote.h"
 #include "tools/option_values.h"

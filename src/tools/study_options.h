@@ -7,10 +7,9 @@
 #include <cstddef>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include "base/status.h"
 #include "plan/study_plan.h"
+#include "tools/cli_forward.h"
 
 namespace altteul::tools {
 

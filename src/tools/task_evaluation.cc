@@ -8,6 +8,8 @@
 #include <span>
 #include <utility>
 
+#include <CLI/CLI.hpp>
+
 #include "engine/forward.h"
 #include "eval/tasks.h"
 #include "formats/atomic_file.h"

@@ -8,12 +8,11 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
 #include "base/status.h"
 #include "eval/task_file.h"
 #include "kernels/attention.h"
 #include "kernels/kernel_table.h"
+#include "tools/cli_forward.h"
 #include "tools/endpoint_options.h"
 #include "tools/runtime.h"
 #include "tools/task_report.h"

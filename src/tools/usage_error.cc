@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include <CLI/CLI.hpp>
+
 namespace altteul::tools {
 namespace {
 

@@ -7,9 +7,8 @@
 #include <span>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include "base/status.h"
+#include "tools/cli_forward.h"
 
 namespace altteul::tools {
 
