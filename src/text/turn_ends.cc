@@ -41,18 +41,18 @@ constexpr std::string_view kTurnEnds[] = {
 
 /// The tokens that decide what two of the texts mean.
 struct Company {
-  bool gives_back = false;  ///< <|return|>
+  bool returns = false;
   bool calls = false;
   bool flushes = false;
   bool has_html = false;  ///< a vocabulary of Gemma or PLaMo, in which </s> ends struck out text
 
-  bool EndsMessagesOnly() const { return calls && (gives_back || flushes); }
+  bool EndsMessagesOnly() const { return calls && (returns || flushes); }
 };
 
 Company CompanyOf(const std::vector<std::string>& tokens) {
   Company company;
   for (const std::string& token : tokens) {
-    if (token == "<|return|>") company.gives_back = true;
+    if (token == "<|return|>") company.returns = true;
     if (token == "<|call|>" || token == "<|calls|>") company.calls = true;
     if (token == "<|flush|>") company.flushes = true;
     if (token == "<end_of_turn>" || token == "<turn|>" || token == "<|tool_response>" ||

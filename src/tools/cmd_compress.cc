@@ -79,7 +79,7 @@ class CompressCommand : public Command {
     if (!options_.imatrix.empty()) ALT_RETURN_IF_ERROR(ReadImportances(rules));
     ALT_RETURN_IF_ERROR(ReadJudgeTexts());
     ALT_RETURN_IF_ERROR(TakeNotes());
-    ALT_RETURN_IF_ERROR(OpenWork());
+    ALT_ASSIGN_OR_RETURN(work_, OpenWork(options_, notes_, record_.isa));
     const Status status = Compress(rules);
     return work_ ? EndWork(status) : status;
   }
@@ -233,36 +233,6 @@ class CompressCommand : public Command {
 
   std::string WorkPath() const { return WorkPathOf(options_); }
   compress::WorkFolder* folder() { return work_ ? &*work_ : nullptr; }
-
-  /// What is calibrated takes long; what of it is finished is kept beside the result.
-  Status OpenWork() {
-    if (options_.plan || !options_.IsCalibrated()) return Status();
-    if (options_.restart) ALT_RETURN_IF_ERROR(compress::WorkFolder::Remove(WorkPath()));
-    std::error_code ignored;
-    if (!options_.resume && std::filesystem::exists(WorkPath(), ignored)) {
-      return Status(ErrorCode::kInvalidArgument,
-                    WorkPath() +
-                        ": holds unfinished work on this file; --resume goes on with it, "
-                        "--restart throws it away");
-    }
-    compress::Job job;
-    for (const auto& note : notes_) {
-      if (note.first == kSwapsNote || note.first == kSwapsTakenNote) continue;
-      const std::string value =
-          std::visit([](const auto& each) -> std::string { return CLI::detail::to_string(each); },
-                     note.second);
-      (note.first == "altteul.target" ? job.target : job.input).emplace_back(note.first, value);
-    }
-    job.input.emplace_back("instruction set", record_.isa);
-    job.target.emplace_back("number of swaps", SwapsAsked(options_));
-    ALT_ASSIGN_OR_RETURN(work_, compress::WorkFolder::Resume(WorkPath(), job, StandardErrorLog()));
-    if (!options_.resume) return Status();
-    formats::RemoveAbandoned(options_.out);
-    formats::RemoveAbandoned(CardPathOf(options_.out));
-    if (!options_.report.empty()) formats::RemoveAbandoned(options_.report);
-    if (!options_.write_imatrix.empty()) formats::RemoveAbandoned(options_.write_imatrix);
-    return Status();
-  }
 
   Status EndWork(const Status& status) {
     if (status.ok() || work_->n_pieces() == 0) {

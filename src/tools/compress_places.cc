@@ -4,10 +4,15 @@
 
 #include <filesystem>
 #include <system_error>
+#include <utility>
+#include <variant>
 
-#include "compress/work_folder.h"
+#include <CLI/CLI.hpp>
+
 #include "formats/atomic_file.h"
 #include "tools/model_card.h"
+#include "tools/refine_mix.h"
+#include "tools/runtime.h"
 
 namespace altteul::tools {
 namespace {
@@ -30,6 +35,22 @@ Status CheckImatrixPlace(const CompressOptions& options) {
   return formats::AtomicFile::Create(name).status();
 }
 
+/// What the work belongs to: all that the file will say of how it was made, and what else its bytes
+/// depend on.
+compress::Job JobOf(const CompressOptions& options, const compress::FileNotes& notes,
+                    const std::string& isa) {
+  compress::Job job;
+  for (const auto& note : notes) {
+    if (note.first == kSwapsNote || note.first == kSwapsTakenNote) continue;
+    const std::string value = std::visit(
+        [](const auto& each) -> std::string { return CLI::detail::to_string(each); }, note.second);
+    (note.first == "altteul.target" ? job.target : job.input).emplace_back(note.first, value);
+  }
+  job.input.emplace_back("instruction set", isa);
+  job.target.emplace_back("number of swaps", SwapsAsked(options));
+  return job;
+}
+
 }  // namespace
 
 std::string WorkPathOf(const CompressOptions& options) { return options.out + ".work"; }
@@ -47,6 +68,30 @@ Status CheckPlaces(const CompressOptions& options) {
                   name + ": is already there; give another name or --force");
   }
   return CheckImatrixPlace(options);
+}
+
+Result<std::optional<compress::WorkFolder>> OpenWork(const CompressOptions& options,
+                                                     const compress::FileNotes& notes,
+                                                     const std::string& isa) {
+  std::optional<compress::WorkFolder> work;
+  if (options.plan || !options.IsCalibrated()) return work;
+  const std::string path = WorkPathOf(options);
+  if (options.restart) ALT_RETURN_IF_ERROR(compress::WorkFolder::Remove(path));
+  std::error_code ignored;
+  if (!options.resume && std::filesystem::exists(path, ignored)) {
+    return Status(ErrorCode::kInvalidArgument,
+                  path +
+                      ": holds unfinished work on this file; --resume goes on with it, "
+                      "--restart throws it away");
+  }
+  ALT_ASSIGN_OR_RETURN(
+      work, compress::WorkFolder::Resume(path, JobOf(options, notes, isa), StandardErrorLog()));
+  if (!options.resume) return work;
+  for (const std::string& name :
+       {options.out, CardPathOf(options.out), options.report, options.write_imatrix}) {
+    if (!name.empty()) formats::RemoveAbandoned(name);
+  }
+  return work;
 }
 
 }  // namespace altteul::tools

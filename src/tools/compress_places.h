@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Where `altteul compress` writes, and what may be replaced there.
+// Where `altteul compress` writes, what may be replaced there, and where unfinished work is kept.
 
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/status.h"
+#include "compress/recode.h"
+#include "compress/work_folder.h"
 #include "tools/compress_options.h"
 
 namespace altteul::tools {
@@ -25,5 +28,15 @@ bool MayWrite(const CompressOptions& options, const std::string& name);
 /// @return kInvalidArgument for a file that is there or is the model itself; as
 ///         formats::AtomicFile::Create()
 Status CheckPlaces(const CompressOptions& options);
+
+/// What is calibrated takes long; what of it is finished is kept beside the result. Nothing for
+/// other work.
+/// @param notes  say what the work belongs to
+/// @param isa    the instruction set, on which bytes depend
+/// @return kInvalidArgument where unfinished work lies and nobody says what is to become of it; as
+///         compress::WorkFolder::Resume()
+Result<std::optional<compress::WorkFolder>> OpenWork(const CompressOptions& options,
+                                                     const compress::FileNotes& notes,
+                                                     const std::string& isa);
 
 }  // namespace altteul::tools
