@@ -72,8 +72,7 @@ void SayMended(const TokenizerSpec& spec, const std::vector<TokenId>& mended, co
   }
   if (mended.size() > kNamed) names += " and others";
   log(LogLevel::kWarning, "the file does not mark " + names +
-                              " as control tokens; by their texts they end a turn, and are "
-                              "taken so");
+                              " as control, but such a text ends a turn and is taken so");
 }
 
 }  // namespace
