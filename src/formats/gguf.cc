@@ -3,6 +3,7 @@
 #include "formats/gguf.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <functional>
 #include <limits>
@@ -23,8 +24,32 @@ struct SplitFields {
 };
 
 /// An unsigned integer out of a value, whatever its width and sign.
+/// Writers of other programs take other types of numbers for a key; what is the same number is
+/// taken.
+std::optional<double> AsFloat(const GgufValue& value) {
+  if (const auto* number = std::get_if<double>(&value.held)) return *number;
+  if (const auto* natural = std::get_if<uint64_t>(&value.held)) {
+    return static_cast<double>(*natural);
+  }
+  const auto* integer = std::get_if<int64_t>(&value.held);
+  if (integer == nullptr) return std::nullopt;
+  return static_cast<double>(*integer);
+}
+
+std::optional<bool> AsBool(const GgufValue& value) {
+  if (const auto* truth = std::get_if<bool>(&value.held)) return *truth;
+  const std::optional<double> number = AsFloat(value);
+  if (!number || (*number != 0 && *number != 1)) return std::nullopt;
+  return *number == 1;
+}
+
 std::optional<uint64_t> AsUint(const GgufValue& value) {
+  constexpr double kMostExact = 9007199254740992.0;  // 2^53
   if (const auto* natural = std::get_if<uint64_t>(&value.held)) return *natural;
+  if (const auto* number = std::get_if<double>(&value.held)) {
+    const bool is_whole = *number >= 0 && *number <= kMostExact && *number == std::floor(*number);
+    return is_whole ? std::optional(static_cast<uint64_t>(*number)) : std::nullopt;
+  }
   const auto* integer = std::get_if<int64_t>(&value.held);
   if (integer == nullptr || *integer < 0) return std::nullopt;
   return static_cast<uint64_t>(*integer);
@@ -205,17 +230,17 @@ Result<std::optional<uint64_t>> GgufFile::GetUint(std::string_view key) const {
 Result<std::optional<double>> GgufFile::GetFloat(std::string_view key) const {
   const GgufValue* value = FindValue(key);
   if (value == nullptr) return std::optional<double>();
-  const auto* number = std::get_if<double>(&value->held);
-  if (number == nullptr) return WrongType(key, "f32 or f64", *value);
-  return std::optional<double>(*number);
+  const auto number = AsFloat(*value);
+  if (!number) return WrongType(key, "a number", *value);
+  return number;
 }
 
 Result<std::optional<bool>> GgufFile::GetBool(std::string_view key) const {
   const GgufValue* value = FindValue(key);
   if (value == nullptr) return std::optional<bool>();
-  const auto* truth = std::get_if<bool>(&value->held);
-  if (truth == nullptr) return WrongType(key, "bool", *value);
-  return std::optional<bool>(*truth);
+  const auto truth = AsBool(*value);
+  if (!truth) return WrongType(key, "bool", *value);
+  return truth;
 }
 
 Result<std::optional<std::string_view>> GgufFile::GetString(std::string_view key) const {

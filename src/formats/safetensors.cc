@@ -3,10 +3,17 @@
 #include "formats/safetensors.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
+#include <set>
+#include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "formats/json_file.h"
 #include "formats/quote.h"
@@ -66,6 +73,32 @@ struct NameList {
     if (log && !names.empty()) log(LogLevel::kWarning, path + ": " + what + " " + ToString());
   }
 };
+
+/// "model" of "model-00001-of-00002.safetensors"; nothing for other names.
+std::optional<std::string> SeriesOf(const std::string& file) {
+  constexpr size_t kNumber = 6;  // "-00001"
+  const size_t of = file.find("-of-");
+  if (of == std::string::npos || of < kNumber || !file.ends_with(".safetensors")) return {};
+  return file.substr(0, of - kNumber);
+}
+
+/// The files of the folder that are named like those of the index.
+std::vector<std::string> FilesOfSeries(const std::string& folder, const WeightMap& weights) {
+  std::set<std::string> series;
+  for (const auto& entry : weights) {
+    if (const auto name = SeriesOf(entry.second)) series.insert(*name);
+  }
+  std::vector<std::string> files;
+  std::error_code error;
+  std::filesystem::directory_iterator it(folder, error), end;
+  for (; !error && it != end; it.increment(error)) {
+    const std::string file = it->path().filename().string();
+    const auto name = SeriesOf(file);
+    if (name && series.count(*name) != 0) files.push_back(file);
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
 
 }  // namespace
 
@@ -134,6 +167,12 @@ Result<SafetensorsModel> SafetensorsModel::OpenShards(const std::string& folder,
     if (shards.count(file) != 0) continue;
     ALT_ASSIGN_OR_RETURN(SafetensorsModel shard, OpenFile(folder + "/" + file));
     shards.emplace(file, std::move(shard));
+  }
+  // What an index leaves out as a whole: owners add and move shards and forget it.
+  for (const std::string& file : FilesOfSeries(folder, weights)) {
+    if (shards.count(file) != 0) continue;
+    auto shard = OpenFile(folder + "/" + file);
+    if (shard.ok()) shards.emplace(file, std::move(shard).value());
   }
   SafetensorsModel whole;
   NameList unlisted, elsewhere, copies;

@@ -42,6 +42,7 @@ class Reader {
   Status ReadScores();
   Status ReadMerges();
   Status ReadSpecials();
+  Status ReadMoreEnds();
   Status ReadFlags();
   void TakeRawText();
   Status ReadStrips();
@@ -159,8 +160,11 @@ Status Reader::ReadMerges() {
   if (merges) {
     ALT_ASSIGN_OR_RETURN(const auto list, merges->Strings());
     spec_.merges.assign(list.begin(), list.end());
-  } else if (spec_.model == TokenizerSpec::Model::kByteLevelBpe) {
-    Warn("tokenizer.ggml.merges is missing: every byte of a text becomes a token of its own");
+  }
+  if (spec_.merges.empty() && spec_.model == TokenizerSpec::Model::kByteLevelBpe) {
+    Warn(
+        "tokenizer.ggml.merges is missing or empty: every byte of a text becomes a token of its "
+        "own");
   }
   return Status();
 }
@@ -197,6 +201,23 @@ Status Reader::ReadSpecials() {
   for (const char* key : {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
     ALT_ASSIGN_OR_RETURN(const auto id, Id(key));
     if (id) spec_.end_of_turn.push_back(*id);
+  }
+  return ReadMoreEnds();
+}
+
+/// Ollama's own converter writes a list where a model has several.
+Status Reader::ReadMoreEnds() {
+  constexpr const char* kKey = "tokenizer.ggml.eos_token_ids";
+  ALT_ASSIGN_OR_RETURN(const auto list, file_.GetArray(kKey));
+  if (!list) return Status();
+  ALT_ASSIGN_OR_RETURN(const std::vector<int64_t> ids, list->Integers());
+  for (const int64_t id : ids) {
+    if (id >= 0 && static_cast<uint64_t>(id) < spec_.tokens.size()) {
+      spec_.end_of_turn.push_back(static_cast<TokenId>(id));
+    } else {
+      Warn(std::string(kKey) + " holds " + std::to_string(id) + ", but there are " +
+           std::to_string(spec_.tokens.size()) + " tokens; ignored");
+    }
   }
   return Status();
 }

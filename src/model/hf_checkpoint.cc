@@ -2,7 +2,9 @@
 
 #include "model/hf_checkpoint.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <string>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -49,16 +51,13 @@ class HfCheckpoint : public Checkpoint {
 
   Status Index(const LogSink& log) {
     ALT_RETURN_IF_ERROR(RefuseQuantizedTensors(folder_, weights_.tensors()));
+    const TensorView* head = nullptr;  // of a tied model
     for (const auto& tensor : weights_.tensors()) {
       const std::string hf_name(tensor.name);
       const auto name = GgufTensorName(hf_name, family_.hf_tensor_names);
       // A tied head may be in the file all the same; the model's own code does not look at it.
       if (ties_head_ && name == "output.weight") {
-        if (!config_.contains("tie_word_embeddings")) {
-          Warn(log, hf_name +
-                        " is not used: the class takes the embedding for it, and config.json "
-                        "does not say \"tie_word_embeddings\": false");
-        }
+        head = &tensor.view;
         continue;
       }
       // Early Llama folders carry frequencies that config.json already gives.
@@ -66,6 +65,7 @@ class HfCheckpoint : public Checkpoint {
       ALT_RETURN_IF_ERROR(AddTensor(name.value_or(hf_name), tensor.view));
     }
     ALT_RETURN_IF_ERROR(CheckMissing());
+    if (head != nullptr) WarnOfHead(*head, log);
     if (!ties_head_ && Find("output.weight") == nullptr) {
       Warn(log, "lm_head.weight is missing; the embedding is taken for it");
     }
@@ -145,6 +145,21 @@ class HfCheckpoint : public Checkpoint {
   std::string License() const override { return ""; }  // stands in the model card, not in a config
 
  private:
+  /// A head that was trained apart is lost where the model is tied.
+  void WarnOfHead(const TensorView& head, const LogSink& log) const {
+    const TensorView* embedding = Find("token_embd.weight");
+    const bool same = embedding != nullptr && embedding->type == head.type &&
+                      std::equal(head.bytes.begin(), head.bytes.end(), embedding->bytes.begin(),
+                                 embedding->bytes.end());
+    if (same) return;
+    const auto said = config_.find("tie_word_embeddings");
+    const bool is_said = said != config_.end() && said->is_boolean();
+    Warn(log, std::string("lm_head.weight is another than the embedding and is not used: ") +
+                  (is_said ? "config.json says \"tie_word_embeddings\": true"
+                           : "the class takes the embedding for it, and config.json does not say "
+                             "\"tie_word_embeddings\": false"));
+  }
+
   void Warn(const LogSink& log, const std::string& what) const {
     if (log) log(LogLevel::kWarning, folder_ + ": " + what);
   }

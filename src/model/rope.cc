@@ -34,8 +34,9 @@ Status ScaleLlama3(const Checkpoint& file, const ModelConfig& config, const json
   const char* names[4] = {"factor", "low_freq_factor", "high_freq_factor",
                           "original_max_position_embeddings"};
   for (int i = 0; i < 4; ++i) {
-    if (i == 3 && !parameters.contains(names[i])) break;  // the context, as in transformers
     const auto found = parameters.find(names[i]);
+    const bool is_said = found != parameters.end() && !found->is_null();
+    if (i == 3 && !is_said) break;  // the context, as in transformers
     if (found == parameters.end() || !found->is_number()) {
       return Status(ErrorCode::kCorruptFile,
                     file.path() + ": llama3 rope scaling lacks the number '" + names[i] + "'");

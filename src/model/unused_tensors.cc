@@ -74,6 +74,12 @@ Status RefuseUnknownShapes(const Checkpoint& file, uint64_t n_layers) {
   for (const Checkpoint::NamedTensor& tensor : file.tensors()) {
     const auto layer = LayerOf(tensor.name);
     if (!layer || *layer >= n_layers) continue;
+    // Files in NVFP4 and of experts have a factor beside a matrix.
+    if (tensor.name.ends_with(".scale") || tensor.name.ends_with(".input_scale")) {
+      return Status(ErrorCode::kUnsupported,
+                    file.path() + ": tensor " + tensor.name + " " + tensor.view.shape.ToString() +
+                        " is a factor of a matrix, which is not multiplied with here");
+    }
     if (tensor.view.shape.n_dims <= 2 && !IsOfExperts(tensor.name)) continue;
     return Status(ErrorCode::kUnsupported,
                   file.path() + ": tensor " + tensor.name + " " + tensor.view.shape.ToString() +

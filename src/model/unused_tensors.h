@@ -26,7 +26,8 @@ std::string_view CompanionKind(std::string_view name);
 std::optional<uint64_t> LayerOf(std::string_view name);
 
 /// @return kUnsupported for a layer's tensor that no family here has: matrices of experts, stacked
-///         or one by one. Leaving them out would give another model without a word.
+///         or one by one, and factors of matrices. Leaving them out would give another model
+///         without a word.
 Status RefuseUnknownShapes(const Checkpoint& file, uint64_t n_layers);
 
 /// Tells of every tensor of `file` that is not in `used`.

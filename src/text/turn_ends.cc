@@ -71,8 +71,9 @@ void SayMended(const TokenizerSpec& spec, const std::vector<TokenId>& mended, co
     names += (i > 0 ? ", " : "") + spec.tokens[static_cast<size_t>(mended[i])];
   }
   if (mended.size() > kNamed) names += " and others";
-  log(LogLevel::kWarning, "the file does not mark " + names +
-                              " as control, but such a text ends a turn and is taken so");
+  log(LogLevel::kWarning,
+      "the file does not mark " + names +
+          " as control, but such a text ends a turn or a message and is taken so");
 }
 
 }  // namespace
@@ -93,9 +94,9 @@ void MarkTurnEnds(TokenizerSpec& spec, const LogSink& log) {
     if (token == "<|end|>" && company.EndsMessagesOnly()) {
       // Files of this format name it as the end of a turn all the same.
       ends.erase(std::remove(ends.begin(), ends.end(), id), ends.end());
-      continue;
+    } else {
+      ends.push_back(id);
     }
-    ends.push_back(id);
     if (spec.kinds[at] == TokenKind::kControl) continue;
     spec.kinds[at] = TokenKind::kControl;
     mended.push_back(id);

@@ -12,6 +12,7 @@
 #include "formats/atomic_file.h"
 #include "tools/model_card.h"
 #include "tools/refine_mix.h"
+#include "tools/report_files.h"
 #include "tools/runtime.h"
 
 namespace altteul::tools {
@@ -87,8 +88,8 @@ Result<std::optional<compress::WorkFolder>> OpenWork(const CompressOptions& opti
   ALT_ASSIGN_OR_RETURN(
       work, compress::WorkFolder::Resume(path, JobOf(options, notes, isa), StandardErrorLog()));
   if (!options.resume) return work;
-  for (const std::string& name :
-       {options.out, CardPathOf(options.out), options.report, options.write_imatrix}) {
+  for (const std::string& name : {options.out, CardPathOf(options.out), options.report,
+                                  ReportJsonOf(options.report), options.write_imatrix}) {
     if (!name.empty()) formats::RemoveAbandoned(name);
   }
   return work;

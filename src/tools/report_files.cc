@@ -10,14 +10,19 @@
 
 namespace altteul::tools {
 
+std::string ReportJsonOf(const std::string& page) {
+  constexpr std::string_view kEnding = ".html";
+  if (!page.ends_with(kEnding)) return "";
+  return page.substr(0, page.size() - kEnding.size()) + ".json";
+}
+
 Result<ReportFiles> ReportFiles::Create(const std::string& page,
                                         const std::function<bool(const std::string&)>& may_write) {
-  constexpr std::string_view kEnding = ".html";
-  if (!page.ends_with(kEnding)) {
+  const std::string json = ReportJsonOf(page);
+  if (json.empty()) {
     return Status(ErrorCode::kInvalidArgument,
                   "--report " + page + ": the name of a page ends in .html");
   }
-  const std::string json = page.substr(0, page.size() - kEnding.size()) + ".json";
   for (const std::string& name : {page, json}) {
     if (may_write(name)) continue;
     return Status(ErrorCode::kInvalidArgument,

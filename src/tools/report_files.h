@@ -14,6 +14,9 @@
 
 namespace altteul::tools {
 
+/// NAME.json beside NAME.html; empty for a name that ends otherwise.
+std::string ReportJsonOf(const std::string& page);
+
 class ReportFiles {
  public:
   /// Opened before the work, so that a wrong folder is told at once.

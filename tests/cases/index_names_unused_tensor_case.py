@@ -31,6 +31,14 @@ with case.folder():
     folder.write(shards, {name: {ONE: TWO, TWO: ONE}[file] for name, file in truth.items()})
     case.same("in the other file", run(err="lists in another file"), IDS)
 
+    # A whole shard that the index does not name: without it the head would be another one.
+    folder.write(shards, {name: file for name, file in truth.items() if file == ONE})
+    case.same("a shard too few", run(err="does not list"), IDS)
+    last = {ONE: [n for n in names if n != "lm_head.weight"], TWO: ["lm_head.weight"]}
+    folder.write(last, {name: ONE for name in last[ONE]})
+    case.same("the head's shard", run(err="lm_head.weight"), IDS)
+    case.same("the old index", run(no_err="embedding is taken"), IDS)
+
     # Needed: an error that names it, also where a model without it would be another good one.
     for needed in ("model.layers.1.mlp.up_proj.weight", "lm_head.weight"):
         less = {file: [n for n in held if n != needed] for file, held in shards.items()}

@@ -90,6 +90,9 @@ with case.folder():
     # A family whose files have no other words is refused rather than turned by other angles.
     folder.config["architectures"], folder.config["model_type"] = ["Qwen2ForCausalLM"], "qwen2"
     folder.config["rope_scaling"] = folders["every key"][0]
+    for name, (kind, shape, _) in list(folder.tensors.items()):
+        if name.endswith(("q_proj.weight", "k_proj.weight", "v_proj.weight")):
+            folder.tensors[name[:-6] + "bias"] = (kind, shape[:1], bytes(2 * shape[0]))
     folder.write()
     case.run("compress", "model", "other.gguf", "--type", "F16", code=1, err="rope scaling 'yarn'")
 case.end()

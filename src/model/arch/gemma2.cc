@@ -2,6 +2,9 @@
 
 // Gemma 2 (Gemma Team, arXiv 2408.00118): local and global layers in turn, softcaps.
 
+#include <string>
+#include <vector>
+
 #include "model/arch/gemma_common.h"
 
 namespace altteul::model {
@@ -30,12 +33,47 @@ constexpr HfClass kHf[] = {{.architecture = "Gemma2ForCausalLM",
 constexpr size_t kLargest = 46;  // layers of the 27B model
 constexpr uint64_t kPeriod = 2;  // every second layer is global
 
+// What llama.cpp takes where a GGUF file does not say it: files of June 2024 do not.
+constexpr float kAttentionSoftcap = 50.0f, kFinalSoftcap = 30.0f;
+constexpr size_t kWindow = 4096;
+
+Status TakeUsual(const Checkpoint& file, const std::vector<bool>& local, const LogSink& log,
+                 ModelConfig& config) {
+  ALT_ASSIGN_OR_RETURN(const auto attention, file.Float("attn_logit_softcapping"));
+  ALT_ASSIGN_OR_RETURN(const auto final_cap, file.Float("final_logit_softcapping"));
+  ALT_ASSIGN_OR_RETURN(const auto window, file.Uint("attention.sliding_window"));
+  std::string taken;
+  const auto take = [&taken](const std::string& what) {
+    taken += (taken.empty() ? "" : ", ") + what;
+  };
+  if (!attention) {
+    config.attention_softcap = kAttentionSoftcap;
+    take("attn_logit_softcapping = 50");
+  }
+  if (!final_cap) {
+    config.final_softcap = kFinalSoftcap;
+    take("final_logit_softcapping = 30");
+  }
+  if (!window) {
+    for (size_t layer = 0; layer < config.n_layers; ++layer) {
+      if (local[layer]) config.blocks[layer].window = kWindow;
+    }
+    take("attention.sliding_window = 4096");
+  }
+  if (!taken.empty() && log) {
+    log(LogLevel::kWarning, file.path() + ": is an early file of gemma2 and leaves out keys; " +
+                                "taken as usual: " + taken);
+  }
+  return Status();
+}
+
 Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
   ALT_RETURN_IF_ERROR(FillGemma(file, kLargest, config));
   ALT_RETURN_IF_ERROR(FillSoftcaps(file, config));
   ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, log, config));
   ALT_ASSIGN_OR_RETURN(const std::vector<bool> local, LocalLayers(file, config.n_layers, kPeriod));
-  return FillWindows(file, local, config);
+  ALT_RETURN_IF_ERROR(FillWindows(file, local, config));
+  return file.hf_config() == nullptr ? TakeUsual(file, local, log, config) : Status();
 }
 
 Status Describe(const Checkpoint& folder, const ModelConfig& config, GgufForm& form) {

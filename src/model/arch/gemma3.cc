@@ -40,6 +40,16 @@ constexpr OllamaDefault kOllama[] = {
 constexpr size_t kLargest = 62;  // layers of the 27B model
 constexpr uint64_t kPeriod = 6;  // every sixth layer is global
 
+// GGUF has no words for a scaling of the local layers, and no published model has one.
+Status CheckLocalScaling(const Checkpoint& file) {
+  const json* local = HfRopeParameters(file, "sliding_attention");
+  if (local == nullptr || local == HfRopeParameters(file, "full_attention")) return Status();
+  const std::string type = HfRopeType(*local);
+  if (type == "default") return Status();
+  return Status(ErrorCode::kUnsupported,
+                file.path() + ": rope scaling '" + type + "' of the local layers is not supported");
+}
+
 // Local layers turn by a base of their own and are never scaled.
 Result<double> LocalBase(const Checkpoint& file) {
   constexpr double kDefault = 10000.0;
@@ -63,6 +73,7 @@ Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
   ALT_ASSIGN_OR_RETURN(const auto window, file.Uint("attention.sliding_window"));
   // A GGUF file without a window (Rnj-1) has no local layers at all.
   if (file.hf_config() == nullptr && window.value_or(0) == 0) local.assign(config.n_layers, false);
+  ALT_RETURN_IF_ERROR(CheckLocalScaling(file));
   ALT_ASSIGN_OR_RETURN(const double local_base, LocalBase(file));
   if (!(local_base > 0) || !std::isfinite(local_base)) {
     return Status(ErrorCode::kCorruptFile,

@@ -3,6 +3,8 @@
 // Llama 2 and 3 (Touvron et al., arXiv 2307.09288; Dubey et al., arXiv 2407.21783) and what has
 // their shape: Mistral, SmolLM2, and many others that say "llama".
 
+#include <nlohmann/json.hpp>
+
 #include "model/family.h"
 #include "model/gguf_form.h"
 
@@ -34,10 +36,21 @@ constexpr HfClass kHf[] = {
 // GGUF converters permute the rows of q and k so that a pair is (2i, 2i + 1).
 constexpr kernels::RopePairs kGgufPairs = kernels::RopePairs::kInterleaved;
 
+// Of transformers' classes only Mistral's looks for a window, on every layer. GGUF files of
+// llama.cpp's converter carry none; those that do are ours.
+bool HasWindows(const Checkpoint& file) {
+  const auto* config = file.hf_config();
+  if (config == nullptr) return true;
+  const auto classes = config->find("architectures");
+  if (classes != config->end() && classes->is_array() && !classes->empty()) {
+    return classes->front() == kHf[1].architecture;
+  }
+  return config->value("model_type", "") == kHf[1].model_type;
+}
+
 Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
   ALT_RETURN_IF_ERROR(FillRope(file, kGgufPairs, log, config));
-  // Mistral's folders have a window on every layer; GGUF files of llama.cpp's converter carry none.
-  return FillWindows(file, std::vector<bool>(config.n_layers, true), config);
+  return FillWindows(file, std::vector<bool>(config.n_layers, HasWindows(file)), config);
 }
 
 // (llama.cpp does not look for the window of a "llama".)

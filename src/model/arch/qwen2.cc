@@ -2,6 +2,8 @@
 
 // Qwen 2 and 2.5 (Yang et al., arXiv 2407.10671): Llama with biases on q, k and v.
 
+#include <string>
+
 #include "model/arch/qwen_windows.h"
 #include "model/family.h"
 
@@ -24,7 +26,21 @@ constexpr HfDefault kDefaults[] = {
 constexpr HfClass kHf[] = {
     {.architecture = "Qwen2ForCausalLM", .model_type = "qwen2", .defaults = kDefaults}};
 
+// The class always has them; a folder that has lost them would give other answers without a word.
+Status CheckBiases(const Checkpoint& file, const ModelConfig& config) {
+  if (file.hf_config() == nullptr) return Status();
+  for (size_t layer = 0; layer < config.n_layers; ++layer) {
+    for (const char* stem : {"attn_q", "attn_k", "attn_v"}) {
+      const std::string name = "blk." + std::to_string(layer) + "." + stem + ".bias";
+      if (file.Find(name) != nullptr) continue;
+      return Status(ErrorCode::kCorruptFile, file.path() + ": tensor " + name + " is missing");
+    }
+  }
+  return Status();
+}
+
 Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
+  ALT_RETURN_IF_ERROR(CheckBiases(file, config));
   ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, log, config));
   return FillQwenWindows(file, config);
 }
