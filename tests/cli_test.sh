@@ -359,6 +359,9 @@ expect 9 'the least was' \
   --text text.txt --chunks 1
 [ -e out.gguf ] && fail "a size out of reach left a file"
 expect 2 'is no size' "$altteul" compress random.gguf out.gguf --size 70XB --text text.txt
+for option in --type --size --for --imatrix --report; do
+  expect 2 'is empty' "$altteul" compress random.gguf out.gguf "$option" ''
+done
 expect 2 'single one' "$altteul" compress random.gguf out.gguf --type Q8_0 --types Q4_0
 expect 2 'writes nothing' "$altteul" compress random.gguf out.gguf --plan --text text.txt
 expect 2 '2 were given' "$altteul" compress random.gguf out.gguf --size 1MB --bpw 4 --text text.txt

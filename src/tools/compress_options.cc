@@ -37,15 +37,19 @@ void CompressOptions::AddTo(CLI::App& app) {
   app.add_option("model", model, "GGUF file or Hugging Face folder")->required();
   app.add_option("out,-o,--output", out, "the file to write");
   CLI::Option_group* target = app.add_option_group("target", "what is wanted, one of");
-  target->add_option("--type", type,
-                     "a type for every matrix; the embedding and the head get at least Q8_0. One "
-                     "of " +
-                         compress::WritableTypes());
-  target->add_option("--size", size, "a file of at most this size, for example 70MB");
+  target
+      ->add_option("--type", type,
+                   "a type for every matrix; the embedding and the head get at least Q8_0. One "
+                   "of " +
+                       compress::WritableTypes())
+      ->check(NotEmpty());
+  target->add_option("--size", size, "a file of at most this size, for example 70MB")
+      ->check(NotEmpty());
   CLI::Option* room = target->add_option(
       "--for", machine,
       "the size that leaves room on a machine for the cache and for what is computed with: \"8GB "
       "card\", \"RTX 3090\", \"16 GB laptop\", \"8 cores, 32 GB\", \"this machine\"");
+  room->check(NotEmpty());
   target->add_option("--bpw", bpw, "a file of at most so many bits a weight, all counted")
       ->check(AboveZero());
   target
@@ -78,10 +82,12 @@ void CompressOptions::AddTo(CLI::App& app) {
   text.AddTo(app);
   app.add_option("--imatrix", imatrix,
                  "an importance matrix of llama.cpp, in place of calibration: says how much an "
-                 "error in each column costs");
+                 "error in each column costs")
+      ->check(NotEmpty());
   app.add_option("--write-imatrix", write_imatrix,
                  "also write what the calibration text gives the original's layers, as llama.cpp's "
-                 "importance matrix");
+                 "importance matrix")
+      ->check(NotEmpty());
   descents_option_ =
       app.add_option("--descents", calibration.steps.descents,
                      "calibration: sweeps that move codes and scales after the first rounding")
@@ -113,7 +119,8 @@ void CompressOptions::AddTo(CLI::App& app) {
                  "first text that is judged on or else on what was held out")
       ->check(AboveZero());
   app.add_option("--report", report,
-                 "NAME.html: also write a page that shows what it cost, and NAME.json");
+                 "NAME.html: also write a page that shows what it cost, and NAME.json")
+      ->check(NotEmpty());
   app.add_flag("!--no-card", card,
                "no model card beside the file (OUT.md: licence, hashes, types, losses)");
   app.add_flag("--force", force, "replace a file that is already there");

@@ -76,4 +76,11 @@ CLI::Validator AboveZero() {
   return {check, "above 0"};
 }
 
+CLI::Validator NotEmpty() {
+  const auto check = [](const std::string& text) -> std::string {
+    return text.empty() ? "is empty" : "";
+  };
+  return {check, ""};
+}
+
 }  // namespace altteul::tools

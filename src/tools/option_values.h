@@ -29,4 +29,7 @@ CLI::Validator RealNumber(double least, double most);
 /// A finite number above 0.
 CLI::Validator AboveZero();
 
+/// Any text but none: a variable of the shell that is not set must not become another wish.
+CLI::Validator NotEmpty();
+
 }  // namespace altteul::tools
