@@ -172,7 +172,12 @@ Result<SafetensorsModel> SafetensorsModel::OpenShards(const std::string& folder,
   for (const std::string& file : FilesOfSeries(folder, weights)) {
     if (shards.count(file) != 0) continue;
     auto shard = OpenFile(folder + "/" + file);
-    if (shard.ok()) shards.emplace(file, std::move(shard).value());
+    if (shard.ok()) {
+      shards.emplace(file, std::move(shard).value());
+    } else if (log) {
+      log(LogLevel::kWarning, shard.status().message() + "; " + index_path +
+                                  " does not name this file, and it is not used");
+    }
   }
   SafetensorsModel whole;
   NameList unlisted, elsewhere, copies;

@@ -2,6 +2,8 @@
 
 """An index and its shards that do not list the same tensors: no harm unless the model needs what
 is nowhere. (huggingface/huggingface_hub 4725; ids: the same weights without an index.)"""
+import pathlib
+
 import case
 import safetensors
 
@@ -38,6 +40,11 @@ with case.folder():
     folder.write(last, {name: ONE for name in last[ONE]})
     case.same("the head's shard", run(err="lm_head.weight"), IDS)
     case.same("the old index", run(no_err="embedding is taken"), IDS)
+
+    left = pathlib.Path("model/model-00003-of-00003.safetensors")
+    left.write_bytes(b"half a download")
+    case.same("a broken file beside them", run(err="does not name this file, and it is not used"), IDS)
+    left.unlink()
 
     # Needed: an error that names it, also where a model without it would be another good one.
     for needed in ("model.layers.1.mlp.up_proj.weight", "lm_head.weight"):
