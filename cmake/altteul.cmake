@@ -24,37 +24,55 @@ if(ALT_SANITIZE)
   endif()
 endif()
 
-# alt_layer(NAME SOURCES file... [DEPENDS target...]): the library altteul_NAME.
+# What ./check builds and runs, so that nothing is proved twice: under a sanitizer `unit_checks`,
+# without one `program_checks`, the program and what only real models can show.
+add_custom_target(unit_checks)
+add_custom_target(program_checks)
+
+# alt_layer(NAME [HOT] SOURCES file... [DEPENDS target...]): the library altteul_NAME. Under a
+# sanitizer only HOT layers, where time goes, are optimized: that takes longer than the tests do.
 function(alt_layer name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "HOT" "" "SOURCES;DEPENDS" ${ARGN})
   add_library(altteul_${name} STATIC ${ARG_SOURCES})
   target_link_libraries(altteul_${name} PUBLIC altteul_flags ${ARG_DEPENDS})
+  if(ALT_SANITIZE AND NOT ARG_HOT)
+    target_compile_options(altteul_${name} PRIVATE -O0)
+  endif()
 endfunction()
 
-# alt_test(NAME SOURCES file... [DEPENDS target...] [SLOW_TIMEOUT seconds]): the GoogleTest program
-# NAME_test. Each test is one CTest, labelled `unit`; suites that are called ...Slow... are labelled
-# `slow` where SLOW_TIMEOUT says how long they may take.
+# alt_test(NAME SOURCES file... [DEPENDS target...] [SLOW_TIMEOUT seconds] [THREADS filter]): the
+# GoogleTest program NAME_test. Each test is one CTest, labelled `unit`; suites that are called
+# ...Slow... are labelled `slow` where SLOW_TIMEOUT says how long they may take. ThreadSanitizer
+# watches the tests that THREADS names, and no others: they are those that start threads.
 function(alt_test name)
   if(NOT ALT_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "SLOW_TIMEOUT" "SOURCES;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "SLOW_TIMEOUT;THREADS" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name}_test ${ARG_SOURCES})
   target_link_libraries(${name}_test PRIVATE ${ARG_DEPENDS} GTest::gtest_main)
   target_compile_definitions(${name}_test PRIVATE ALT_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   if(ALT_SANITIZE)
-    # What is tested is optimized; tests themselves would take longer to optimize than to run.
     target_compile_options(${name}_test PRIVATE -O0)
   endif()
+  if(ALT_SANITIZE STREQUAL "thread")
+    if(ARG_THREADS)
+      alt_add_tests(${name}_test unit "${ARG_THREADS}")
+      add_dependencies(unit_checks ${name}_test)
+    endif()
+    return()
+  endif()
+  add_dependencies(unit_checks ${name}_test)
   if(ARG_SLOW_TIMEOUT)
     alt_add_tests(${name}_test unit "-*Slow*")
     alt_add_tests(${name}_test slow "*Slow*" TIMEOUT ${ARG_SLOW_TIMEOUT})
+    add_dependencies(program_checks ${name}_test)
   else()
     alt_add_tests(${name}_test unit "*")
   endif()
 endfunction()
 
-# alt_layer_test(NAME SOURCES file...): the unit tests that stand beside the sources of a layer.
+# alt_layer_test(NAME SOURCES file... [THREADS filter]): the unit tests beside a layer's sources.
 function(alt_layer_test name)
   alt_test(${name} ${ARGN} DEPENDS altteul_${name})
 endfunction()

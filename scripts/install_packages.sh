@@ -6,7 +6,7 @@
 # usage: scripts/install_packages.sh [--list] GROUP...
 #   build   what compiles the program          test    what compiles and runs the tests
 #   models  what fetches the default model     bench   Google Benchmark
-#   fuzz    clang with libFuzzer and clang-tidy
+#   fuzz    clang with libFuzzer               style   clang-format and clang-tidy
 #   neon    what cross-compiles the kernels for 64-bit Arm, and runs their tests
 # --list prints the names of the missing packages and installs nothing.
 set -euo pipefail
@@ -18,10 +18,11 @@ names_of() {
     test) echo libgtest-dev python3 ;;
     models) echo ca-certificates python3 python3-venv ;;
     bench) echo libbenchmark-dev ;;
-    fuzz) echo clang-16 clang-tidy-16 libclang-rt-16-dev ;;
+    fuzz) echo clang-16 libclang-rt-16-dev ;;
+    style) echo clang-format-16 clang-tidy-16 ;;
     neon) echo g++-aarch64-linux-gnu qemu-user googletest ;;
     *)
-      echo "install_packages.sh: no group '$1'; these are: build test models bench fuzz neon" >&2
+      echo "install_packages.sh: no group '$1'; these are: build test models bench fuzz style neon" >&2
       exit 2
       ;;
   esac

@@ -230,7 +230,9 @@ TEST_F(RecodeTest, AFullDiskLeavesNothing) {
   struct rlimit before {};
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
   auto* const handler = std::signal(SIGXFSZ, SIG_IGN);
-  const struct rlimit small { .rlim_cur = 20000, .rlim_max = before.rlim_max };
+  const struct rlimit small {
+    .rlim_cur = 20000, .rlim_max = before.rlim_max
+  };
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
   const auto report = Recode("out.gguf", DType::kQ8_0);
   setrlimit(RLIMIT_FSIZE, &before);

@@ -45,9 +45,9 @@ Status MakeFolders(const std::string& path) {
 
 std::string FolderOf(const std::string& path) { return fs::path(path).parent_path().string(); }
 
-/// A name that no other process uses at this time.
+/// A name that no other thread of any process uses at this time.
 std::string Beside(const std::string& path) {
-  return path + "." + std::to_string(getpid()) + ".tmp";
+  return path + "." + std::to_string(gettid()) + ".tmp";
 }
 
 /// A few bytes, whole or not at all.
