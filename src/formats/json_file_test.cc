@@ -78,6 +78,49 @@ TEST(JsonFileTest, ReadsPythonsLiteralsWherePythonWrites) {
   }
 }
 
+TEST(JsonFileTest, ReadsNumbersThatAreTooLargeAsPythonDoes) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const auto parsed = Parse("{\"a\":[1e999,-1e309 ,1.5E+400],\"b\":1e308,\"c\":\"1e999\",\"d\":1" +
+                                std::string(400, '0') + "}",
+                            kWrittenByPython);
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  EXPECT_EQ(parsed.value()["a"], nlohmann::json({kInfinity, -kInfinity, kInfinity}));
+  EXPECT_EQ(parsed.value()["b"], 1e308);
+  EXPECT_EQ(parsed.value()["c"], "1e999");
+  EXPECT_EQ(parsed.value()["d"], kInfinity);
+  for (const char* text :
+       {"[01e999]", "[1.e999]", "[1e999x]", "[-e999]", "[+1e999]", "[1e9999e]"}) {
+    EXPECT_EQ(Parse(text, kWrittenByPython).status().code(), ErrorCode::kCorruptFile) << text;
+  }
+  EXPECT_EQ(PythonLiteralsAsNull("[1e999, 2]"), "[null, 2]");
+}
+
+TEST(JsonFileTest, HalfASurrogatePairBecomesTheReplacementCharacter) {
+  const auto parsed =
+      Parse(R"(["a\ud83db","\udE00","\ud83d\ude00","\\ud83d","\ud83d\u0041"])", kWrittenByPython);
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  EXPECT_EQ(parsed.value(), nlohmann::json({"a\xEF\xBF\xBD"
+                                            "b",
+                                            "\xEF\xBF\xBD", "\xF0\x9F\x98\x80", "\\ud83d",
+                                            "\xEF\xBF\xBD"
+                                            "A"}));
+  EXPECT_EQ(Parse(R"(["\ud83d"])").status().code(), ErrorCode::kCorruptFile);
+  EXPECT_EQ(Parse(R"(["\ud8"])", kWrittenByPython).status().code(), ErrorCode::kCorruptFile);
+  EXPECT_EQ(Parse("[\"\\ud", kWrittenByPython).status().code(), ErrorCode::kCorruptFile);
+}
+
+TEST(JsonFileTest, TheLastOfTwoCountsWherePythonWrites) {
+  std::vector<std::string> said;
+  const LogSink log = [&](LogLevel, std::string_view sentence) { said.emplace_back(sentence); };
+  constexpr std::string_view kText = R"({"a":{"x":1},"b":[1,2],"a":{"y":2},"b":3,"c":4})";
+  const auto parsed = ParseJson(AsBytes(kText), "config.json", kWrittenByPython, log);
+  ASSERT_TRUE(parsed.ok()) << parsed.status().message();
+  EXPECT_EQ(parsed.value(), nlohmann::json::parse(R"({"a":{"y":2},"b":3,"c":4})"));
+  EXPECT_EQ(said,
+            std::vector<std::string>{"config.json: key \"a\" (and 1 more) stands there twice; "
+                                     "the last value counts, as in Python"});
+}
+
 TEST(JsonFileTest, LiteralsBecomeNullForThoseWhoWantText) {
   EXPECT_EQ(PythonLiteralsAsNull(R"({"NaN":NaN, "b":[-Infinity,Infinity] , "c":"Infinity"})"),
             R"({"NaN":null, "b":[null,null] , "c":"Infinity"})");

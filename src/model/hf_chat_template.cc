@@ -76,7 +76,7 @@ std::string UsualTemplate(const json& value, const std::string& place, const Log
 Result<std::string> TemplateOfKey(const fs::path& file, const LogSink& log) {
   if (!Exists(file)) return std::string();
   ALT_ASSIGN_OR_RETURN(const json parsed,
-                       formats::ReadJsonFile(file.string(), formats::kWrittenByPython));
+                       formats::ReadJsonFile(file.string(), formats::kWrittenByPython, log));
   const auto found = parsed.is_object() ? parsed.find(kKey) : parsed.end();
   if (found == parsed.end()) return std::string();
   return UsualTemplate(*found, file.string(), log);

@@ -82,7 +82,7 @@ void TakeDefaults(const std::string& path, const HfClass& hf_class, const LogSin
 Result<HfConfig> ReadHfConfig(const std::string& folder, const LogSink& log) {
   const std::string path = folder + "/config.json";
   HfConfig config;
-  ALT_ASSIGN_OR_RETURN(config.values, formats::ReadJsonFile(path, formats::kWrittenByPython));
+  ALT_ASSIGN_OR_RETURN(config.values, formats::ReadJsonFile(path, formats::kWrittenByPython, log));
   if (!config.values.is_object()) {
     return Status(ErrorCode::kCorruptFile, path + ": is no JSON object");
   }

@@ -33,6 +33,21 @@ with case.folder():
     words.update(model_max_length=int(1e30), padding=float("-inf"))
     pathlib.Path("model/tokenizer_config.json").write_text(json.dumps(words))
     case.same("all of them", ids(), IDS)
+    # What else Python reads: numbers that are too large, a key that stands there twice (the last
+    # counts), half a surrogate pair. And the words in tokenizer.json.
+    config = pathlib.Path("model/config.json")
+    good = config.read_text()
+    half = '"\\ud83d"'
+    config.write_text('{"rms_norm_eps": "x", "limit": [1e999, -1e400], "note": ' + half + ', ' + good[1:])
+    done = case.run("run", "model", "-p", "Hello", "--raw", "--temp", 0, "-n", 4, "--json",
+                    "--ignore-eos", err='key "rms_norm_eps" stands there twice; the last value')
+    case.same("as Python reads", done.json.get("ids"), IDS)
+    config.write_text(good)
+    tokenizer = pathlib.Path("model/tokenizer.json")
+    whole = tokenizer.read_text()
+    tokenizer.write_text('{"score": NaN, "most": 1e999, ' + whole.lstrip()[1:])
+    case.same("in tokenizer.json", ids(), IDS)
+    tokenizer.write_text(whole)
     # Where the number is used it is the number that is wrong, and said so.
     folder.config["rope_theta"] = float("inf")
     folder.write()
