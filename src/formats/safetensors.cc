@@ -22,7 +22,6 @@
 namespace altteul::formats {
 namespace {
 
-/// tensor name -> file name
 using WeightMap = std::map<std::string, std::string>;
 
 /// A name out of the index may only mean a file beside it.
@@ -31,16 +30,17 @@ bool IsPlainFileName(const std::string& name) {
          name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
 }
 
-Result<WeightMap> ReadIndex(const std::string& path) {
-  ALT_ASSIGN_OR_RETURN(const nlohmann::json index, ReadJsonFile(path, kWrittenByPython));
+Result<WeightMap> ReadIndex(const std::string& path, const LogSink& log) {
+  ALT_ASSIGN_OR_RETURN(const nlohmann::json index, ReadJsonFile(path, kWrittenByPython, log));
   const auto map = index.is_object() ? index.find("weight_map") : index.end();
   if (map == index.end() || !map->is_object()) {
     return Status(ErrorCode::kCorruptFile, path + ": \"weight_map\" is missing or no object");
   }
   WeightMap weights;
   for (const auto& member : map->items()) {
-    const std::string file =
+    std::string file =
         member.value().is_string() ? member.value().get<std::string>() : std::string();
+    if (file.starts_with("./")) file.erase(0, 2);
     if (!IsPlainFileName(file)) {
       return Status(ErrorCode::kCorruptFile,
                     path + ": tensor " + Quote(member.key()) + ": " +
@@ -107,6 +107,7 @@ Status SafetensorsModel::AddFile(Buffer mapping, std::span<const std::byte> byte
   ALT_ASSIGN_OR_RETURN(SafetensorsHeader header, ParseSafetensorsHeader(bytes, name));
   if (files_.empty()) metadata_ = std::move(header.metadata);
   for (SafetensorsTensor& tensor : header.tensors) tensors_.push_back(std::move(tensor));
+  for (UnreadTensor& tensor : header.unread) unread_.push_back(std::move(tensor));
   file_bytes_ += bytes.size();
   files_.push_back({std::move(mapping), bytes});
   return Status();
@@ -158,16 +159,28 @@ Result<SafetensorsModel> SafetensorsModel::OpenFolder(const std::string& folder,
                 folder + ": has neither model.safetensors nor model.safetensors.index.json");
 }
 
-Result<SafetensorsModel> SafetensorsModel::OpenShards(const std::string& folder,
-                                                      const std::string& index_path,
-                                                      const LogSink& log) {
-  ALT_ASSIGN_OR_RETURN(const WeightMap weights, ReadIndex(index_path));
-  std::map<std::string, SafetensorsModel> shards;  // by file name
+Result<SafetensorsModel::Shards> SafetensorsModel::OpenSeries(const std::string& folder,
+                                                              const std::string& index_path,
+                                                              const WeightMap& weights,
+                                                              const LogSink& log) {
+  Shards shards;
+  std::map<std::string, Status> absent;
   for (const auto& [name, file] : weights) {
-    if (shards.count(file) != 0) continue;
-    ALT_ASSIGN_OR_RETURN(SafetensorsModel shard, OpenFile(folder + "/" + file));
-    shards.emplace(file, std::move(shard));
+    if (shards.count(file) != 0 || absent.count(file) != 0) continue;
+    auto shard = OpenFile(folder + "/" + file);
+    if (shard.ok()) {
+      shards.emplace(file, std::move(shard).value());
+    } else if (shard.status().code() == ErrorCode::kNotFound) {
+      absent.emplace(file, shard.status());
+    } else {
+      return shard.status();
+    }
   }
+  // Without any of them there is no model of which something could be missing.
+  if (shards.empty() && !absent.empty()) return absent.begin()->second;
+  NameList files;
+  for (const auto& each : absent) files.names.push_back(each.first);
+  files.Report(index_path, "names files that are not there:", log);
   // What an index leaves out as a whole: owners add and move shards and forget it.
   for (const std::string& file : FilesOfSeries(folder, weights)) {
     if (shards.count(file) != 0) continue;
@@ -179,8 +192,17 @@ Result<SafetensorsModel> SafetensorsModel::OpenShards(const std::string& folder,
                                   " does not name this file, and it is not used");
     }
   }
+  return shards;
+}
+
+Result<SafetensorsModel> SafetensorsModel::OpenShards(const std::string& folder,
+                                                      const std::string& index_path,
+                                                      const LogSink& log) {
+  ALT_ASSIGN_OR_RETURN(const WeightMap weights, ReadIndex(index_path, log));
+  ALT_ASSIGN_OR_RETURN(Shards shards, OpenSeries(folder, index_path, weights, log));
   SafetensorsModel whole;
   NameList unlisted, elsewhere, copies;
+  std::set<std::string> unread;
   for (auto& [file, shard] : shards) {
     if (whole.files_.empty()) whole.metadata_ = std::move(shard.metadata_);
     whole.file_bytes_ += shard.file_bytes_;
@@ -190,23 +212,29 @@ Result<SafetensorsModel> SafetensorsModel::OpenShards(const std::string& folder,
       if (listed == weights.end()) {
         unlisted.names.push_back(tensor.name);
       } else if (listed->second != file) {
-        const bool copy = shards.at(listed->second).Find(tensor.name) != nullptr;
+        const auto other = shards.find(listed->second);
+        const bool copy = other != shards.end() && other->second.Find(tensor.name) != nullptr;
         (copy ? copies : elsewhere).names.push_back(tensor.name);
         if (copy) continue;
       }
       whole.tensors_.push_back(tensor);
     }
+    for (UnreadTensor& tensor : shard.unread_) {
+      if (unread.insert(tensor.name).second) whole.unread_.push_back(std::move(tensor));
+    }
   }
   ALT_RETURN_IF_ERROR(whole.IndexTensors(index_path));
   NameList missing;
   for (const auto& [name, file] : weights) {
-    if (whole.Find(name) == nullptr) missing.names.push_back(name);
+    if (whole.Find(name) != nullptr || unread.count(name) != 0) continue;
+    const bool has_file = shards.count(file) != 0;
+    if (has_file) missing.names.push_back(name);
+    whole.missing_.push_back({name, has_file ? std::string() : file});
   }
   missing.Report(index_path, "lists what no file of it holds:", log);
   unlisted.Report(index_path, "does not list what its files hold:", log);
   elsewhere.Report(index_path, "lists in another file than where it is:", log);
   copies.Report(index_path, "lists one of two copies, which is taken:", log);
-  whole.missing_ = std::move(missing.names);
   return whole;
 }
 

@@ -27,14 +27,27 @@ struct SafetensorsTensor {
   TensorView view;  ///< proved to lie inside its file; may begin at any byte, aligned or not
 };
 
+/// A tensor that no TensorView can show: of an element type without a DType, with a dimension of 0
+/// or with too many. It does no harm as long as nobody wants its values.
+struct UnreadTensor {
+  std::string name;
+  std::string type;  ///< as the file has it: "U8", "F8_E4M3"
+  std::string why;   ///< "has the element type \"U8\", which is not read here"
+};
+
+/// What an index lists and no file holds.
+struct MissingTensor {
+  std::string name;
+  std::string file;  ///< the file that the index names, where that file is not there; or empty
+};
+
 class SafetensorsModel {
  public:
   /// Opens `folder`/model.safetensors, or else the shards of `folder`/model.safetensors.index.json
   /// (the order in which transformers looks). Of a tensor in two shards the one counts that the
   /// index names.
   /// @param log  hears where the index says something else than the shards hold
-  /// @return kNotFound, kIoError, kCorruptFile, kUnsupported (an element type without a DType, an
-  ///         empty tensor)
+  /// @return kNotFound (no file of the model is there), kIoError, kCorruptFile, kUnsupported
   static Result<SafetensorsModel> OpenFolder(const std::string& folder, const LogSink& log = {});
 
   /// Opens one file, whatever its name.
@@ -50,7 +63,10 @@ class SafetensorsModel {
 
   /// What the index lists, but no shard holds: whether the model needs it is for the caller to
   /// know.
-  std::span<const std::string> missing() const { return missing_; }
+  std::span<const MissingTensor> missing() const { return missing_; }
+
+  /// Tensors that are there and cannot be read. Whether the model needs them, too.
+  std::span<const UnreadTensor> unread() const { return unread_; }
 
   /// `__metadata__` of the first file ("format" -> "pt").
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
@@ -68,7 +84,12 @@ class SafetensorsModel {
     std::span<const std::byte> bytes;
   };
 
+  using WeightMap = std::map<std::string, std::string>;    // tensor name -> file name
+  using Shards = std::map<std::string, SafetensorsModel>;  // by file name
+
   SafetensorsModel() = default;
+  static Result<Shards> OpenSeries(const std::string& folder, const std::string& index_path,
+                                   const WeightMap& weights, const LogSink& log);
   static Result<SafetensorsModel> OpenShards(const std::string& folder,
                                              const std::string& index_path, const LogSink& log);
   Status AddFile(Buffer mapping, std::span<const std::byte> bytes, const std::string& name);
@@ -77,7 +98,8 @@ class SafetensorsModel {
   std::vector<File> files_;
   std::vector<SafetensorsTensor> tensors_;
   std::vector<size_t> by_name_;  // indices into tensors_, sorted by name
-  std::vector<std::string> missing_;
+  std::vector<UnreadTensor> unread_;
+  std::vector<MissingTensor> missing_;
   std::map<std::string, std::string> metadata_;
   uint64_t file_bytes_ = 0;
 };

@@ -32,7 +32,8 @@ struct TypeRow {
   DType type;
 };
 
-// U8 to U64, BOOL and the 8-bit floats of the format have no DType: refused by name.
+// The format has more (BOOL, unsigned integers, floats of 8 bits and fewer); its tensors are told
+// by name to whoever would use one.
 constexpr std::array<TypeRow, 8> kTypes = {{{"F64", DType::kF64},
                                             {"F32", DType::kF32},
                                             {"F16", DType::kF16},
@@ -44,6 +45,8 @@ constexpr std::array<TypeRow, 8> kTypes = {{{"F64", DType::kF64},
 
 struct TensorRecord {
   SafetensorsTensor tensor;
+  std::string type;    // as the file has it
+  std::string unread;  // why the tensor cannot be read; or empty
   uint64_t begin = 0;  // in the data section [bytes]
   uint64_t end = 0;
 };
@@ -55,37 +58,48 @@ const json* Member(const json& object, const char* key) {
   return found == object.end() ? nullptr : &*found;
 }
 
-Result<DType> ReadType(const json& record) {
-  const json* dtype = Member(record, "dtype");
-  if (dtype == nullptr || !dtype->is_string()) return Corrupt("\"dtype\" is missing or no string");
-  const auto& name = dtype->get_ref<const std::string&>();
-  for (const TypeRow& row : kTypes) {
-    if (row.name == name) return row.type;
-  }
-  return Status(ErrorCode::kUnsupported,
-                "element type " + Quote(name) + " (supported: F64 F32 F16 BF16 I64 I32 I16 I8)");
+void Unread(const std::string& why, TensorRecord& out) {
+  if (out.unread.empty()) out.unread = why;
 }
 
-Result<Shape> ReadShape(const json& record) {
+Status ReadType(const json& record, TensorRecord& out) {
+  const json* dtype = Member(record, "dtype");
+  if (dtype == nullptr || !dtype->is_string()) return Corrupt("\"dtype\" is missing or no string");
+  out.type = dtype->get<std::string>();
+  for (const TypeRow& row : kTypes) {
+    if (row.name != out.type) continue;
+    out.tensor.view.type = row.type;
+    return Status();
+  }
+  Unread("has the element type " + Quote(out.type) +
+             ", which is not read here (F64 F32 F16 BF16 I64 I32 I16 I8 are)",
+         out);
+  return Status();
+}
+
+Status ReadShape(const json& record, TensorRecord& out) {
   const json* extents = Member(record, "shape");
   if (extents == nullptr || !extents->is_array()) return Corrupt("\"shape\" is missing or no list");
-  if (extents->size() > Shape::kMaxDims) {
-    return Status(ErrorCode::kUnsupported, std::to_string(extents->size()) +
-                                               " dimensions, more than the " +
-                                               std::to_string(Shape::kMaxDims) + " we hold");
-  }
-  Shape shape;
-  uint64_t n_elements = 1;
   for (const json& extent : *extents) {
     if (!extent.is_number_unsigned()) return Corrupt("\"shape\" must hold integers of at least 0");
+    if (extent.get<uint64_t>() == 0) Unread("is empty: it has a dimension of 0", out);
+  }
+  if (extents->size() > Shape::kMaxDims) {
+    Unread("has " + std::to_string(extents->size()) + " dimensions, more than the " +
+               std::to_string(Shape::kMaxDims) + " we hold",
+           out);
+  }
+  if (!out.unread.empty()) return Status();
+  Shape& shape = out.tensor.view.shape;
+  uint64_t n_elements = 1;
+  for (const json& extent : *extents) {
     const auto value = extent.get<uint64_t>();
-    if (value == 0) return Status(ErrorCode::kUnsupported, "empty: a dimension of 0");
     const auto product = CheckedMul(n_elements, value);
     if (!product) return Corrupt("a dimension of " + std::to_string(value) + " is too large");
     n_elements = *product;
     shape.dims[shape.n_dims++] = value;
   }
-  return shape;
+  return Status();
 }
 
 Status ReadOffsets(const json& record, uint64_t data_bytes, TensorRecord& out) {
@@ -105,9 +119,10 @@ Status ReadOffsets(const json& record, uint64_t data_bytes, TensorRecord& out) {
 Status ReadRecord(const json& record, std::span<const std::byte> data, TensorRecord& out) {
   if (!record.is_object()) return Corrupt("its record is no object");
   TensorView& view = out.tensor.view;
-  ALT_ASSIGN_OR_RETURN(view.type, ReadType(record));
-  ALT_ASSIGN_OR_RETURN(view.shape, ReadShape(record));
+  ALT_RETURN_IF_ERROR(ReadType(record, out));
+  ALT_RETURN_IF_ERROR(ReadShape(record, out));
   ALT_RETURN_IF_ERROR(ReadOffsets(record, data.size(), out));
+  if (!out.unread.empty()) return Status();
   // All these types have blocks of one element, so bytes are elements times the block.
   const auto size_bytes = CheckedMul(view.shape.Elements(), TraitsOf(view.type).block_bytes);
   if (!size_bytes || *size_bytes != out.end - out.begin) {
@@ -116,11 +131,6 @@ Status ReadRecord(const json& record, std::span<const std::byte> data, TensorRec
                    " hold " + std::to_string(out.end - out.begin) + " bytes, but " +
                    std::string(TraitsOf(view.type).name) + " " + view.shape.ToString() + " needs " +
                    needed);
-  }
-  for (const auto& member : record.items()) {
-    if (member.key() != "dtype" && member.key() != "shape" && member.key() != "data_offsets") {
-      return Corrupt("unknown field " + Quote(member.key()));
-    }
   }
   view.bytes =
       data.subspan(static_cast<size_t>(out.begin), static_cast<size_t>(out.end - out.begin));
@@ -145,6 +155,7 @@ Status RefuseHolesAndOverlaps(std::span<const TensorRecord> records, uint64_t da
 }
 
 Status ReadMetadata(const json& object, std::map<std::string, std::string>& metadata) {
+  if (object.is_null()) return Status();  // as good as absent
   if (!object.is_object()) return Corrupt("\"__metadata__\" is no object");
   for (const auto& member : object.items()) {
     if (!member.value().is_string()) {
@@ -172,11 +183,20 @@ Result<SafetensorsHeader> ReadRecords(const json& root, std::span<const std::byt
     }
     records.push_back(std::move(record));
   }
-  std::sort(records.begin(), records.end(),
-            [](const TensorRecord& a, const TensorRecord& b) { return a.begin < b.begin; });
+  // An empty tensor takes no bytes, so it goes before the one that begins where it does.
+  std::sort(records.begin(), records.end(), [](const TensorRecord& a, const TensorRecord& b) {
+    return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
+  });
   ALT_RETURN_IF_ERROR(RefuseHolesAndOverlaps(records, data.size()));
   header.tensors.reserve(records.size());
-  for (TensorRecord& record : records) header.tensors.push_back(std::move(record.tensor));
+  for (TensorRecord& record : records) {
+    if (record.unread.empty()) {
+      header.tensors.push_back(std::move(record.tensor));
+    } else {
+      header.unread.push_back(
+          {std::move(record.tensor.name), std::move(record.type), std::move(record.unread)});
+    }
+  }
   return header;
 }
 

@@ -17,6 +17,7 @@ namespace altteul::formats {
 
 struct SafetensorsHeader {
   std::vector<SafetensorsTensor> tensors;  ///< in the order of their data; names are unique
+  std::vector<UnreadTensor> unread;        ///< the others, also in the order of their data
   std::map<std::string, std::string> metadata;
 };
 

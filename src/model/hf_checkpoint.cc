@@ -50,7 +50,7 @@ class HfCheckpoint : public Checkpoint {
         weights_(std::move(weights)) {}
 
   Status Index(const LogSink& log) {
-    ALT_RETURN_IF_ERROR(RefuseQuantizedTensors(folder_, weights_.tensors()));
+    ALT_RETURN_IF_ERROR(RefuseQuantizedTensors(folder_, weights_));
     const TensorView* head = nullptr;  // of a tied model
     for (const auto& tensor : weights_.tensors()) {
       const std::string hf_name(tensor.name);
@@ -64,7 +64,9 @@ class HfCheckpoint : public Checkpoint {
       if (hf_name.find("rotary_emb.inv_freq") != std::string::npos) continue;
       ALT_RETURN_IF_ERROR(AddTensor(name.value_or(hf_name), tensor.view));
     }
-    ALT_RETURN_IF_ERROR(CheckMissing());
+    ALT_ASSIGN_OR_RETURN(const auto n_layers, Uint("block_count"));
+    ALT_RETURN_IF_ERROR(CheckMissing(n_layers));
+    ALT_RETURN_IF_ERROR(CheckUnread(n_layers, log));
     if (head != nullptr) WarnOfHead(*head, log);
     if (!ties_head_ && Find("output.weight") == nullptr) {
       Warn(log, "lm_head.weight is missing; the embedding is taken for it");
@@ -124,9 +126,15 @@ class HfCheckpoint : public Checkpoint {
     const LogSink with_folder = [&](LogLevel level, std::string_view what) {
       if (log) log(level, folder_ + ": " + std::string(what));
     };
-    auto parsed = text::ParseTokenizerJson(
-        tokenizer, config, generation, config_.dump(-1, ' ', false, json::error_handler_t::replace),
-        with_folder);
+    const std::string own = config_.dump(-1, ' ', false, json::error_handler_t::replace);
+    auto parsed = text::ParseTokenizerJson(tokenizer, config, generation, own, with_folder);
+    if (!parsed.ok() && parsed.status().code() == ErrorCode::kCorruptFile) {
+      // Few hold Python's words, and the file is large.
+      const std::string without = formats::PythonLiteralsAsNull(tokenizer);
+      if (without != tokenizer) {
+        parsed = text::ParseTokenizerJson(without, config, generation, own, with_folder);
+      }
+    }
     if (!parsed.ok()) {
       return Status(parsed.status().code(), folder_ + ": " + parsed.status().message());
     }
@@ -169,18 +177,40 @@ class HfCheckpoint : public Checkpoint {
     if (log) log(LogLevel::kWarning, folder_ + ": " + what);
   }
 
+  bool Needs(const std::string& hf_name, const std::optional<uint64_t>& n_layers) const {
+    if (!hf_name.ends_with(".weight") && !hf_name.ends_with(".bias")) return false;
+    const auto name = GgufTensorName(hf_name, family_.hf_tensor_names);
+    if (!name || (ties_head_ && name == "output.weight")) return false;
+    return !n_layers || LayerOf(*name).value_or(0) < *n_layers;
+  }
+
   // What the index lists and no file holds does no harm unless the model needs it. Without this, a
   // missing bias or head would be taken for one that the model does not have.
-  Status CheckMissing() const {
-    ALT_ASSIGN_OR_RETURN(const auto n_layers, Uint("block_count"));
-    for (const std::string& hf_name : weights_.missing()) {
-      const auto name = GgufTensorName(hf_name, family_.hf_tensor_names);
-      if (!name || (ties_head_ && name == "output.weight")) continue;
-      if (n_layers && LayerOf(*name).value_or(0) >= *n_layers) continue;
-      return Status(ErrorCode::kCorruptFile,
-                    folder_ + ": model.safetensors.index.json lists tensor " +
-                        formats::Quote(hf_name) + ", which the model needs, but no file holds it");
+  Status CheckMissing(const std::optional<uint64_t>& n_layers) const {
+    for (const formats::MissingTensor& missing : weights_.missing()) {
+      if (!Needs(missing.name, n_layers)) continue;
+      const std::string lists = folder_ + ": model.safetensors.index.json lists tensor " +
+                                formats::Quote(missing.name) + ", which the model needs, ";
+      if (missing.file.empty()) {
+        return Status(ErrorCode::kCorruptFile, lists + "but no file holds it");
+      }
+      return Status(ErrorCode::kNotFound,
+                    lists + "in " + formats::Quote(missing.file) + ", but this file is not there");
     }
+    return Status();
+  }
+
+  Status CheckUnread(const std::optional<uint64_t>& n_layers, const LogSink& log) const {
+    for (const formats::UnreadTensor& tensor : weights_.unread()) {
+      if (!Needs(tensor.name, n_layers)) continue;
+      return Status(ErrorCode::kUnsupported,
+                    folder_ + ": tensor " + formats::Quote(tensor.name) + " " + tensor.why);
+    }
+    if (weights_.unread().empty()) return Status();
+    const formats::UnreadTensor& first = weights_.unread().front();
+    const size_t n_more = weights_.unread().size() - 1;
+    Warn(log, "tensor " + formats::Quote(first.name) + " " + first.why + "; it is not used" +
+                  (n_more == 0 ? "" : ", nor are " + std::to_string(n_more) + " more like it"));
     return Status();
   }
 

@@ -3,6 +3,7 @@
 #include "model/hf_quantized.h"
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -11,6 +12,7 @@
 
 #include "formats/json_file.h"
 #include "formats/quote.h"
+#include "model/unused_tensors.h"
 
 namespace altteul::model {
 namespace {
@@ -22,11 +24,12 @@ struct Method {
   std::optional<uint64_t> bits;
 };
 
-Status Refuse(const std::string& folder, const Method& method) {
+/// @param proof  how it is known, where config.json does not say it
+Status Refuse(const std::string& folder, const Method& method, const std::string& proof = "") {
   std::string bits;
   if (method.bits) bits = " to " + std::to_string(*method.bits) + " bits";
   return Status(ErrorCode::kUnsupported,
-                folder + ": its weights are quantized by " + method.name + bits +
+                folder + ": its weights are quantized by " + method.name + bits + proof +
                     ", which is not read here. Take the folder that it was made from, or a GGUF "
                     "file of the model");
 }
@@ -91,6 +94,21 @@ std::optional<uint64_t> BitsOfGroups(const json& words) {
   return std::nullopt;
 }
 
+struct OwnKey {
+  const char* key;
+  const char* method;
+};
+// What only one method has, for words without "quant_method".
+constexpr OwnKey kOwnKeys[] = {
+    {"load_in_4bit", "bitsandbytes"},
+    {"load_in_8bit", "bitsandbytes"},
+    {"w_bit", "AWQ"},
+    {"q_group_size", "AWQ"},
+    {"desc_act", "GPTQ"},
+    {"wbits", "GPTQ"},
+    {"quant_algo", "ModelOpt"},
+};
+
 /// @param otherwise  the method where the words do not name one
 Method MethodOf(const json& words, const char* otherwise) {
   Method method{otherwise, BitsIn(words)};
@@ -98,8 +116,10 @@ Method MethodOf(const json& words, const char* otherwise) {
   const auto name = words.find("quant_method");
   if (name != words.end() && name->is_string()) {
     method.name = UsualName(name->get<std::string>());
-  } else if (words.contains("load_in_4bit") || words.contains("load_in_8bit")) {
-    method.name = "bitsandbytes";
+  } else {
+    for (const OwnKey& each : kOwnKeys) {
+      if (words.contains(each.key)) method.name = each.method;
+    }
   }
   if (method.name == "FP8" && !method.bits) method.bits = 8;
   return method;
@@ -119,22 +139,47 @@ constexpr Beside kBeside[] = {{"quantize_config.json", "GPTQ"},
                               {"quant_config.json", "AWQ"},
                               {"hf_quant_config.json", "ModelOpt"}};
 
+/// How a method's tensors are known. Of several marks in a folder the first of the list counts.
 struct Mark {
   std::string_view suffix;
+  std::string_view weight_type;  ///< how the type of the ".weight" beside it begins; or empty
   const char* method;
+  uint64_t bits;  ///< 0: as the folder does not say
 };
 constexpr Mark kMarks[] = {
-    {".qweight", "GPTQ or AWQ"},
-    {".weight_packed", "compressed-tensors"},
-    {".weight_scale_inv", "FP8"},
-    {".weight_scale", "FP8 or compressed-tensors"},
-    {".weight.absmax", "bitsandbytes"},
-    {".weight.SCB", "bitsandbytes"},
-    {".SCB", "bitsandbytes"},
-    {".codebooks", "AQLM"},
-    {".W_q", "HQQ"},
-    {".scales", "MLX or another method"},
+    {".quant_state.bitsandbytes__nf4", "", "bitsandbytes", 4},
+    {".quant_state.bitsandbytes__fp4", "", "bitsandbytes", 4},
+    {".absmax", "", "bitsandbytes", 4},
+    {".SCB", "", "bitsandbytes", 8},
+    {".weight._data", "", "Quanto", 0},
+    {"._weight_qdata", "", "torchao", 0},
+    {".W_q", "", "HQQ", 0},
+    {".codebooks", "", "AQLM", 0},
+    {".centroids.weight", "", "VPTQ", 0},
+    {".weight_packed", "", "compressed-tensors", 0},
+    {".weight_scale_2", "", "ModelOpt", 0},
+    {".weight_scale_inv", "", "FP8", 8},
+    {".weight_scale", "F8_", "FP8", 8},
+    {".weight_scale", "", "compressed-tensors", 0},
+    {".weight_scales", "", "EETQ", 8},
+    {"_proj_blocks", "", "MXFP4", 4},
+    {".g_idx", "", "GPTQ", 0},
+    {".qweight", "", "GPTQ or AWQ", 0},
+    {".scales", "U32", "MLX", 0},
+    {".scales", "", "a method that config.json does not name", 0},
 };
+
+/// Every tensor's type by its name, as safetensors spells it. Towers may be quantized or not.
+std::map<std::string_view, std::string_view> TypesOf(const formats::SafetensorsModel& weights) {
+  std::map<std::string_view, std::string_view> types;
+  for (const auto& tensor : weights.tensors()) {
+    if (CompanionKind(tensor.name).empty()) types[tensor.name] = TraitsOf(tensor.view.type).name;
+  }
+  for (const auto& tensor : weights.unread()) {
+    if (CompanionKind(tensor.name).empty()) types[tensor.name] = tensor.type;
+  }
+  return types;
+}
 
 }  // namespace
 
@@ -159,14 +204,20 @@ Status RefuseQuantized(const std::string& folder, const json& config) {
   return Status();
 }
 
-Status RefuseQuantizedTensors(const std::string& folder,
-                              std::span<const formats::SafetensorsTensor> tensors) {
-  for (const formats::SafetensorsTensor& tensor : tensors) {
-    for (const Mark& mark : kMarks) {
-      if (!tensor.name.ends_with(mark.suffix)) continue;
-      return Refuse(folder, {mark.method + std::string(" (it has a tensor ") +
-                                 formats::Quote(tensor.name) + ")",
-                             {}});
+Status RefuseQuantizedTensors(const std::string& folder, const formats::SafetensorsModel& weights) {
+  const auto types = TypesOf(weights);
+  const auto is_marked = [&](std::string_view name, const Mark& mark) {
+    if (!name.ends_with(mark.suffix)) return false;
+    if (mark.weight_type.empty()) return true;
+    name.remove_suffix(mark.suffix.size());
+    const auto weight = types.find(std::string(name) + ".weight");
+    return weight != types.end() && weight->second.starts_with(mark.weight_type);
+  };
+  for (const Mark& mark : kMarks) {
+    for (const auto& each : types) {
+      if (!is_marked(each.first, mark)) continue;
+      return Refuse(folder, {mark.method, mark.bits == 0 ? std::nullopt : std::optional(mark.bits)},
+                    " (it has a tensor " + formats::Quote(each.first) + ")");
     }
   }
   return Status();

@@ -6,7 +6,6 @@
 
 #pragma once
 
-#include <span>
 #include <string>
 
 #include <nlohmann/json_fwd.hpp>
@@ -20,8 +19,7 @@ namespace altteul::model {
 /// @return kUnsupported with the method and its bits
 Status RefuseQuantized(const std::string& folder, const nlohmann::json& config);
 
-/// The same by the names of tensors, for folders that do not say it.
-Status RefuseQuantizedTensors(const std::string& folder,
-                              std::span<const formats::SafetensorsTensor> tensors);
+/// The same by the names and types of tensors, for folders that do not say it.
+Status RefuseQuantizedTensors(const std::string& folder, const formats::SafetensorsModel& weights);
 
 }  // namespace altteul::model

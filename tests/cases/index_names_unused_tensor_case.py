@@ -46,6 +46,14 @@ with case.folder():
     case.same("a broken file beside them", run(err="does not name this file, and it is not used"), IDS)
     left.unlink()
 
+    # A file that is not there, of which nothing is wanted.
+    folder.write(shards, {**truth, **{name: "model-00009-of-00009.safetensors" for name in tower}})
+    case.same("a tower's file", run(err='not there: "model-00009-of-00009.safetensors"'), IDS)
+    folder.write(shards, {name: "./" + file for name, file in truth.items()})
+    case.same("as paths", run(no_err="warning"), IDS)
+    folder.write({ONE: shards[ONE]}, truth)
+    run(code=3, err=f'which the model needs, in "{TWO}", but this file is not there')
+
     # Needed: an error that names it, also where a model without it would be another good one.
     for needed in ("model.layers.1.mlp.up_proj.weight", "lm_head.weight"):
         less = {file: [n for n in held if n != needed] for file, held in shards.items()}
