@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <limits>
 #include <numeric>
+#include <set>
+#include <system_error>
 #include <utility>
 
 #include "formats/gguf_part.h"
@@ -22,6 +25,25 @@ struct SplitFields {
   uint64_t n_parts = 1;
   std::optional<uint64_t> n_tensors;  // of all parts
 };
+
+/// What an array of one value, or of the same value again and again, holds: some writers give a
+/// number for each layer. Any other value is itself.
+GgufValue Single(const GgufValue& value) {
+  const auto* array = std::get_if<GgufArray>(&value.held);
+  if (array == nullptr || array->n_elements == 0) return value;
+  const auto same = [](const auto& values) {
+    return std::ranges::all_of(values, [&](const auto& each) { return each == values.front(); });
+  };
+  GgufValue single = value;
+  if (const auto texts = array->Strings(); texts.ok()) {
+    if (same(texts.value())) single.held = texts.value().front();
+  } else if (const auto integers = array->Integers(); integers.ok()) {
+    if (same(integers.value())) single.held = integers.value().front();
+  } else if (const auto floats = array->Floats(); floats.ok()) {
+    if (same(floats.value())) single.held = static_cast<double>(floats.value().front());
+  }
+  return single;
+}
 
 /// An unsigned integer out of a value, whatever its width and sign.
 /// Writers of other programs take other types of numbers for a key; what is the same number is
@@ -94,10 +116,32 @@ Result<SplitFields> ReadSplitFields(const GgufFile& part, const std::string& nam
 Status CheckPart(const SplitFields& split, uint64_t number, uint64_t n_parts,
                  const std::string& path) {
   if (split.number == number && split.n_parts == n_parts) return Status();
-  return Status(ErrorCode::kCorruptFile,
+  return Status(ErrorCode::kUnsupported,
                 path + ": says it is part " + std::to_string(split.number) + " of " +
                     std::to_string(split.n_parts) + " (counting from 0), but its name says part " +
-                    std::to_string(number) + " of " + std::to_string(n_parts));
+                    std::to_string(number) + " of " + std::to_string(n_parts) +
+                    "; rename it to what it is");
+}
+
+/// A part under a name of its own. The others beside it tell how it was called, if they are there.
+Status Renamed(const std::string& path, uint64_t number, uint64_t n_parts) {
+  const std::string suffix = PartPath("", number, n_parts);
+  const std::string all = suffix.substr(suffix.find("-of-"));
+  const size_t number_size = suffix.size() - all.size();  // "-00001"
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  std::set<std::string> prefixes;
+  std::error_code error;
+  std::filesystem::directory_iterator it(folder.empty() ? "." : folder, error), end;
+  for (; !error && it != end; it.increment(error)) {
+    const std::string file = it->path().filename().string();
+    if (!file.ends_with(all) || file.size() < all.size() + number_size) continue;
+    prefixes.insert(file.substr(0, file.size() - all.size() - number_size));
+  }
+  return Status(ErrorCode::kUnsupported,
+                path + ": is part " + std::to_string(number + 1) + " of " +
+                    std::to_string(n_parts) + ", so its name must end in " + suffix +
+                    " for the others to be found" +
+                    (prefixes.size() == 1 ? "; rename it to " + *prefixes.begin() + suffix : ""));
 }
 
 Status CheckTensorCount(const std::optional<uint64_t>& wanted, uint64_t n_tensors, uint64_t n_parts,
@@ -156,10 +200,7 @@ Result<GgufFile> GgufFile::Open(const std::string& path) {
 
   const auto prefix = PartPrefix(path, split.number, split.n_parts);
   if (!prefix) {
-    return Status(ErrorCode::kCorruptFile,
-                  path + ": is part " + std::to_string(split.number + 1) + " of " +
-                      std::to_string(split.n_parts) + ", so its name must end in " +
-                      PartPath("", split.number, split.n_parts) + " for the others to be found");
+    return Renamed(path, split.number, split.n_parts);
   }
   GgufFile whole;
   for (uint64_t number = 0; number < split.n_parts; ++number) {
@@ -212,17 +253,21 @@ const GgufTensor* GgufFile::FindTensor(std::string_view name) const {
 
 Status GgufFile::WrongType(std::string_view key, const char* wanted, const GgufValue& value) const {
   std::string is = "is of type " + std::string(GgufTypeName(value.type));
+  if (const auto* array = std::get_if<GgufArray>(&value.held)) {
+    is = "is an array of " + std::to_string(array->n_elements) + " values of type " +
+         std::string(GgufTypeName(array->element_type));
+  }
   if (const auto* integer = std::get_if<int64_t>(&value.held)) {
     is += " with the value " + std::to_string(*integer);
   }
-  return Status(ErrorCode::kCorruptFile,
+  return Status(ErrorCode::kUnsupported,  // the same wherever it is fetched from
                 name_ + ": key " + Quote(key) + " " + is + ", but must be " + wanted);
 }
 
 Result<std::optional<uint64_t>> GgufFile::GetUint(std::string_view key) const {
   const GgufValue* value = FindValue(key);
   if (value == nullptr) return std::optional<uint64_t>();
-  const auto natural = AsUint(*value);
+  const auto natural = AsUint(Single(*value));
   if (!natural) return WrongType(key, "an integer of at least 0", *value);
   return natural;
 }
@@ -230,7 +275,7 @@ Result<std::optional<uint64_t>> GgufFile::GetUint(std::string_view key) const {
 Result<std::optional<double>> GgufFile::GetFloat(std::string_view key) const {
   const GgufValue* value = FindValue(key);
   if (value == nullptr) return std::optional<double>();
-  const auto number = AsFloat(*value);
+  const auto number = AsFloat(Single(*value));
   if (!number) return WrongType(key, "a number", *value);
   return number;
 }
@@ -238,7 +283,7 @@ Result<std::optional<double>> GgufFile::GetFloat(std::string_view key) const {
 Result<std::optional<bool>> GgufFile::GetBool(std::string_view key) const {
   const GgufValue* value = FindValue(key);
   if (value == nullptr) return std::optional<bool>();
-  const auto truth = AsBool(*value);
+  const auto truth = AsBool(Single(*value));
   if (!truth) return WrongType(key, "bool", *value);
   return truth;
 }
@@ -246,7 +291,8 @@ Result<std::optional<bool>> GgufFile::GetBool(std::string_view key) const {
 Result<std::optional<std::string_view>> GgufFile::GetString(std::string_view key) const {
   const GgufValue* value = FindValue(key);
   if (value == nullptr) return std::optional<std::string_view>();
-  const auto* text = std::get_if<std::string_view>(&value->held);
+  const GgufValue single = Single(*value);
+  const auto* text = std::get_if<std::string_view>(&single.held);
   if (text == nullptr) return WrongType(key, "string", *value);
   return std::optional<std::string_view>(*text);
 }

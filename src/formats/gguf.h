@@ -50,9 +50,9 @@ struct GgufArray {
   uint64_t n_elements = 0;
   std::span<const std::byte> bytes;  ///< exactly the elements, as written
 
-  /// All elements of a string array, viewed in place; kInvalidArgument for other element types.
+  /// All elements of a string array, viewed in place; kUnsupported for others that are not empty.
   Result<std::vector<std::string_view>> Strings() const;
-  /// All elements of any integer or bool array, kInvalidArgument for others.
+  /// All elements of an array of integers, bools or whole numbers in floats, else kUnsupported.
   Result<std::vector<int64_t>> Integers() const;
   /// All elements of any number array as f32 (scores).
   Result<std::vector<float>> Floats() const;
@@ -102,8 +102,8 @@ class GgufFile {
   const GgufValue* FindValue(std::string_view key) const;
   const GgufTensor* FindTensor(std::string_view name) const;
 
-  /// The value of `key` as a type; nothing when absent, kCorruptFile when it is something else.
-  /// GetUint takes every integer type as long as the value is not negative, GetFloat f32 and f64.
+  /// The value of `key` as a type, also where it is an array that holds one value only; nothing
+  /// when absent, kUnsupported when it is something else. The type of a number does not matter.
   Result<std::optional<uint64_t>> GetUint(std::string_view key) const;
   Result<std::optional<double>> GetFloat(std::string_view key) const;
   Result<std::optional<bool>> GetBool(std::string_view key) const;

@@ -17,8 +17,8 @@
 namespace altteul::formats {
 namespace {
 
-constexpr uint64_t kMinEntryBytes = 8 + 4 + 1;               // empty key, type, one byte
-constexpr uint64_t kMinTensorInfoBytes = 8 + 4 + 8 + 4 + 8;  // empty name, one dimension
+constexpr uint64_t kMinEntryBytes = 8 + 4 + 1;           // empty key, type, one byte
+constexpr uint64_t kMinTensorInfoBytes = 8 + 4 + 4 + 8;  // empty name, no dimension
 // A thousand times what the largest models have. A record takes more memory than bytes in the file,
 // so that without a limit a file of some GB could claim all the memory there is.
 constexpr uint64_t kMaxRecords = uint64_t{1} << 20;
@@ -141,9 +141,9 @@ Status ReadAlignment(GgufPart& part) {
 Status ReadShape(ByteReader& in, Shape& shape) {
   const size_t at = in.offset();
   ALT_ASSIGN_OR_RETURN(const uint32_t n_dims, in.Read<uint32_t>());
-  if (n_dims == 0 || n_dims > kGgufMaxDims) {
+  if (n_dims > kGgufMaxDims) {  // none: a scalar
     return Corrupt(std::to_string(n_dims) + " dimensions at offset " + std::to_string(at) +
-                   " (1 to " + std::to_string(kGgufMaxDims) + " are allowed)");
+                   " (0 to " + std::to_string(kGgufMaxDims) + " are allowed)");
   }
   shape.n_dims = n_dims;
   uint64_t n_elements = 1;

@@ -75,12 +75,12 @@ TEST_F(GgufSplitTest, RefusesAPartThatSaysItIsAnother) {
   WriteAll();
   WritePart(3, {0, 3, 3, "c"});  // cyclic: the third would begin again
   ExpectRefused(
-      1, ErrorCode::kCorruptFile,
+      1, ErrorCode::kUnsupported,
       "m-00003-of-00003.gguf: says it is part 0 of 3 (counting from 0), but its name says "
-      "part 2 of 3");
-  ExpectRefused(3, ErrorCode::kCorruptFile, "its name must end in -00001-of-00003.gguf");
+      "part 2 of 3; rename it to what it is");
+  ExpectRefused(3, ErrorCode::kUnsupported, "its name must end in -00001-of-00003.gguf");
   WritePart(3, {2, 4, 3, "c"});
-  ExpectRefused(1, ErrorCode::kCorruptFile, "says it is part 2 of 4");
+  ExpectRefused(1, ErrorCode::kUnsupported, "says it is part 2 of 4");
 }
 
 TEST_F(GgufSplitTest, RefusesAWrongCountOfTensorsAndANameInTwoParts) {
@@ -97,8 +97,10 @@ TEST_F(GgufSplitTest, RefusesAPartBeyondTheCountAndAPartUnderAnotherName) {
   ExpectRefused(1, ErrorCode::kCorruptFile, "split.no is 3, but split.count is 3");
   const std::string path = folder_.Write("renamed.gguf", PartBytes({1, 3, 3, "b"}));
   const Status status = GgufFile::Open(path).status();
-  EXPECT_EQ(status.code(), ErrorCode::kCorruptFile);
+  EXPECT_EQ(status.code(), ErrorCode::kUnsupported);
   EXPECT_NE(status.message().find("must end in -00002-of-00003.gguf"), std::string::npos);
+  EXPECT_NE(status.message().find("rename it to m-00002-of-00003.gguf"), std::string::npos)
+      << status.message() << " (the first part beside it tells how)";
   EXPECT_EQ(GgufFile::Parse(AsBytes(PartBytes({1, 3, 3, "b"})), "part").status().code(),
             ErrorCode::kUnsupported);
 }

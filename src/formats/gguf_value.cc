@@ -4,6 +4,7 @@
 
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -119,9 +120,9 @@ void Convert(std::span<const std::byte> bytes, std::vector<Out>& out) {
 }
 
 Status WrongElements(const GgufArray& array, const char* wanted) {
-  return Status(ErrorCode::kInvalidArgument, "an array of " +
-                                                 std::string(GgufTypeName(array.element_type)) +
-                                                 " where one of " + wanted + " is wanted");
+  return Status(ErrorCode::kUnsupported, "an array of " +
+                                             std::string(GgufTypeName(array.element_type)) +
+                                             " where one of " + wanted + " is wanted");
 }
 
 }  // namespace
@@ -199,6 +200,7 @@ Result<GgufValue> ReadGgufValue(ByteReader& in) {
 }
 
 Result<std::vector<std::string_view>> GgufArray::Strings() const {
+  if (n_elements == 0) return std::vector<std::string_view>();  // of whatever type
   if (element_type != GgufType::kString) return WrongElements(*this, "strings");
   std::vector<std::string_view> strings;
   strings.reserve(static_cast<size_t>(n_elements));  // proved: each takes at least 8 bytes
@@ -245,7 +247,20 @@ Result<std::vector<int64_t>> GgufArray::Integers() const {
         }
       }
       break;
+    case GgufType::kF32:
+    case GgufType::kF64: {
+      ALT_ASSIGN_OR_RETURN(const std::vector<float> floats, Floats());
+      for (size_t i = 0; i < floats.size(); ++i) {
+        constexpr float kMostExact = 16777216.0f;  // 2^24
+        if (!(std::fabs(floats[i]) <= kMostExact) || floats[i] != std::floor(floats[i])) {
+          return WrongElements(*this, "integers");
+        }
+        integers[i] = static_cast<int64_t>(floats[i]);
+      }
+      break;
+    }
     default:
+      if (n_elements == 0) break;
       return WrongElements(*this, "integers");
   }
   return integers;
@@ -285,6 +300,7 @@ Result<std::vector<float>> GgufArray::Floats() const {
       Convert<double>(bytes, floats);
       break;
     default:
+      if (n_elements == 0) break;
       return WrongElements(*this, "numbers");
   }
   return floats;

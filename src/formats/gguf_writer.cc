@@ -41,8 +41,8 @@ std::optional<uint64_t> AlignUp(uint64_t size, uint64_t alignment) {
 
 /// The tensor's size, or why it cannot be.
 Result<uint64_t> SizeOf(std::string_view name, DType type, const Shape& shape) {
-  if (shape.n_dims == 0 || shape.n_dims > kGgufMaxDims) {
-    return Invalid(name, std::to_string(shape.n_dims) + " dimensions, GGUF holds 1 to " +
+  if (shape.n_dims > kGgufMaxDims) {
+    return Invalid(name, std::to_string(shape.n_dims) + " dimensions, GGUF holds 0 to " +
                              std::to_string(kGgufMaxDims));
   }
   uint64_t rows = 1;
