@@ -172,6 +172,93 @@ TEST(FolderConfigTest, AbsentKeysAreWhatTheClassTakes) {
   EXPECT_TRUE(said.empty()) << said[0] << " (nothing reads it)";
 }
 
+TEST(FolderConfigTest, TheSameNumberInOtherWordsIsTaken) {
+  const ModelConfig plain = Changed("llama2", [](json&) {}).value();
+  const auto floats = Changed("llama2", [](json& c) {
+    for (const char* key : {"hidden_size", "num_hidden_layers", "num_attention_heads"}) {
+      c[key] = c[key].get<double>();
+    }
+    c["max_position_embeddings"] = 1e30;
+    c["sliding_window"] = -1;
+  });
+  ASSERT_TRUE(floats.ok()) << floats.status().message();
+  EXPECT_EQ(floats.value().hidden, plain.hidden);
+  EXPECT_EQ(floats.value().n_layers, plain.n_layers);
+  EXPECT_EQ(floats.value().context, size_t{UINT32_MAX});
+  const auto null = Changed("llama2", [](json& c) { c["rms_norm_eps"] = nullptr; });
+  ASSERT_TRUE(null.ok()) << null.status().message();
+  EXPECT_EQ(null.value().norm_eps, 1e-6f) << "the class's";
+}
+
+TEST(FolderConfigTest, GemmaLooksAtAnActivationKeyOfItsOwn) {
+  const auto gemma = Changed("gemma2", [](json& c) {
+    c["hidden_act"] = "gelu";
+    c["hidden_activation"] = nullptr;
+  });
+  EXPECT_TRUE(gemma.ok()) << gemma.status().message();
+}
+
+TEST(FolderConfigTest, AnUnknownArchitectureIsTheModelTypesClass) {
+  std::vector<std::string> said;
+  const auto config = Changed(
+      "llama2",
+      [](json& c) {
+        c["architectures"] = {"OurOwnForCausalLM"};
+        c["model_type"] = "mistral";
+        c["sliding_window"] = 8;
+      },
+      [&](LogLevel, std::string_view sentence) { said.emplace_back(sentence); });
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  EXPECT_EQ(Windows(config.value()).front(), 8u) << "Mistral's class has windows";
+  ASSERT_FALSE(said.empty());
+  EXPECT_NE(said[0].find("\"OurOwnForCausalLM\" is not known; MistralForCausalLM is taken"),
+            std::string::npos)
+      << said[0];
+}
+
+TEST(FolderConfigTest, DynamicScalingChangesNothingUpToTheContext) {
+  std::string said;
+  const auto plain = Changed("llama2", [](json& c) { c.erase("rope_scaling"); });
+  const auto dynamic = Changed(
+      "llama2",
+      [](json& c) {
+        c["rope_scaling"] = {{"type", "dynamic"}, {"factor", 2.0}};
+        c["max_position_embeddings"] = 96;
+      },
+      [&](LogLevel, std::string_view sentence) { said += sentence; });
+  ASSERT_TRUE(plain.ok() && dynamic.ok()) << dynamic.status().message();
+  EXPECT_EQ(dynamic.value().ropes, plain.value().ropes);
+  EXPECT_NE(said.find("'dynamic' is followed up to 96 tokens"), std::string::npos) << said;
+}
+
+TEST(FolderConfigTest, TheOriginalContextOfTheConfigGoesBeforeRopes) {
+  const auto llama3 = [](bool own, bool among) {
+    return Changed("llama2", [&](json& c) {
+      c["rope_scaling"] = {{"rope_type", "llama3"},
+                           {"factor", 8.0},
+                           {"low_freq_factor", 1.0},
+                           {"high_freq_factor", 4.0}};
+      if (own) c["original_max_position_embeddings"] = 64;
+      if (among) c["rope_scaling"]["original_max_position_embeddings"] = own ? 8192 : 64;
+    });
+  };
+  ASSERT_TRUE(llama3(true, true).ok());
+  EXPECT_EQ(llama3(true, false).value().ropes, llama3(false, true).value().ropes);
+  EXPECT_EQ(llama3(true, true).value().ropes, llama3(false, true).value().ropes);
+  // Phi-3's class has 4096 of its own, whatever stands among rope's parameters.
+  std::string said;
+  const auto phi3 = Changed(
+      "phi3_longrope",
+      [](json& c) {
+        c.erase("original_max_position_embeddings");
+        c["rope_scaling"]["original_max_position_embeddings"] = 32;
+      },
+      [&](LogLevel, std::string_view sentence) { said += sentence; });
+  ASSERT_TRUE(phi3.ok()) << phi3.status().message();
+  EXPECT_EQ(phi3.value().ropes[0].original_context, 4096u);
+  EXPECT_NE(said.find("4096 is taken"), std::string::npos) << said;
+}
+
 TEST(FolderConfigTest, WhatIsNotSupportedIsNamed) {
   struct Wrong {
     const char* family;
@@ -184,9 +271,9 @@ TEST(FolderConfigTest, WhatIsNotSupportedIsNamed) {
       {"gemma2", [](json& c) { c["hidden_activation"] = "silu"; }, ErrorCode::kUnsupported, "silu"},
       {"llama2",
        [](json& c) {
-         c["rope_scaling"] = {{"rope_type", "dynamic"}, {"factor", 2.0}};
+         c["rope_scaling"] = {{"rope_type", "longrope"}, {"factor", 2.0}};
        },
-       ErrorCode::kUnsupported, "dynamic"},
+       ErrorCode::kUnsupported, "not supported in llama, only in phi3"},
       {"llama2",
        [](json& c) {
          c["rope_scaling"] = {{"rope_type", "yarn"}, {"original_max_position_embeddings", nullptr}};
@@ -202,8 +289,14 @@ TEST(FolderConfigTest, WhatIsNotSupportedIsNamed) {
          c["rope_scaling"] = {{"type", "yarn"}, {"factor", 2.0}};
        },
        ErrorCode::kCorruptFile, "longrope lacks the list short_factor"},
-      {"llama2", [](json& c) { c["architectures"] = {"MambaForCausalLM"}; },
+      {"llama2",
+       [](json& c) {
+         c["architectures"] = {"MambaForCausalLM"};
+         c["model_type"] = "mamba";
+       },
        ErrorCode::kUnsupported, "MambaForCausalLM"},
+      {"llama2", [](json& c) { c["architectures"] = {"LlamaForSequenceClassification"}; },
+       ErrorCode::kUnsupported, "LlamaForSequenceClassification"},
       {"llama2",
        [](json& c) {
          c.erase("architectures");
@@ -221,7 +314,11 @@ TEST(FolderConfigTest, WhatIsNotSupportedIsNamed) {
       {"llama2", [](json& c) { c.erase("hidden_size"); }, ErrorCode::kCorruptFile,
        "expected [vocabulary, 4096]"},
       {"llama2", [](json& c) { c["hidden_size"] = nullptr; }, ErrorCode::kCorruptFile,
-       "embedding_length"},
+       "expected [vocabulary, 4096]"},
+      {"llama2", [](json& c) { c["hidden_size"] = 64.5; }, ErrorCode::kCorruptFile,
+       "config.json: hidden_size is 64.5"},
+      {"llama2", [](json& c) { c["num_hidden_layers"] = 0; }, ErrorCode::kCorruptFile,
+       "config.json: num_hidden_layers is 0"},
       {"gemma3", [](json& c) { c["layer_types"] = {"full_attention"}; }, ErrorCode::kCorruptFile,
        "layer_types"},
       {"exaone4_full", [](json& c) { c["rope_scaling"].erase("low_freq_factor"); },

@@ -152,6 +152,45 @@ TEST_F(GgufConfigTest, SizesThatNoModelHasAreRefused) {
   }
 }
 
+TEST_F(GgufConfigTest, ANumberForEachLayerIsTheNumber) {
+  const auto plain = ChangedGemma([](GgufWriter&) {});
+  const auto lists = ChangedGemma([](GgufWriter& writer) {
+    constexpr float kBases[] = {5000.0f, 5000.0f};
+    constexpr int64_t kHeads[] = {4, 4};
+    writer.SetNumbers<float>("gemma2.rope.freq_base", kBases);
+    writer.SetNumbers<int64_t>("gemma2.attention.head_count", kHeads);
+    writer.SetNumber<int32_t>("gemma2.attention.sliding_window", -1);
+    writer.SetNumber<int32_t>("gemma2.expert_count", -1);
+    writer.SetNumber<uint64_t>("gemma2.context_length", UINT64_MAX);
+  });
+  ASSERT_TRUE(plain.ok() && lists.ok()) << lists.status().message();
+  EXPECT_EQ(lists.value().n_heads, plain.value().n_heads);
+  EXPECT_EQ(lists.value().ropes[0].frequencies,
+            model::PlainFrequencies(5000.0, lists.value().ropes[0].n_rotated()));
+  EXPECT_EQ(lists.value().context, size_t{UINT32_MAX});
+}
+
+TEST_F(GgufConfigTest, AnEmptyTypeOfScalingIsNone) {
+  const auto plain = ChangedFamily("qwen2", [](GgufWriter&) {});
+  const auto empty = ChangedFamily(
+      "qwen2", [](GgufWriter& writer) { writer.SetString("qwen2.rope.scaling.type", ""); });
+  ASSERT_TRUE(plain.ok() && empty.ok()) << empty.status().message();
+  EXPECT_EQ(empty.value().ropes, plain.value().ropes);
+  const auto doubtful = ChangedFamily("qwen2", [](GgufWriter& writer) {
+    writer.SetString("qwen2.rope.scaling.type", "");
+    writer.SetNumber<float>("qwen2.rope.scaling.factor", 4.0f);
+  });
+  EXPECT_EQ(doubtful.status().code(), ErrorCode::kUnsupported);
+  EXPECT_NE(doubtful.status().message().find("qwen2.rope.scaling.type is empty beside a factor"),
+            std::string::npos)
+      << doubtful.status().message();
+  const auto longrope = ChangedFamily(
+      "qwen2", [](GgufWriter& writer) { writer.SetString("qwen2.rope.scaling.type", "longrope"); });
+  EXPECT_NE(longrope.status().message().find("'longrope' is not supported in qwen2, only in phi3"),
+            std::string::npos)
+      << longrope.status().message();
+}
+
 TEST_F(GgufConfigTest, RopeThatIsNoNumberIsRefused) {
   const auto negative = ChangedFamily("llama_linear", [](GgufWriter& writer) {
     writer.SetNumber<float>("llama.rope.scaling.factor", -2.0f);

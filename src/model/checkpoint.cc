@@ -15,8 +15,7 @@ template <typename T>
 Result<T> Required(const Checkpoint& file, std::string_view key, Result<std::optional<T>> found) {
   if (!found.ok()) return found.status();
   if (!found.value()) {
-    return Status(ErrorCode::kCorruptFile,
-                  file.path() + ": the hyperparameter '" + std::string(key) + "' is missing");
+    return Status(ErrorCode::kCorruptFile, file.PlaceOf(key) + " is missing");
   }
   return *found.value();
 }

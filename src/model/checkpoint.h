@@ -45,11 +45,17 @@ class Checkpoint {
   virtual const std::string& path() const = 0;
   virtual uint64_t file_bytes() const = 0;  ///< of all files that hold tensors
 
-  /// Hyperparameters: nothing when absent, kCorruptFile when of another type.
+  /// Hyperparameters: nothing when absent, kCorruptFile when of another type. A number of another
+  /// type that is the same number is taken (512.0 for a width); a whole number beyond 64 bits is
+  /// the largest there is. Of windows and experts -1 means none.
   virtual Result<std::optional<uint64_t>> Uint(std::string_view key) const = 0;
   virtual Result<std::optional<double>> Float(std::string_view key) const = 0;
   virtual Result<std::optional<bool>> Bool(std::string_view key) const = 0;
   virtual Result<std::optional<std::string>> String(std::string_view key) const = 0;
+
+  /// Where a hyperparameter stands, in the file's own words, for messages: "m.gguf:
+  /// llama.block_count", "folder/config.json: num_hidden_layers".
+  virtual std::string PlaceOf(std::string_view key) const = 0;
 
   /// Numbers that the file leaves out and its writer's own reader knows. Float() has them already.
   struct TakenNumber {
@@ -84,6 +90,11 @@ class Checkpoint {
   virtual std::string License() const = 0;
 
  protected:
+  /// Whether a negative number under this key means none.
+  static bool NegativeMeansNone(std::string_view key) {
+    return key == "attention.sliding_window" || key == "expert_count";
+  }
+
   /// kCorruptFile when the name is taken.
   Status AddTensor(std::string name, const TensorView& view);
 

@@ -27,9 +27,8 @@ constexpr uint64_t kMaxVocabulary = uint64_t{1} << 24;
 Result<size_t> Size(const Checkpoint& file, std::string_view key, uint64_t limit) {
   ALT_ASSIGN_OR_RETURN(const uint64_t value, file.RequiredUint(key));
   if (value == 0 || value > limit) {
-    return Status(ErrorCode::kCorruptFile, file.path() + ": " + std::string(key) + " is " +
-                                               std::to_string(value) + ", expected 1 to " +
-                                               std::to_string(limit));
+    return Status(ErrorCode::kCorruptFile, file.PlaceOf(key) + " is " + std::to_string(value) +
+                                               ", expected 1 to " + std::to_string(limit));
   }
   return static_cast<size_t>(value);
 }
@@ -71,7 +70,23 @@ Status FillHeads(const Checkpoint& file, ModelConfig& config) {
   return Status();
 }
 
-Status FillCommon(const Checkpoint& file, ModelConfig& config) {
+// Some files say that there is no limit by a number that no text can reach.
+Status FillContext(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
+  constexpr uint64_t kMost = UINT32_MAX;
+  ALT_ASSIGN_OR_RETURN(const auto context, file.Uint("context_length"));
+  if (!context) return Status();
+  if (*context == 0) {
+    return Status(ErrorCode::kCorruptFile, file.PlaceOf("context_length") + " is 0");
+  }
+  if (*context > kMost && log) {
+    log(LogLevel::kWarning, file.PlaceOf("context_length") + " is longer than any text; taken as " +
+                                std::to_string(kMost));
+  }
+  config.context = static_cast<size_t>(std::min(*context, kMost));
+  return Status();
+}
+
+Status FillCommon(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
   // Mixtral's GGUF files call themselves "llama".
   ALT_ASSIGN_OR_RETURN(const auto experts, file.Uint("expert_count"));
   if (experts.value_or(0) > 1) {
@@ -83,12 +98,11 @@ Status FillCommon(const Checkpoint& file, ModelConfig& config) {
   ALT_ASSIGN_OR_RETURN(config.hidden, Size(file, "embedding_length", kMaxWidth));
   ALT_ASSIGN_OR_RETURN(config.ffn, Size(file, "feed_forward_length", kMaxWidth));
   ALT_RETURN_IF_ERROR(FillHeads(file, config));
-  ALT_ASSIGN_OR_RETURN(config.context,
-                       SizeOr(file, "context_length", uint64_t{1} << 32, config.context));
+  ALT_RETURN_IF_ERROR(FillContext(file, log, config));
   ALT_ASSIGN_OR_RETURN(const double eps, file.RequiredFloat("attention.layer_norm_rms_epsilon"));
   if (!(eps >= 0 && eps < 1)) {
     return Status(ErrorCode::kCorruptFile,
-                  file.path() + ": the norms' epsilon is " + std::to_string(eps));
+                  file.PlaceOf("attention.layer_norm_rms_epsilon") + " is " + std::to_string(eps));
   }
   config.norm_eps = static_cast<float>(eps);
   config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
@@ -124,15 +138,15 @@ Status CheckRopes(const Checkpoint& file, const ModelConfig& config) {
 Status CheckActivation(const Checkpoint& file, const ModelConfig& config) {
   if (file.hf_config() == nullptr) return Status();
   const bool silu = config.activation == kernels::Activation::kSilu;
-  for (const char* key : {"hidden_activation", "hidden_act"}) {
-    const auto found = file.hf_config()->find(key);
-    if (found == file.hf_config()->end() || found->is_null()) continue;
-    const bool known = silu ? *found == "silu" || *found == "swish" : *found == "gelu_pytorch_tanh";
-    if (known) return Status();
-    return Status(ErrorCode::kUnsupported, file.path() + ": the activation " + found->dump() +
-                                               " is not supported in " + config.family);
-  }
-  return Status();
+  // Gemma's classes look at a key of their own; the usual one in their folders is a leftover.
+  const char* key = silu ? "hidden_act" : "hidden_activation";
+  const auto found = file.hf_config()->find(key);
+  if (found == file.hf_config()->end() || found->is_null()) return Status();
+  const bool known = silu ? *found == "silu" || *found == "swish" : *found == "gelu_pytorch_tanh";
+  if (known) return Status();
+  return Status(ErrorCode::kUnsupported, file.path() + "/config.json: the activation " +
+                                             found->dump() + " (" + key + ") is not supported in " +
+                                             config.family);
 }
 
 // Which layers are local, in the file's words; empty and no period where it says nothing.
@@ -220,7 +234,7 @@ Result<ModelConfig> ReadConfig(const Checkpoint& file, const LogSink& log) {
   }
   ModelConfig config;
   config.family = file.architecture();
-  ALT_RETURN_IF_ERROR(FillCommon(file, config));
+  ALT_RETURN_IF_ERROR(FillCommon(file, log, config));
   ALT_RETURN_IF_ERROR(family->fill(file, log, config));
   ALT_RETURN_IF_ERROR(CheckRopes(file, config));
   ALT_RETURN_IF_ERROR(CheckActivation(file, config));

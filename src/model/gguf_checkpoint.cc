@@ -36,10 +36,14 @@ class GgufCheckpoint : public Checkpoint {
   const std::string& path() const override { return path_; }
   uint64_t file_bytes() const override { return file_.file_bytes(); }
   const GgufFile* gguf() const override { return &file_; }
+  std::string PlaceOf(std::string_view key) const override { return path_ + ": " + FullKey(key); }
 
   Result<std::optional<uint64_t>> Uint(std::string_view key) const override {
     const std::string full = FullKey(key);
     const formats::GgufValue* value = file_.FindValue(full);
+    if (value != nullptr && NegativeMeansNone(key) && IsMinusOne(*value)) {
+      return std::optional<uint64_t>();
+    }
     if (value != nullptr && value->type == formats::GgufType::kArray) return SameForAllLayers(full);
     return file_.GetUint(full);
   }
@@ -87,15 +91,23 @@ class GgufCheckpoint : public Checkpoint {
   }
 
  private:
+  // As it is, or in 32 bits without a sign.
+  static bool IsMinusOne(const formats::GgufValue& value) {
+    const auto* integer = std::get_if<int64_t>(&value.held);
+    const auto* natural = std::get_if<uint64_t>(&value.held);
+    return (integer != nullptr && *integer < 0) || (natural != nullptr && *natural == UINT32_MAX);
+  }
+
   // Some writers give a number for each layer even where all are the same.
   Result<std::optional<uint64_t>> SameForAllLayers(const std::string& key) const {
     ALT_ASSIGN_OR_RETURN(const auto array, file_.GetArray(key));
-    ALT_ASSIGN_OR_RETURN(const std::vector<int64_t> values, array->Integers());
-    if (values.empty() || values.front() < 0) {
+    const auto integers = array->Integers();
+    if (!integers.ok() || integers.value().empty() || integers.value().front() < 0) {
       return Status(
-          ErrorCode::kCorruptFile,
+          ErrorCode::kUnsupported,
           path_ + ": key \"" + key + "\" is an array, but must be an integer of at least 0");
     }
+    const std::vector<int64_t>& values = integers.value();
     for (const int64_t value : values) {
       if (value == values.front()) continue;
       return Status(ErrorCode::kUnsupported,

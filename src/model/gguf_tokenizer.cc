@@ -27,6 +27,14 @@ Status Corrupt(const std::string& path, const std::string& what) {
   return Status(ErrorCode::kCorruptFile, path + ": " + what);
 }
 
+/// The elements of an array, or what is wrong with them under the key's name.
+template <typename T>
+Result<T> Of(const char* key, const std::string& path, Result<T> elements) {
+  if (elements.ok()) return elements;
+  return Status(elements.status().code(),
+                path + ": key \"" + key + "\": " + elements.status().message());
+}
+
 /// A file's tokenizer keys, and where to say what is wrong with them.
 class Reader {
  public:
@@ -51,7 +59,7 @@ class Reader {
   }
   void Strip(std::string_view token, bool before, bool after);
   Result<std::optional<TokenId>> Id(const char* key);
-  Result<std::string> LowerCase(const char* key) const;
+  std::string LowerCase(const char* key) const;
   void Warn(const std::string& what) const {
     if (log_) log_(LogLevel::kWarning, path_ + ": " + what);
   }
@@ -101,7 +109,7 @@ Status Reader::ReadModel() {
 Status Reader::ReadTables() {
   ALT_ASSIGN_OR_RETURN(const auto tokens, file_.GetArray("tokenizer.ggml.tokens"));
   if (!tokens) return Corrupt(path_, "tokenizer.ggml.tokens is missing");
-  ALT_ASSIGN_OR_RETURN(const auto texts, tokens->Strings());
+  ALT_ASSIGN_OR_RETURN(const auto texts, Of("tokenizer.ggml.tokens", path_, tokens->Strings()));
   spec_.tokens.assign(texts.begin(), texts.end());
   ALT_RETURN_IF_ERROR(ReadKinds());
   ALT_RETURN_IF_ERROR(ReadMerges());
@@ -112,7 +120,8 @@ Status Reader::ReadKinds() {
   spec_.kinds.assign(spec_.tokens.size(), TokenKind::kNormal);
   ALT_ASSIGN_OR_RETURN(const auto kinds, file_.GetArray("tokenizer.ggml.token_type"));
   if (!kinds) return Status();
-  ALT_ASSIGN_OR_RETURN(const auto values, kinds->Integers());
+  ALT_ASSIGN_OR_RETURN(const auto values,
+                       Of("tokenizer.ggml.token_type", path_, kinds->Integers()));
   if (values.size() != spec_.tokens.size()) {
     Warn("tokenizer.ggml.token_type has " + std::to_string(values.size()) + " entries for " +
          std::to_string(spec_.tokens.size()) + " tokens; " +
@@ -142,7 +151,7 @@ Status Reader::ReadScores() {
   const size_t n_tokens = spec_.tokens.size();
   ALT_ASSIGN_OR_RETURN(const auto scores, file_.GetArray("tokenizer.ggml.scores"));
   if (scores) {
-    ALT_ASSIGN_OR_RETURN(spec_.scores, scores->Floats());
+    ALT_ASSIGN_OR_RETURN(spec_.scores, Of("tokenizer.ggml.scores", path_, scores->Floats()));
   }
   if (spec_.scores.size() == n_tokens || !spec_.merges.empty()) return Status();
   Warn(
@@ -158,7 +167,7 @@ Status Reader::ReadScores() {
 Status Reader::ReadMerges() {
   ALT_ASSIGN_OR_RETURN(const auto merges, file_.GetArray("tokenizer.ggml.merges"));
   if (merges) {
-    ALT_ASSIGN_OR_RETURN(const auto list, merges->Strings());
+    ALT_ASSIGN_OR_RETURN(const auto list, Of("tokenizer.ggml.merges", path_, merges->Strings()));
     spec_.merges.assign(list.begin(), list.end());
   }
   if (spec_.merges.empty() && spec_.model == TokenizerSpec::Model::kByteLevelBpe) {
@@ -169,15 +178,27 @@ Status Reader::ReadMerges() {
   return Status();
 }
 
-/// The id that `key` names; nothing when it names none, or one that is no token.
+/// The id that `key` names; nothing when it names none, or one that is no token. Of a list the
+/// first counts; a list of ends ends an answer with each.
 Result<std::optional<TokenId>> Reader::Id(const char* key) {
   const formats::GgufValue* value = file_.FindValue(key);
-  const auto* negative = value == nullptr ? nullptr : std::get_if<int64_t>(&value->held);
-  if (negative != nullptr && *negative < 0) return std::optional<TokenId>();
-  ALT_ASSIGN_OR_RETURN(const auto id, file_.GetUint(key));
-  if (!id || *id == 0xFFFFFFFFu) return std::optional<TokenId>();  // -1 in some files: none
-  if (*id < spec_.tokens.size()) return std::optional<TokenId>(static_cast<TokenId>(*id));
-  Warn(std::string(key) + " is " + std::to_string(*id) + ", but there are " +
+  if (value == nullptr) return std::optional<TokenId>();
+  std::vector<int64_t> ids;
+  if (const auto* list = std::get_if<formats::GgufArray>(&value->held)) {
+    ALT_ASSIGN_OR_RETURN(ids, Of(key, path_, list->Integers()));
+    Warn(std::string(key) + " is a list; the first id of it is taken");
+  } else if (const auto* integer = std::get_if<int64_t>(&value->held)) {
+    ids.push_back(*integer);
+  } else {
+    ALT_ASSIGN_OR_RETURN(const auto id, file_.GetUint(key));
+    ids.push_back(static_cast<int64_t>(std::min<uint64_t>(*id, INT64_MAX)));
+  }
+  if (ids.empty() || ids[0] < 0 || ids[0] == 0xFFFFFFFF)
+    return std::optional<TokenId>();  // -1: none
+  if (static_cast<uint64_t>(ids[0]) < spec_.tokens.size()) {
+    return std::optional<TokenId>(static_cast<TokenId>(ids[0]));
+  }
+  Warn(std::string(key) + " is " + std::to_string(ids[0]) + ", but there are " +
        std::to_string(spec_.tokens.size()) + " tokens; ignored");
   return std::optional<TokenId>();
 }
@@ -205,17 +226,20 @@ Status Reader::ReadSpecials() {
   return ReadMoreEnds();
 }
 
-/// Ollama's own converter writes a list where a model has several.
+/// Ollama's own converter writes a list where a model has several; others write it under the key
+/// for one.
 Status Reader::ReadMoreEnds() {
-  constexpr const char* kKey = "tokenizer.ggml.eos_token_ids";
-  ALT_ASSIGN_OR_RETURN(const auto list, file_.GetArray(kKey));
+  const formats::GgufValue* one = file_.FindValue("tokenizer.ggml.eos_token_id");
+  const bool is_list = one != nullptr && one->type == formats::GgufType::kArray;
+  const char* key = is_list ? "tokenizer.ggml.eos_token_id" : "tokenizer.ggml.eos_token_ids";
+  ALT_ASSIGN_OR_RETURN(const auto list, file_.GetArray(key));
   if (!list) return Status();
-  ALT_ASSIGN_OR_RETURN(const std::vector<int64_t> ids, list->Integers());
+  ALT_ASSIGN_OR_RETURN(const auto ids, Of(key, path_, list->Integers()));
   for (const int64_t id : ids) {
     if (id >= 0 && static_cast<uint64_t>(id) < spec_.tokens.size()) {
       spec_.end_of_turn.push_back(static_cast<TokenId>(id));
     } else {
-      Warn(std::string(kKey) + " holds " + std::to_string(id) + ", but there are " +
+      Warn(std::string(key) + " holds " + std::to_string(id) + ", but there are " +
            std::to_string(spec_.tokens.size()) + " tokens; ignored");
     }
   }
@@ -256,9 +280,11 @@ void Reader::TakeRawText() {
   }
 }
 
-Result<std::string> Reader::LowerCase(const char* key) const {
-  ALT_ASSIGN_OR_RETURN(const auto value, file_.GetString(key));
-  std::string lower(value.value_or(""));
+/// A value that is no text is none: names are for people, and only hints here.
+std::string Reader::LowerCase(const char* key) const {
+  const formats::GgufValue* value = file_.FindValue(key);
+  const auto* text = value == nullptr ? nullptr : std::get_if<std::string_view>(&value->held);
+  std::string lower(text == nullptr ? "" : *text);
   for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   return lower;
 }
@@ -274,8 +300,8 @@ void Reader::Strip(std::string_view token, bool before, bool after) {
 /// White space beside a token may belong to it. GGUF has no key for that, so it is known by the
 /// model: each rule is a fact of the tokenizer.json of the models it names.
 Status Reader::ReadStrips() {
-  ALT_ASSIGN_OR_RETURN(const std::string name, LowerCase("general.name"));
-  ALT_ASSIGN_OR_RETURN(const std::string architecture, LowerCase("general.architecture"));
+  const std::string name = LowerCase("general.name");
+  const std::string architecture = LowerCase("general.architecture");
   const auto named = [&](std::string_view part) { return name.find(part) != name.npos; };
   // Fine-tunes have names of their own; other vocabularies in the same architecture no such tokens.
   const bool is_phi3 =

@@ -3,6 +3,7 @@
 #include "model/hf_checkpoint.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -82,12 +83,26 @@ class HfCheckpoint : public Checkpoint {
   const std::string& path() const override { return folder_; }
   uint64_t file_bytes() const override { return weights_.file_bytes(); }
   const json* hf_config() const override { return &config_; }
+  std::string PlaceOf(std::string_view key) const override {
+    std::string_view own = key;
+    for (const NamePair& pair : HfHyperparameterNames()) {
+      if (pair.gguf == key) own = pair.hf;
+    }
+    return folder_ + "/config.json: " + std::string(own);
+  }
 
   Result<std::optional<uint64_t>> Uint(std::string_view key) const override {
     const json* value = Lookup(key);
     if (value == nullptr) return std::optional<uint64_t>();
-    if (!value->is_number_unsigned()) return WrongType(key, *value, "a whole number");
-    return std::optional<uint64_t>(value->get<uint64_t>());
+    if (value->is_number_unsigned()) return std::optional<uint64_t>(value->get<uint64_t>());
+    if (!value->is_number()) return WrongType(key, *value, "a whole number");
+    const double number = value->get<double>();
+    if (number < 0 && NegativeMeansNone(key)) return std::optional<uint64_t>();
+    if (!(number >= 0) || number != std::floor(number)) {
+      return WrongType(key, *value, "a whole number");
+    }
+    constexpr double kBeyond = 18446744073709551616.0;  // 2^64
+    return std::optional<uint64_t>(number < kBeyond ? static_cast<uint64_t>(number) : UINT64_MAX);
   }
   Result<std::optional<double>> Float(std::string_view key) const override {
     const json* value = Lookup(key);
@@ -225,8 +240,8 @@ class HfCheckpoint : public Checkpoint {
   }
 
   Status WrongType(std::string_view key, const json& value, const char* wanted) const {
-    return Status(ErrorCode::kCorruptFile, folder_ + "/config.json: " + std::string(key) + " is " +
-                                               value.dump().substr(0, 60) + ", expected " + wanted);
+    return Status(ErrorCode::kCorruptFile,
+                  PlaceOf(key) + " is " + value.dump().substr(0, 60) + ", expected " + wanted);
   }
 
   std::string folder_;

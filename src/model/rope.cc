@@ -17,10 +17,22 @@ namespace {
 
 using nlohmann::json;
 
-Status Unsupported(const Checkpoint& file, const std::string& type) {
+Status Unsupported(const Checkpoint& file, const ModelConfig& config, const std::string& type) {
+  const bool longrope = type == "longrope" || type == "su";
   return Status(ErrorCode::kUnsupported,
-                file.path() + ": rope scaling '" + type +
-                    "' is not supported (linear, llama3, yarn and longrope are)");
+                file.path() + ": rope scaling '" + type + "' is not supported" +
+                    (longrope ? " in " + config.family + ", only in phi3"
+                              : " (linear, llama3, yarn, and longrope in phi3 are)"));
+}
+
+// transformers turns by the plain frequencies up to the model's own context, and by others that
+// depend on a text's length beyond it.
+void WarnOfDynamic(const Checkpoint& file, const ModelConfig& config, const LogSink& log) {
+  if (!log) return;
+  log(LogLevel::kWarning, file.path() + "/config.json: rope scaling 'dynamic' is followed up to " +
+                              std::to_string(config.context) +
+                              " tokens, where it changes nothing; in longer texts rope stays as it "
+                              "is, and answers are other ones than those of transformers");
 }
 
 // The number as GGUF holds it, so that a folder and the file made of it turn by the same angles.
@@ -33,15 +45,17 @@ Status ScaleLlama3(const Checkpoint& file, const ModelConfig& config, const json
   double values[4] = {0, 0, 0, static_cast<double>(config.context)};
   const char* names[4] = {"factor", "low_freq_factor", "high_freq_factor",
                           "original_max_position_embeddings"};
+  const json& own = *file.hf_config();
   for (int i = 0; i < 4; ++i) {
-    const auto found = parameters.find(names[i]);
-    const bool is_said = found != parameters.end() && !found->is_null();
-    if (i == 3 && !is_said) break;  // the context, as in transformers
-    if (found == parameters.end() || !found->is_number()) {
+    json found = parameters.value(names[i], json());
+    // The config's own word goes before the one among rope's.
+    if (i == 3) found = own.value(names[i], found);
+    if (i == 3 && found.is_null()) break;  // the context, as in transformers
+    if (!found.is_number()) {
       return Status(ErrorCode::kCorruptFile,
                     file.path() + ": llama3 rope scaling lacks the number '" + names[i] + "'");
     }
-    values[i] = found->get<double>();
+    values[i] = found.get<double>();
   }
   const double factor = values[0], low = values[1], high = values[2], original = values[3];
   for (double& frequency : rope.frequencies) {
@@ -82,13 +96,17 @@ Status ScaleFromFolder(const Checkpoint& file, const ModelConfig& config, double
     }
     return Status();
   }
+  if (type == "dynamic") {
+    WarnOfDynamic(file, config, log);
+    return Status();
+  }
   if (type == "llama3") return ScaleLlama3(file, config, *parameters, rope);
   if (type == "yarn") {
     ALT_ASSIGN_OR_RETURN(const Yarn yarn, YarnOfFolder(file, config, *parameters));
     ScaleYarn(yarn, base, rope);
     return Status();
   }
-  if (type != "linear") return Unsupported(file, type);
+  if (type != "linear") return Unsupported(file, config, type);
   ALT_ASSIGN_OR_RETURN(const double factor, LinearFactor(file, *parameters));
   for (double& frequency : rope.frequencies) frequency /= factor;
   return Status();
@@ -118,8 +136,14 @@ Status ScaleFromGguf(const Checkpoint& file, const ModelConfig& config, double b
   ALT_ASSIGN_OR_RETURN(const auto said, file.String("rope.scaling.type"));
   const std::string type = said.value_or("linear");  // what a factor alone means
   if (type == "none") return Status();
-  if (type != "linear" && type != "yarn") return Unsupported(file, type);
   ALT_ASSIGN_OR_RETURN(const double factor, GgufFactor(file));
+  if (type.empty() && factor == 1.0) return Status();  // none, whatever its writer meant
+  if (type.empty()) {
+    return Status(ErrorCode::kUnsupported, file.PlaceOf("rope.scaling.type") +
+                                               " is empty beside a factor of " +
+                                               std::to_string(factor) + ": scaled or not?");
+  }
+  if (type != "linear" && type != "yarn") return Unsupported(file, config, type);
   if (type == "yarn") {
     ALT_ASSIGN_OR_RETURN(const Yarn yarn, YarnOfGguf(file, config, factor, log));
     ScaleYarn(yarn, base, rope);
@@ -209,8 +233,7 @@ Result<double> RopeBase(const Checkpoint& file, std::string_view key, double fal
   ALT_ASSIGN_OR_RETURN(const auto base, file.Float(key));
   const double value = InF32(base.value_or(fallback));
   if (!(value > 0) || !std::isfinite(value)) {
-    return Status(ErrorCode::kCorruptFile,
-                  file.path() + ": " + std::string(key) + " is " + std::to_string(value));
+    return Status(ErrorCode::kCorruptFile, file.PlaceOf(key) + " is " + std::to_string(value));
   }
   return value;
 }

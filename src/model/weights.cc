@@ -87,7 +87,8 @@ class Loader {
       kernels::FindCodec(vector.view.type)->decode(vector.view.bytes.data(), vector.n, values);
       for (size_t i = 0; i < vector.n; ++i) {
         if (!std::isfinite(values[i])) {
-          return NotFinite(vector.tensor + " " + vector.view.shape.ToString(), "value", i);
+          return NotFinite(vector.tensor + " " + vector.view.shape.ToString(), vector.view.type,
+                           "value", i);
         }
       }
       *vector.out = values + vector.first;
@@ -153,10 +154,12 @@ class Loader {
     return *view;
   }
 
-  Status NotFinite(const std::string& tensor, const char* what, size_t where) const {
-    return Status(ErrorCode::kCorruptFile, file_.path() + ": tensor " + tensor + ", " + what + " " +
-                                               std::to_string(where) +
-                                               ": NaN or infinite, so no answer would make sense");
+  Status NotFinite(const std::string& tensor, DType type, const char* what, size_t where) const {
+    return Status(ErrorCode::kCorruptFile,
+                  file_.path() + ": tensor " + tensor + ", " + what + " " + std::to_string(where) +
+                      ": NaN or infinite" +
+                      (type == DType::kF64 ? ", or beyond what 32-bit floats hold" : "") +
+                      ", so no answer would make sense");
   }
 
   // Threads take slices of whole groups in turn; each slice's source pages go back at once, so that
@@ -190,7 +193,7 @@ class Loader {
     const auto first = *std::min_element(bad.begin(), bad.end());
     if (first != kNone) {
       const Matrix& m = matrices_[first.first];
-      return NotFinite(m.tensor, "row", m.first_row + first.second);
+      return NotFinite(m.tensor, m.matrix->type, "row", m.first_row + first.second);
     }
     for (const Matrix& m : matrices_) {
       if (m.grouped()) m.matrix->data = arena + m.offset;

@@ -51,5 +51,5 @@ with case.folder():
     # Where the number is used it is the number that is wrong, and said so.
     folder.config["rope_theta"] = float("inf")
     folder.write()
-    case.run("run", "model", "-p", "Hello", "-n", 1, code=None, err="rope.freq_base is inf")
+    case.run("run", "model", "-p", "Hello", "-n", 1, code=None, err="config.json: rope_theta is inf")
 case.end()

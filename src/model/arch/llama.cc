@@ -41,11 +41,7 @@ constexpr kernels::RopePairs kGgufPairs = kernels::RopePairs::kInterleaved;
 bool HasWindows(const Checkpoint& file) {
   const auto* config = file.hf_config();
   if (config == nullptr) return true;
-  const auto classes = config->find("architectures");
-  if (classes != config->end() && classes->is_array() && !classes->empty()) {
-    return classes->front() == kHf[1].architecture;
-  }
-  return config->value("model_type", "") == kHf[1].model_type;
+  return (*config)["architectures"].front() == kHf[1].architecture;
 }
 
 Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {

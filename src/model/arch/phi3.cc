@@ -54,17 +54,26 @@ Result<std::vector<double>> Factors(const Checkpoint& file, const json& paramete
   return values;
 }
 
-Result<double> Number(const Checkpoint& file, const json& first, const json& second,
-                      const char* key) {
-  for (const json* place : {&first, &second}) {
-    const auto found = place->find(key);
-    if (found != place->end() && found->is_number()) return found->get<double>();
+// The class has a number of its own, which goes before the one among rope's parameters.
+double OriginalOfFolder(const Checkpoint& file, const json& parameters, const LogSink& log) {
+  constexpr const char* kKey = "original_max_position_embeddings";
+  constexpr double kOfClass = 4096;
+  const json said = file.hf_config()->value(kKey, json());
+  if (said.is_number()) return said.get<double>();
+  const json among = parameters.value(kKey, json());
+  if (log) {
+    log(LogLevel::kWarning,
+        file.path() + "/config.json: " + kKey + " is missing; 4096 is taken, as transformers does" +
+            (among.is_number() && among != kOfClass
+                 ? " for phi3, though rope_scaling says " + among.dump().substr(0, 60)
+                 : ""));
   }
-  return Status(ErrorCode::kCorruptFile, file.path() + ": longrope lacks " + key);
+  return kOfClass;
 }
 
 // Nothing when the folder's rope is a plain one.
-Result<std::optional<LongRope>> FromFolder(const Checkpoint& file, const ModelConfig& config) {
+Result<std::optional<LongRope>> FromFolder(const Checkpoint& file, const ModelConfig& config,
+                                           const LogSink& log) {
   const json* parameters = HfRopeParameters(file, "full_attention");
   if (parameters == nullptr) return std::optional<LongRope>();
   // "su" and "yarn" are what this family called longrope at first.
@@ -74,8 +83,7 @@ Result<std::optional<LongRope>> FromFolder(const Checkpoint& file, const ModelCo
   LongRope rope;
   ALT_ASSIGN_OR_RETURN(rope.short_factors, Factors(file, *parameters, "short_factor"));
   ALT_ASSIGN_OR_RETURN(rope.long_factors, Factors(file, *parameters, "long_factor"));
-  ALT_ASSIGN_OR_RETURN(rope.original_context, Number(file, *parameters, *file.hf_config(),
-                                                     "original_max_position_embeddings"));
+  rope.original_context = OriginalOfFolder(file, *parameters, log);
   const auto given = parameters->find("attention_factor");
   rope.magnitude = given != parameters->end() && given->is_number()
                        ? given->get<double>()
@@ -113,7 +121,7 @@ Status FillLongRope(const Checkpoint& file, const LogSink& log, ModelConfig& con
   ALT_ASSIGN_OR_RETURN(const size_t n_rotated, RotatedDims(file, config));
   const bool folder = file.hf_config() != nullptr;
   ALT_ASSIGN_OR_RETURN(const std::optional<LongRope> longrope,
-                       folder ? FromFolder(file, config) : FromGguf(file, n_rotated / 2));
+                       folder ? FromFolder(file, config, log) : FromGguf(file, n_rotated / 2));
   if (!longrope) return FillRope(file, kernels::RopePairs::kHalves, log, config);
 
   RopePlan rope;
