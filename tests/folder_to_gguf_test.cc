@@ -313,7 +313,10 @@ TEST_F(FolderRefusalTest, WithoutATokenizer) {
 }
 
 TEST_F(FolderRefusalTest, OfAnUnknownArchitecture) {
-  Write("llama2", "llama2", {.config = [](json& c) { c["architectures"] = {"MambaForCausalLM"}; }});
+  Write("llama2", "llama2", {.config = [](json& c) {
+          c["architectures"] = {"MambaForCausalLM"};
+          c["model_type"] = "mamba";
+        }});
   ExpectRefused(ErrorCode::kUnsupported, "MambaForCausalLM");
 }
 
@@ -396,8 +399,12 @@ TEST_F(FolderRefusalTest, WhatGgufHasNoWordsFor) {
              {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 32}};
        },
        "the rope scaling 'llama3'"},
-      {"llama2", "llama2", [](json& c) { c["max_position_embeddings"] = uint64_t{1} << 32; },
-       "context_length of 4294967296 is beyond 32 bits"},
+      {"llama2", "llama2",
+       [](json& c) {
+         c["architectures"] = {"MistralForCausalLM"};
+         c["sliding_window"] = uint64_t{1} << 32;
+       },
+       "attention.sliding_window of 4294967296 is beyond 32 bits"},
       {"llama2", "llama2", [](json& c) { c["partial_rotary_factor"] = 0.5; },
        "rope turns 8 of 16 dimensions"},
   };
