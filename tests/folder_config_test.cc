@@ -190,6 +190,28 @@ TEST(FolderConfigTest, TheSameNumberInOtherWordsIsTaken) {
   EXPECT_EQ(null.value().norm_eps, 1e-6f) << "the class's";
 }
 
+TEST(FolderConfigTest, LayersOfAWindowMayBeWrittenAsFloats) {
+  const auto qwen = [](const json& from) {
+    return Changed("qwen2", [&](json& c) {
+      c.erase("layer_types");
+      c["sliding_window"] = 16.0;
+      c["use_sliding_window"] = true;
+      c["max_window_layers"] = from;
+    });
+  };
+  ASSERT_TRUE(qwen(1.0).ok()) << qwen(1.0).status().message();
+  EXPECT_EQ(Windows(qwen(1.0).value()), (std::vector<size_t>{0, 16}));
+  EXPECT_NE(qwen("all").status().message().find("max_window_layers is \"all\""), std::string::npos)
+      << qwen("all").status().message();
+  const auto gemma3 = Changed("gemma3", [](json& c) {
+    c.erase("layer_types");
+    c["sliding_window_pattern"] = 2.0;
+    c.erase("_sliding_window_pattern");
+  });
+  ASSERT_TRUE(gemma3.ok()) << gemma3.status().message();
+  EXPECT_EQ(Windows(gemma3.value()), (std::vector<size_t>{8, 0, 8, 0, 8, 0}));
+}
+
 TEST(FolderConfigTest, GemmaLooksAtAnActivationKeyOfItsOwn) {
   const auto gemma = Changed("gemma2", [](json& c) {
     c["hidden_act"] = "gelu";

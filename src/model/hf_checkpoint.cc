@@ -3,7 +3,6 @@
 #include "model/hf_checkpoint.h"
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -94,15 +93,12 @@ class HfCheckpoint : public Checkpoint {
   Result<std::optional<uint64_t>> Uint(std::string_view key) const override {
     const json* value = Lookup(key);
     if (value == nullptr) return std::optional<uint64_t>();
-    if (value->is_number_unsigned()) return std::optional<uint64_t>(value->get<uint64_t>());
-    if (!value->is_number()) return WrongType(key, *value, "a whole number");
-    const double number = value->get<double>();
-    if (number < 0 && NegativeMeansNone(key)) return std::optional<uint64_t>();
-    if (!(number >= 0) || number != std::floor(number)) {
-      return WrongType(key, *value, "a whole number");
+    if (value->is_number() && value->get<double>() < 0 && NegativeMeansNone(key)) {
+      return std::optional<uint64_t>();
     }
-    constexpr double kBeyond = 18446744073709551616.0;  // 2^64
-    return std::optional<uint64_t>(number < kBeyond ? static_cast<uint64_t>(number) : UINT64_MAX);
+    const std::optional<uint64_t> number = HfWholeNumber(*value);
+    if (!number) return WrongType(key, *value, "a whole number");
+    return number;
   }
   Result<std::optional<double>> Float(std::string_view key) const override {
     const json* value = Lookup(key);

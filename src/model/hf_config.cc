@@ -2,6 +2,7 @@
 
 #include "model/hf_config.h"
 
+#include <cmath>
 #include <utility>
 
 #include "formats/json_file.h"
@@ -102,6 +103,15 @@ void TakeDefaults(const std::string& path, const HfClass& hf_class, const LogSin
 }
 
 }  // namespace
+
+std::optional<uint64_t> HfWholeNumber(const json& value) {
+  if (value.is_number_unsigned()) return value.get<uint64_t>();
+  if (!value.is_number()) return std::nullopt;
+  const auto number = value.get<double>();
+  if (!(number >= 0) || number != std::floor(number)) return std::nullopt;
+  constexpr double kBeyond = 18446744073709551616.0;  // 2^64
+  return number < kBeyond ? static_cast<uint64_t>(number) : UINT64_MAX;
+}
 
 Result<HfConfig> ReadHfConfig(const std::string& folder, const LogSink& log) {
   const std::string path = folder + "/config.json";

@@ -5,6 +5,8 @@
 
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -20,6 +22,10 @@ struct HfConfig {
   const Family* family = nullptr;
   bool ties_head = false;  ///< the embedding is the head, whatever the files hold
 };
+
+/// A whole number of at least 0, also where it is written 512.0; one beyond 64 bits is the largest
+/// there is. Nothing for other values.
+std::optional<uint64_t> HfWholeNumber(const nlohmann::json& value);
 
 /// @param log  hears of each key that is missing and of the value taken for it
 /// @return kUnsupported for an architecture that is not known (with those that are) and for

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstdio>
+#include <cstring>
 #include <set>
 #include <string>
 #include <utility>
@@ -87,6 +89,7 @@ class Loader {
       kernels::FindCodec(vector.view.type)->decode(vector.view.bytes.data(), vector.n, values);
       for (size_t i = 0; i < vector.n; ++i) {
         if (!std::isfinite(values[i])) {
+          ALT_RETURN_IF_ERROR(RefuseTooLarge(vector, i));
           return NotFinite(vector.tensor + " " + vector.view.shape.ToString(), vector.view.type,
                            "value", i);
         }
@@ -152,6 +155,20 @@ class Loader {
     }
     used_.insert(name);
     return *view;
+  }
+
+  // A double that is a number, but none in 32 bits.
+  Status RefuseTooLarge(const Vector& vector, size_t i) const {
+    if (vector.view.type != DType::kF64) return Status();
+    double value = 0.0;
+    std::memcpy(&value, vector.view.bytes.data() + i * sizeof(value), sizeof(value));
+    if (!std::isfinite(value)) return Status();
+    char text[32];
+    std::snprintf(text, sizeof(text), "%.9g", value);
+    return Status(ErrorCode::kUnsupported,
+                  file_.path() + ": tensor " + vector.tensor + " " + vector.view.shape.ToString() +
+                      ", value " + std::to_string(i) + ": " + text +
+                      " is beyond what 32-bit floats hold, in which it is computed");
   }
 
   Status NotFinite(const std::string& tensor, DType type, const char* what, size_t where) const {

@@ -10,6 +10,7 @@
 
 #include "model/family.h"
 #include "model/gguf_form.h"
+#include "model/hf_config.h"
 #include "model/tensor_values.h"
 
 namespace altteul::model {
@@ -33,8 +34,7 @@ struct LongRope {
 };
 
 // transformers' default: how much softmax must sharpen when positions are squeezed.
-double Magnitude(double context, double original) {
-  const double factor = context / original;
+double Magnitude(double factor, double original) {
   return factor <= 1.0 ? 1.0 : std::sqrt(1.0 + std::log(factor) / std::log(original));
 }
 
@@ -84,10 +84,14 @@ Result<std::optional<LongRope>> FromFolder(const Checkpoint& file, const ModelCo
   ALT_ASSIGN_OR_RETURN(rope.short_factors, Factors(file, *parameters, "short_factor"));
   ALT_ASSIGN_OR_RETURN(rope.long_factors, Factors(file, *parameters, "long_factor"));
   rope.original_context = OriginalOfFolder(file, *parameters, log);
-  const auto given = parameters->find("attention_factor");
-  rope.magnitude = given != parameters->end() && given->is_number()
-                       ? given->get<double>()
-                       : Magnitude(static_cast<double>(config.context), rope.original_context);
+  const json given = parameters->value("attention_factor", json());
+  const json factor = parameters->value("factor", json());
+  rope.magnitude = given.is_number()
+                       ? given.get<double>()
+                       : Magnitude(factor.is_number() ? factor.get<double>()
+                                                      : static_cast<double>(config.context) /
+                                                            rope.original_context,
+                                   rope.original_context);
   rope.magnitude = static_cast<float>(rope.magnitude);
   return std::optional<LongRope>(std::move(rope));
 }
@@ -160,8 +164,8 @@ Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
 size_t OriginalContext(const Checkpoint& folder, const ModelConfig& config) {
   if (config.ropes[0].original_context != 0) return config.ropes[0].original_context;
   const auto given = folder.hf_config()->find("original_max_position_embeddings");
-  const bool number = given != folder.hf_config()->end() && given->is_number_unsigned();
-  return number ? given->get<size_t>() : config.context;
+  if (given == folder.hf_config()->end()) return config.context;
+  return static_cast<size_t>(HfWholeNumber(*given).value_or(config.context));
 }
 
 Status Describe(const Checkpoint& folder, const ModelConfig& config, GgufForm& form) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "model/family.h"
+#include "model/hf_config.h"
 
 namespace altteul::model {
 
@@ -20,9 +21,14 @@ inline Status FillQwenWindows(const Checkpoint& file, ModelConfig& config) {
   if (!used) return Status();
   if (local.empty()) {
     const auto first = file.hf_config()->find("max_window_layers");
-    const bool given = first != file.hf_config()->end() && first->is_number_unsigned();
-    const uint64_t from = given ? first->get<uint64_t>() : 0;
-    for (size_t layer = 0; layer < config.n_layers; ++layer) local.push_back(layer >= from);
+    const bool given = first != file.hf_config()->end();
+    const std::optional<uint64_t> from = given ? HfWholeNumber(*first) : 0;
+    if (!from) {
+      return Status(ErrorCode::kCorruptFile, file.path() + "/config.json: max_window_layers is " +
+                                                 first->dump().substr(0, 60) +
+                                                 ", expected a whole number");
+    }
+    for (size_t layer = 0; layer < config.n_layers; ++layer) local.push_back(layer >= *from);
   }
   return FillWindows(file, local, config);
 }
