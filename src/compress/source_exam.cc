@@ -12,6 +12,7 @@
 #include "kernels/codecs/finite.h"
 #include "model/family.h"
 #include "model/gguf_form.h"
+#include "model/tensor_values.h"
 #include "model/weights.h"
 
 namespace altteul::compress {
@@ -173,10 +174,11 @@ Status NotFinite(const model::Checkpoint& source, const std::string& name, const
                                       [](float value) { return std::isfinite(value); });
     where = ", value " + std::to_string(bad - values.begin());
   }
-  return Status(ErrorCode::kCorruptFile, source.path() + ": tensor " + name + " " +
-                                             tensor.shape.ToString() + where +
-                                             ": NaN or infinite, so no answer of what would be "
-                                             "written could make sense");
+  const size_t row_bytes = tensor.bytes.size() / tensor.shape.rows();
+  return model::NotFiniteInF32(
+      source.path() + ": tensor " + name + " " + tensor.shape.ToString() + where, tensor.type,
+      tensor.bytes.subspan(static_cast<size_t>(row) * row_bytes, row_bytes),
+      ", so no answer of what would be written could make sense");
 }
 
 }  // namespace altteul::compress

@@ -5,14 +5,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <cstdio>
-#include <cstring>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "kernels/codecs/codec.h"
 #include "kernels/codecs/finite.h"
+#include "model/tensor_values.h"
 #include "model/unused_tensors.h"
 
 namespace altteul::model {
@@ -89,9 +88,8 @@ class Loader {
       kernels::FindCodec(vector.view.type)->decode(vector.view.bytes.data(), vector.n, values);
       for (size_t i = 0; i < vector.n; ++i) {
         if (!std::isfinite(values[i])) {
-          ALT_RETURN_IF_ERROR(RefuseTooLarge(vector, i));
-          return NotFinite(vector.tensor + " " + vector.view.shape.ToString(), vector.view.type,
-                           "value", i);
+          return NotFinite(vector.tensor + " " + vector.view.shape.ToString(), "value", i,
+                           vector.view.type, vector.view.bytes);
         }
       }
       *vector.out = values + vector.first;
@@ -157,26 +155,11 @@ class Loader {
     return *view;
   }
 
-  // A double that is a number, but none in 32 bits.
-  Status RefuseTooLarge(const Vector& vector, size_t i) const {
-    if (vector.view.type != DType::kF64) return Status();
-    double value = 0.0;
-    std::memcpy(&value, vector.view.bytes.data() + i * sizeof(value), sizeof(value));
-    if (!std::isfinite(value)) return Status();
-    char text[32];
-    std::snprintf(text, sizeof(text), "%.9g", value);
-    return Status(ErrorCode::kUnsupported,
-                  file_.path() + ": tensor " + vector.tensor + " " + vector.view.shape.ToString() +
-                      ", value " + std::to_string(i) + ": " + text +
-                      " is beyond what 32-bit floats hold, in which it is computed");
-  }
-
-  Status NotFinite(const std::string& tensor, DType type, const char* what, size_t where) const {
-    return Status(ErrorCode::kCorruptFile,
-                  file_.path() + ": tensor " + tensor + ", " + what + " " + std::to_string(where) +
-                      ": NaN or infinite" +
-                      (type == DType::kF64 ? ", or beyond what 32-bit floats hold" : "") +
-                      ", so no answer would make sense");
+  Status NotFinite(const std::string& tensor, const char* what, size_t where, DType type,
+                   std::span<const std::byte> bytes) const {
+    return NotFiniteInF32(
+        file_.path() + ": tensor " + tensor + ", " + what + " " + std::to_string(where), type,
+        bytes, ", so no answer would make sense");
   }
 
   // Threads take slices of whole groups in turn; each slice's source pages go back at once, so that
@@ -210,7 +193,8 @@ class Loader {
     const auto first = *std::min_element(bad.begin(), bad.end());
     if (first != kNone) {
       const Matrix& m = matrices_[first.first];
-      return NotFinite(m.tensor, m.matrix->type, "row", m.first_row + first.second);
+      return NotFinite(m.tensor, "row", m.first_row + first.second, m.matrix->type,
+                       m.source.subspan(first.second * m.row_bytes(), m.row_bytes()));
     }
     for (const Matrix& m : matrices_) {
       if (m.grouped()) m.matrix->data = arena + m.offset;

@@ -6,6 +6,7 @@ names tensor and row and leaves no file. (turboderp-org/exllamav2 PR 622.)
 Second inputs: an infinity, in other containers and types, in a norm that would only be copied, and
 ways of asking that read no text."""
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -13,6 +14,7 @@ import struct
 
 import case
 import gguf
+import safetensors
 
 GATE = "blk.0.ffn_gate.weight"  # bf16, rows of 256
 NAN, INFINITY = 0x7fc0, 0xff80
@@ -102,4 +104,18 @@ with case.folder():
 
     source(0x3c00).write("sound.gguf")
     case.run("compress", "sound.gguf", "out.gguf", "--type", "Q4_K")
+
+# A double that no 32-bit float holds is a number all the same: the file is whole.
+with case.folder():
+    for name, shape in (("model.norm.weight", [32]),
+                        ("model.layers.0.self_attn.q_proj.weight", [32, 32])):
+        folder = safetensors.tiny_llama("model")
+        n = math.prod(shape)
+        for bad, code, said in ((1e300, 1, "1e+300 is beyond what 32-bit floats hold"),
+                                (float("nan"), 6, "NaN or infinite")):
+            values = struct.pack(f"<{n}d", *([1.0] * (n - 1) + [bad]))
+            folder.tensors[name] = ("F64", shape, values)
+            folder.write()
+            case.run("run", "model", "-p", "Hi", "-n", 1, code=code, err=said)
+            case.run("compress", "model", "o.gguf", "--type", "Q8_0", code=code, err=said)
 case.end()
