@@ -178,6 +178,7 @@ TEST(FolderConfigTest, TheSameNumberInOtherWordsIsTaken) {
     for (const char* key : {"hidden_size", "num_hidden_layers", "num_attention_heads"}) {
       c[key] = c[key].get<double>();
     }
+    c["rope_scaling"] = false;  // as good as none, as in Python
     c["max_position_embeddings"] = 1e30;
     c["sliding_window"] = -1;
   });
@@ -291,6 +292,10 @@ TEST(FolderConfigTest, WhatIsNotSupportedIsNamed) {
   const Wrong wrongs[] = {
       {"llama2", [](json& c) { c["hidden_act"] = "gelu"; }, ErrorCode::kUnsupported, "gelu"},
       {"gemma2", [](json& c) { c["hidden_activation"] = "silu"; }, ErrorCode::kUnsupported, "silu"},
+      {"llama2", [](json& c) { c["rope_scaling"] = "linear"; }, ErrorCode::kUnsupported,
+       "config.json: rope_scaling is \"linear\", expected an object"},
+      {"phi3_longrope", [](json& c) { c["rope_scaling"] = {"longrope"}; }, ErrorCode::kUnsupported,
+       "rope_scaling is [\"longrope\"]"},
       {"llama2",
        [](json& c) {
          c["rope_scaling"] = {{"rope_type", "longrope"}, {"factor", 2.0}};

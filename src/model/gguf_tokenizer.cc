@@ -186,7 +186,7 @@ Result<std::optional<TokenId>> Reader::Id(const char* key) {
   std::vector<int64_t> ids;
   if (const auto* list = std::get_if<formats::GgufArray>(&value->held)) {
     ALT_ASSIGN_OR_RETURN(ids, Of(key, path_, list->Integers()));
-    Warn(std::string(key) + " is a list; the first id of it is taken");
+    if (!ids.empty()) Warn(std::string(key) + " is a list; the first id of it is taken");
   } else if (const auto* integer = std::get_if<int64_t>(&value->held)) {
     ids.push_back(*integer);
   } else {

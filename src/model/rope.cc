@@ -80,6 +80,21 @@ Result<double> LinearFactor(const Checkpoint& file, const json& parameters) {
   return InF32(factor->get<double>());
 }
 
+// Words that mean something and that nobody can follow: "linear" where {"type": "linear"} belongs.
+// What Python takes for false is none.
+Status CheckRopeWords(const Checkpoint& file) {
+  for (const char* key : {"rope_scaling", "rope_parameters"}) {
+    const json words = file.hf_config()->value(key, json());
+    const bool is_none =
+        words.is_null() || words == false || words == 0 || words == "" || words == json::array();
+    if (is_none || words.is_object()) continue;
+    return Status(ErrorCode::kUnsupported, file.path() + "/config.json: " + key + " is " +
+                                               words.dump().substr(0, 60) +
+                                               ", expected an object with \"rope_type\"");
+  }
+  return Status();
+}
+
 Status ScaleFromFolder(const Checkpoint& file, const ModelConfig& config, double base,
                        const LogSink& log, RopePlan& rope) {
   const json* parameters = HfRopeParameters(file, "full_attention");
@@ -246,6 +261,7 @@ Status FillRope(const Checkpoint& file, kernels::RopePairs pairs, const LogSink&
   rope.frequencies = PlainFrequencies(base, n_rotated);
   if (file.hf_config() != nullptr) {
     rope.pairs = kernels::RopePairs::kHalves;
+    ALT_RETURN_IF_ERROR(CheckRopeWords(file));
     ALT_RETURN_IF_ERROR(ScaleFromFolder(file, config, base, log, rope));
   } else {
     rope.pairs = pairs;
