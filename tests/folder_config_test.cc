@@ -41,7 +41,9 @@ Result<ModelConfig> Changed(const std::string& family, const std::function<void(
 
 std::vector<size_t> Windows(const ModelConfig& config) {
   std::vector<size_t> windows;
-  for (const model::BlockPlan& block : config.blocks) windows.push_back(block.window);
+  for (const model::LayerPlan& layer : config.layers) {
+    windows.push_back(layer.attention()->window);
+  }
   return windows;
 }
 
@@ -52,7 +54,8 @@ TEST(FolderConfigTest, PatternOfLettersMarksLocalLayers) {
   });
   ASSERT_TRUE(config.ok()) << config.status().message();
   EXPECT_EQ(Windows(config.value()), (std::vector<size_t>{8, 0, 8, 0}));
-  EXPECT_FALSE(config.value().blocks[1].rope.has_value()) << "global layers are not turned";
+  EXPECT_FALSE(config.value().layers[1].attention()->rope.has_value())
+      << "global layers are not turned";
 }
 
 TEST(FolderConfigTest, PeriodMarksGlobalLayers) {
@@ -100,10 +103,11 @@ TEST(FolderConfigTest, QwensWindowIsOffUnlessSwitchedOn) {
 TEST(FolderConfigTest, AbsentHeadSizeAndKvHeadsFollowFromTheOthers) {
   const auto config = Changed("llama2", [](json& c) { c["head_dim"] = nullptr; });
   ASSERT_TRUE(config.ok()) << config.status().message();
-  EXPECT_EQ(config.value().head_dim, 16u);
+  EXPECT_EQ(config.value().layers[0].attention()->key_dim, 16u);
   const auto heads = Changed("llama2", [](json& c) { c.erase("num_key_value_heads"); });
   ASSERT_TRUE(heads.ok()) << heads.status().message();
-  EXPECT_EQ(heads.value().n_kv_heads, heads.value().n_heads);
+  const model::AttentionPlan& plan = *heads.value().layers[0].attention();
+  EXPECT_EQ(plan.n_kv_heads, plan.n_heads);
 }
 
 TEST(FolderConfigTest, LinearScalingNeedsAType) {
@@ -156,7 +160,7 @@ TEST(FolderConfigTest, AbsentKeysAreWhatTheClassTakes) {
       log);
   ASSERT_TRUE(gemma.ok()) << gemma.status().message();
   EXPECT_EQ(gemma.value().final_softcap, 30.0f);
-  EXPECT_EQ(gemma.value().attention_softcap, 0.0f) << "null is a word: none";
+  EXPECT_EQ(gemma.value().layers[0].attention()->softcap, 0.0f) << "null is a word: none";
   EXPECT_EQ(Windows(gemma.value()), (std::vector<size_t>{4096, 0, 4096, 0}));
   EXPECT_EQ(said.size(), 3u);
 
@@ -184,7 +188,7 @@ TEST(FolderConfigTest, TheSameNumberInOtherWordsIsTaken) {
   });
   ASSERT_TRUE(floats.ok()) << floats.status().message();
   EXPECT_EQ(floats.value().hidden, plain.hidden);
-  EXPECT_EQ(floats.value().n_layers, plain.n_layers);
+  EXPECT_EQ(floats.value().layers, plain.layers);
   EXPECT_EQ(floats.value().context, size_t{UINT32_MAX});
   const auto null = Changed("llama2", [](json& c) { c["rms_norm_eps"] = nullptr; });
   ASSERT_TRUE(null.ok()) << null.status().message();

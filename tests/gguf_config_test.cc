@@ -55,7 +55,9 @@ class GgufConfigTest : public ::testing::Test {
 
   static std::vector<size_t> Windows(const ModelConfig& config) {
     std::vector<size_t> windows;
-    for (const model::BlockPlan& block : config.blocks) windows.push_back(block.window);
+    for (const model::LayerPlan& layer : config.layers) {
+      windows.push_back(layer.attention()->window);
+    }
     return windows;
   }
 
@@ -77,8 +79,9 @@ TEST_F(GgufConfigTest, ListOfLocalLayersIsFollowed) {
   });
   ASSERT_TRUE(config.ok()) << config.status().message();
   EXPECT_EQ(Windows(config.value()), (std::vector<size_t>{0, 8, 8, 8}));
-  EXPECT_FALSE(config.value().blocks[0].rope.has_value()) << "global layers are not turned";
-  EXPECT_TRUE(config.value().blocks[3].rope.has_value());
+  EXPECT_FALSE(config.value().layers[0].attention()->rope.has_value())
+      << "global layers are not turned";
+  EXPECT_TRUE(config.value().layers[3].attention()->rope.has_value());
 }
 
 TEST_F(GgufConfigTest, PeriodOfGlobalLayersIsFollowed) {
@@ -92,8 +95,9 @@ TEST_F(GgufConfigTest, PeriodOfGlobalLayersIsFollowed) {
   });
   ASSERT_TRUE(gemma3.ok()) << gemma3.status().message();
   EXPECT_EQ(Windows(gemma3.value()), (std::vector<size_t>{8, 8, 0, 8, 8, 0}));
-  EXPECT_EQ(gemma3.value().blocks[2].rope, std::optional<size_t>(0));
-  EXPECT_EQ(gemma3.value().blocks[3].rope, std::optional<size_t>(1)) << "the local rope";
+  EXPECT_EQ(gemma3.value().layers[2].attention()->rope, std::optional<size_t>(0));
+  EXPECT_EQ(gemma3.value().layers[3].attention()->rope, std::optional<size_t>(1))
+      << "the local rope";
 }
 
 TEST_F(GgufConfigTest, ListOfAnotherLengthAndPeriodZeroAreRefused) {
@@ -110,29 +114,50 @@ TEST_F(GgufConfigTest, ListOfAnotherLengthAndPeriodZeroAreRefused) {
   EXPECT_EQ(zero.status().code(), ErrorCode::kCorruptFile);
 }
 
-TEST_F(GgufConfigTest, SizesGivenForEachLayerMustAgree) {
-  const auto same = ChangedGemma([](GgufWriter& writer) {
-    constexpr uint32_t kFfn[] = {512, 512};
-    writer.SetNumbers<uint32_t>("gemma2.feed_forward_length", kFfn);
+TEST_F(GgufConfigTest, LayersMayDifferInTheirSizes) {
+  const auto config = ChangedGemma([](GgufWriter& writer) {
+    constexpr uint32_t kInner[] = {512, 256}, kHeads[] = {4, 2}, kKvHeads[] = {2, 1};
+    writer.SetNumbers<uint32_t>("gemma2.feed_forward_length", kInner);
+    writer.SetNumbers<uint32_t>("gemma2.attention.head_count", kHeads);
+    writer.SetNumbers<uint32_t>("gemma2.attention.head_count_kv", kKvHeads);
   });
-  ASSERT_TRUE(same.ok()) << same.status().message();
-  EXPECT_EQ(same.value().ffn, 512u);
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  const auto& layers = config.value().layers;
+  EXPECT_EQ(layers[0].dense()->inner, 512u);
+  EXPECT_EQ(layers[1].dense()->inner, 256u);
+  EXPECT_EQ(layers[0].attention()->n_heads, 4u);
+  EXPECT_EQ(layers[1].attention()->n_heads, 2u);
+  EXPECT_EQ(layers[1].attention()->n_kv_heads, 1u);
+}
 
+TEST_F(GgufConfigTest, ListsForLayersThatMakeNoSenseAreRefused) {
   for (const char* key : {"gemma2.feed_forward_length", "gemma2.attention.head_count",
                           "gemma2.attention.head_count_kv"}) {
-    const auto different = ChangedGemma([&](GgufWriter& writer) {
-      constexpr uint32_t kSizes[] = {4, 2};
+    const auto of_three = ChangedGemma([&](GgufWriter& writer) {
+      constexpr uint32_t kSizes[] = {4, 4, 4};
       writer.SetNumbers<uint32_t>(key, kSizes);
     });
-    EXPECT_EQ(different.status().code(), ErrorCode::kUnsupported) << key;
-    EXPECT_NE(different.status().message().find(key), std::string::npos)
-        << different.status().message();
+    EXPECT_EQ(of_three.status().code(), ErrorCode::kCorruptFile) << key;
+    EXPECT_NE(of_three.status().message().find("list of 3 numbers for 2 layers"), std::string::npos)
+        << of_three.status().message();
+    const auto zero = ChangedGemma([&](GgufWriter& writer) {
+      constexpr uint32_t kSizes[] = {4, 0};
+      writer.SetNumbers<uint32_t>(key, kSizes);
+    });
+    EXPECT_EQ(zero.status().code(), ErrorCode::kCorruptFile) << key;
+    EXPECT_NE(zero.status().message().find("of layer 1 is 0"), std::string::npos)
+        << zero.status().message();
     const auto texts = ChangedGemma([&](GgufWriter& writer) {
       constexpr std::string_view kTexts[] = {"4", "4"};
       writer.SetStrings(key, kTexts);
     });
     EXPECT_FALSE(texts.ok()) << key;
   }
+  const auto widths = ChangedGemma([](GgufWriter& writer) {
+    constexpr uint32_t kWidths[] = {64, 32};
+    writer.SetNumbers<uint32_t>("gemma2.attention.key_length", kWidths);
+  });
+  EXPECT_EQ(widths.status().code(), ErrorCode::kUnsupported) << "GGUF gives one for all layers";
 }
 
 TEST_F(GgufConfigTest, SizesThatNoModelHasAreRefused) {
@@ -164,7 +189,10 @@ TEST_F(GgufConfigTest, ANumberForEachLayerIsTheNumber) {
     writer.SetNumber<uint64_t>("gemma2.context_length", UINT64_MAX);
   });
   ASSERT_TRUE(plain.ok() && lists.ok()) << lists.status().message();
-  EXPECT_EQ(lists.value().n_heads, plain.value().n_heads);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(lists.value().layers[i].attention()->n_heads,
+              plain.value().layers[i].attention()->n_heads);
+  }
   EXPECT_EQ(lists.value().ropes[0].frequencies,
             model::PlainFrequencies(5000.0, lists.value().ropes[0].n_rotated()));
   EXPECT_EQ(lists.value().context, size_t{UINT32_MAX});
@@ -248,9 +276,9 @@ TEST_F(GgufConfigTest, Gemma3WithoutAWindowHasNoLocalLayers) {
     writer.SetNumber<uint32_t>("gemma3.attention.sliding_window", 0);
   });
   ASSERT_TRUE(rnj.ok()) << rnj.status().message();
-  for (const model::BlockPlan& block : rnj.value().blocks) {
-    EXPECT_EQ(block.rope, std::optional<size_t>(0));
-    EXPECT_EQ(block.window, 0u);
+  for (const model::LayerPlan& layer : rnj.value().layers) {
+    EXPECT_EQ(layer.attention()->rope, std::optional<size_t>(0));
+    EXPECT_EQ(layer.attention()->window, 0u);
   }
 }
 

@@ -86,7 +86,7 @@ size_t LayersThatWrap(const model::ModelConfig& config, size_t n_tokens, size_t 
   auto cache = engine::KvCache::Create(config, KvType::kF16, n_tokens, chunk);
   if (!cache.ok()) return 0;
   size_t n = 0;
-  for (size_t layer = 0; layer < config.n_layers; ++layer) {
+  for (size_t layer = 0; layer < config.n_layers(); ++layer) {
     n += cache.value().layout(layer).capacity < n_tokens;
   }
   return n;

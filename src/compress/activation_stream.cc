@@ -21,7 +21,7 @@ Result<ActivationStream> ActivationStream::Create(const model::Model& model, con
   ActivationStream stream;
   stream.size_ = size;
   stream.hidden_ = c.hidden;
-  stream.widest_ = std::max({c.hidden, c.n_heads * c.head_dim, c.ffn});
+  stream.widest_ = std::max({c.hidden, c.Most(&model::AttentionPlan::mix_width), c.widest_inner()});
   ALT_ASSIGN_OR_RETURN(stream.forward_, Forward::Create(model, kernels, team,
                                                         size.at_once * size.context, size.context));
   while (stream.caches_.size() < size.at_once) {
@@ -59,7 +59,7 @@ void ActivationStream::Step(size_t layer, BlockStep step, size_t chunk) {
 
 /// Chunks that go together have their rows together, from where those of the first one rest.
 void ActivationStream::Step(size_t layer, BlockStep step, size_t first_chunk, size_t n) {
-  const size_t width = engine::WidthOf(step, forward_->model().config);
+  const size_t width = engine::WidthOf(forward_->model().config, layer, step);
   forward_->RunStep(layer, step, std::span(caches_).first(n),
                     {X(first_chunk).data(), n * size_.context * hidden_},
                     {Rows(first_chunk, width).data(), n * size_.context * width});
@@ -68,8 +68,7 @@ void ActivationStream::Step(size_t layer, BlockStep step, size_t first_chunk, si
 void ActivationStream::StepLayer(size_t layer, size_t n) {
   for (size_t first = 0; first < n; first += size_.at_once) {
     const size_t together = std::min(size_.at_once, n - first);
-    for (const BlockStep step : {BlockStep::kMix, BlockStep::kAttentionOutput, BlockStep::kGate,
-                                 BlockStep::kFeedForwardOutput}) {
+    for (const BlockStep step : engine::StepsOf(forward_->model().config, layer)) {
       Step(layer, step, first, together);
     }
     for (size_t i = 0; i < together; ++i) Release(first + i);

@@ -27,7 +27,7 @@ class AnswersTest : public ::testing::Test {
             model, {.n_chunks = kChunks, .context = kContext, .at_once = at_once}, *kernels_, team_)
             .value();
     stream.Embed(BytesAsTokens("three short chunks of it"));
-    for (size_t layer = 0; layer < model.config.n_layers; ++layer) stream.StepLayer(layer);
+    for (size_t layer = 0; layer < model.config.n_layers(); ++layer) stream.StepLayer(layer);
     return stream;
   }
   Answers NewAnswers(uint64_t most_bytes = uint64_t{1} << 20) {

@@ -61,7 +61,7 @@ class CalibratedEncoder {
   const model::Checkpoint& file() const { return *original_.file; }
   const TensorView& Tensor(const std::string& name) const { return *file().Find(name); }
   const char* head() const { return original_.weights.tied ? kEmbedding : kHead; }
-  uint64_t n_groups() const { return 1 + config().n_layers * 4; }
+  uint64_t n_groups() const { return 1 + NumberOfGroups(config(), config().n_layers()); }
   bool IsDone() const { return missing_.empty() && unseen_.empty(); }
   Status Tell(uint64_t done) const {
     if (place_.progress && !place_.progress(done, n_groups())) {
@@ -82,8 +82,8 @@ class CalibratedEncoder {
     if (squares_ != nullptr) squares_->tokens = ids_.size();
     ALT_RETURN_IF_ERROR(FindKept(head()));
     FindSquares({head()});
-    for (size_t layer = 0; layer < config().n_layers; ++layer) {
-      for (const LayerGroup& group : GroupsOf(config())) {
+    for (size_t layer = 0; layer < config().n_layers(); ++layer) {
+      for (const LayerGroup& group : GroupsOf(config(), layer)) {
         const std::vector<std::string> names = NamesOf(layer, group);
         for (const std::string& name : names) ALT_RETURN_IF_ERROR(FindKept(name));
         FindSquares(names);
@@ -126,11 +126,11 @@ class CalibratedEncoder {
       snapshot_.Restore(*before_, *after_);
       snapshot_.piece = {};
     }
-    done_ = snapshot_.layer * GroupsOf(config()).size();
+    done_ = NumberOfGroups(config(), snapshot_.layer);
     kept_at_ = clock_.Seconds();
     // Behind the last tensor that is missing nobody needs the streams.
-    for (size_t layer = snapshot_.layer; layer < config().n_layers && !IsDone(); ++layer) {
-      for (const LayerGroup& group : GroupsOf(config())) {
+    for (size_t layer = snapshot_.layer; layer < config().n_layers() && !IsDone(); ++layer) {
+      for (const LayerGroup& group : GroupsOf(config(), layer)) {
         ALT_RETURN_IF_ERROR(EncodeGroup(layer, group));
         ALT_RETURN_IF_ERROR(Tell(++done_));
       }
@@ -154,14 +154,14 @@ class CalibratedEncoder {
 
   /// All layers before it are done with.
   size_t FirstLayerNeeded() const {
-    for (size_t layer = 0; layer < config().n_layers; ++layer) {
-      for (const LayerGroup& group : GroupsOf(config())) {
+    for (size_t layer = 0; layer < config().n_layers(); ++layer) {
+      for (const LayerGroup& group : GroupsOf(config(), layer)) {
         for (const std::string& name : NamesOf(layer, group)) {
           if (missing_.count(name) != 0 || unseen_.count(name) != 0) return layer;
         }
       }
     }
-    return config().n_layers;
+    return config().n_layers();
   }
 
   /// The table is looked up before anything else runs, but as the head it reads the last layer: its
@@ -170,7 +170,7 @@ class CalibratedEncoder {
     if (missing_.count(kEmbedding) != 0) {
       const size_t n = ChunksOfTiedHead();
       before_->Embed(ids_.first(n * options_.context));
-      for (size_t layer = 0; layer < config().n_layers; ++layer) {
+      for (size_t layer = 0; layer < config().n_layers(); ++layer) {
         place_.BeginWork();
         before_->StepLayer(layer, n);
         place_.EndWork("passes", WeightsOf(original_.weights, layer) * Tokens(n));
@@ -251,7 +251,7 @@ class CalibratedEncoder {
     const std::vector<std::string> names = NamesOf(layer, group);
     const bool is_missing = std::any_of(
         names.begin(), names.end(), [&](const auto& name) { return missing_.count(name) != 0; });
-    const size_t width = engine::WidthOf(group.gather, config());
+    const size_t width = engine::WidthOf(config(), layer, group.gather);
     const bool is_unseen = unseen_.count(names.front()) != 0;
     SquareSums squares(width);
     std::optional<MomentSums> sums;
@@ -259,7 +259,7 @@ class CalibratedEncoder {
       ALT_ASSIGN_OR_RETURN(
           sums, MomentSums::Create(width, options_.context, options_.asymmetric, kernels_, team_));
     }
-    for (size_t i = 0; i < n_chunks_ && (is_missing || is_unseen || group.goes_on); ++i) {
+    for (size_t i = 0; i < n_chunks_ && (is_missing || is_unseen || group.add); ++i) {
       Step(layer, group.gather, i);
       if (is_unseen) squares.Add(before_->Rows(i, width));
       if (is_missing) AddMoments(i, width, *sums);
@@ -273,7 +273,7 @@ class CalibratedEncoder {
       encoded_model_.Replace(layer, group.tensors[t], found->second.type(),
                              found->second.bytes().data());
     }
-    for (size_t i = 0; i < n_chunks_ && group.goes_on; ++i) Step(layer, group.go_on, i);
+    for (size_t i = 0; i < n_chunks_ && group.add; ++i) Step(layer, *group.add, i);
     return Status();
   }
 
@@ -346,15 +346,16 @@ class CalibratedEncoder {
     before_->forward().Embed(ids_.first(options_.context), before_->X(0));
     after_->forward().Embed(ids_.first(options_.context), after_->X(0));
     std::set<std::string> known;  // kinds of rows
-    for (const LayerGroup& group : GroupsOf(config())) {
-      Step(0, group.gather, 0);
+    const size_t layer = 0;
+    for (const LayerGroup& group : GroupsOf(config(), layer)) {
+      Step(layer, group.gather, 0);
       std::vector<GroupEncoder::Task> tasks;
       for (const auto& each : missing_) {
         if (Reads(group, each.first)) AddSample(each.first, known, tasks);
       }
       ALT_RETURN_IF_ERROR(
-          MeasureRows(engine::WidthOf(group.gather, config()), options_.asymmetric, tasks));
-      if (group.goes_on) Step(0, group.go_on, 0);
+          MeasureRows(engine::WidthOf(config(), layer, group.gather), options_.asymmetric, tasks));
+      if (group.add) Step(layer, *group.add, 0);
     }
     for (const char* name : {kEmbedding, kHead}) {
       std::vector<GroupEncoder::Task> tasks;
@@ -425,18 +426,19 @@ class CalibratedEncoder {
     plan_group(config().hidden, head_chunks, options_.asymmetric && !tied, {head()});
     const bool head_is_missing = missing_.count(head()) != 0;
     size_t last = 0;  // layers that the streams go through
-    for (size_t layer = 0; layer < config().n_layers; ++layer) {
-      for (const LayerGroup& group : GroupsOf(config())) {
+    for (size_t layer = 0; layer < config().n_layers(); ++layer) {
+      for (const LayerGroup& group : GroupsOf(config(), layer)) {
         const std::vector<std::string> names = NamesOf(layer, group);
-        plan_group(engine::WidthOf(group.gather, config()), n_chunks_, options_.asymmetric, names);
+        plan_group(engine::WidthOf(config(), layer, group.gather), n_chunks_, options_.asymmetric,
+                   names);
         for (const std::string& name : names) {
           if (missing_.count(name) != 0 || unseen_.count(name) != 0) last = layer + 1;
         }
       }
     }
-    if (head_is_missing && !tied) last = config().n_layers;
-    if (unseen_.count(head()) != 0) last = config().n_layers;
-    for (size_t layer = 0; layer < config().n_layers; ++layer) {
+    if (head_is_missing && !tied) last = config().n_layers();
+    if (unseen_.count(head()) != 0) last = config().n_layers();
+    for (size_t layer = 0; layer < config().n_layers(); ++layer) {
       const double weights = WeightsOf(original_.weights, layer);
       if (head_is_missing && tied) estimate.Plan("passes", weights * Tokens(head_chunks));
       const bool is_walked = layer >= snapshot_.layer && layer < last;

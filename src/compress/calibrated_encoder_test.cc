@@ -80,7 +80,7 @@ TEST_F(CalibratedEncoderTest, LaterLayersMakeUpForEarlierOnes) {
   const auto made_up = Encode(4 * kContext, 2, true), alone = Encode(4 * kContext, 2, false);
   ASSERT_TRUE(made_up.ok() && alone.ok());
   const std::string last =
-      "blk." + std::to_string(model_.model->config.n_layers - 1) + ".ffn_down.weight";
+      "blk." + std::to_string(model_.model->config.n_layers() - 1) + ".ffn_down.weight";
   EXPECT_FALSE(
       std::ranges::equal(made_up.value().at(last).bytes(), alone.value().at(last).bytes()));
 }
@@ -106,7 +106,7 @@ TEST_F(CalibratedEncoderTest, TypesWithCodebooksAreEncodedAlikeByAnyThreads) {
       const auto encoded =
           EncodeCalibrated(*wide.model, choose, Text(4 * kContext), options, *kernels, team, {});
       ASSERT_TRUE(encoded.ok()) << encoded.status().message();
-      ASSERT_EQ(encoded.value().size(), wide.model->config.n_layers);
+      ASSERT_EQ(encoded.value().size(), wide.model->config.n_layers());
       EXPECT_EQ(encoded.value().at(name).type(), type);
       const auto got = encoded.value().at(name).bytes();
       bytes[threads].assign(got.begin(), got.end());

@@ -30,8 +30,8 @@ Result<DivergenceMeter> DivergenceMeter::Create(const MixModel& mix,
                           [&mix](size_t first, size_t n) { mix.ReleaseHeadRows(first, n); }, work));
   const uint64_t place_bytes = meter.stream_->All().size_bytes();
   const size_t most_places = std::max<size_t>(1, options.rest_bytes / place_bytes);
-  meter.stride_ = (config.n_layers + most_places - 1) / most_places;
-  meter.n_places_ = (config.n_layers + meter.stride_ - 1) / meter.stride_;
+  meter.stride_ = (config.n_layers() + most_places - 1) / most_places;
+  meter.n_places_ = (config.n_layers() + meter.stride_ - 1) / meter.stride_;
   ALT_ASSIGN_OR_RETURN(
       meter.rests_,
       RoomFor(meter.n_places_ * place_bytes,
@@ -52,7 +52,7 @@ std::span<float> DivergenceMeter::Rest(size_t place) {
 
 /// From before a layer to behind the last; what lies before `depth` comes to rest on the way.
 Status DivergenceMeter::Pass(size_t from_layer, size_t depth, const Step& step) {
-  for (size_t layer = from_layer; layer < mix_->original().config.n_layers; ++layer) {
+  for (size_t layer = from_layer; layer < mix_->original().config.n_layers(); ++layer) {
     const size_t place = layer / stride_;
     // Tensors of this layer have depth 1 + layer.
     if (layer % stride_ == 0 && place == n_resting_ && layer < depth) {

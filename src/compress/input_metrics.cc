@@ -38,7 +38,7 @@ void InputMetrics::Begin(size_t n_chunks) {
 }
 
 Result<Metric> InputMetrics::Of(size_t layer, const LayerGroup& group) {
-  const size_t width = engine::WidthOf(group.gather, original_.config);
+  const size_t width = engine::WidthOf(original_.config, layer, group.gather);
   ALT_ASSIGN_OR_RETURN(MomentSums sums, NewSums(width));
   Walk(layer, group, &sums);
   return MetricFor(std::move(sums));
@@ -46,15 +46,15 @@ Result<Metric> InputMetrics::Of(size_t layer, const LayerGroup& group) {
 
 void InputMetrics::Pass(size_t layer, const LayerGroup& group) {
   // Where nothing goes on, nobody reads what would be gathered.
-  if (group.goes_on) Walk(layer, group, nullptr);
+  if (group.add) Walk(layer, group, nullptr);
 }
 
 void InputMetrics::Walk(size_t layer, const LayerGroup& group, MomentSums* sums) {
-  const size_t width = engine::WidthOf(group.gather, original_.config);
+  const size_t width = engine::WidthOf(original_.config, layer, group.gather);
   for (size_t i = 0; i < n_walking_; ++i) {
     Step(layer, group.gather, i);
     if (sums != nullptr) Add(stream_->Rows(i, width), *sums);
-    if (group.goes_on) Step(layer, group.go_on, i);
+    if (group.add) Step(layer, *group.add, i);
     stream_->Release(i);
   }
 }

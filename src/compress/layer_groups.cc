@@ -2,6 +2,8 @@
 
 #include "compress/layer_groups.h"
 
+#include <utility>
+
 #include "tensor/dtype.h"
 
 namespace altteul::compress {
@@ -10,10 +12,37 @@ namespace {
 using engine::BlockStep;
 using kernels::WeightMatrix;
 using model::BlockWeights;
+using model::MatrixRole;
 
-constexpr model::Linear BlockWeights::*kLinears[] = {
-    &BlockWeights::q,    &BlockWeights::k,  &BlockWeights::v,   &BlockWeights::o,
-    &BlockWeights::gate, &BlockWeights::up, &BlockWeights::down};
+/// The step that multiplies with it.
+BlockStep StepOf(MatrixRole role) {
+  if (role < MatrixRole::kO) return BlockStep::kMix;
+  if (role == MatrixRole::kO) return BlockStep::kAttentionOutput;
+  return role < MatrixRole::kDown ? BlockStep::kGate : BlockStep::kFeedForwardOutput;
+}
+
+double SizeOf(const model::Linear& linear) {
+  return static_cast<double>(linear.w.rows) * static_cast<double>(linear.w.cols);
+}
+
+void AddAttention(const model::AttentionPlan& plan, std::vector<LayerGroup>& groups) {
+  using R = MatrixRole;
+  std::vector<LayerTensor> qkv = {
+      {"attn_q.weight", {R::kQ}}, {"attn_k.weight", {R::kK}}, {"attn_v.weight", {R::kV}}};
+  if (plan.fused_qkv) qkv = {{"attn_qkv.weight", {R::kQ, R::kK, R::kV}}};
+  groups.push_back({BlockStep::kAttentionInput, std::move(qkv), std::nullopt});
+  groups.push_back(
+      {BlockStep::kMix, {{"attn_output.weight", {R::kO}}}, BlockStep::kAttentionOutput});
+}
+
+void AddDense(const model::DensePlan& plan, std::vector<LayerGroup>& groups) {
+  using R = MatrixRole;
+  std::vector<LayerTensor> gate_up = {{"ffn_gate.weight", {R::kGate}}, {"ffn_up.weight", {R::kUp}}};
+  if (plan.fused_gate_up) gate_up = {{"ffn_up.weight", {R::kGate, R::kUp}}};
+  groups.push_back({BlockStep::kFeedForwardInput, std::move(gate_up), std::nullopt});
+  groups.push_back(
+      {BlockStep::kGate, {{"ffn_down.weight", {R::kDown}}}, BlockStep::kFeedForwardOutput});
+}
 
 /// The matrix at `data`, in the form of a file. Returns the byte behind it.
 const std::byte* PointTo(DType type, const std::byte* data, WeightMatrix& matrix) {
@@ -25,18 +54,18 @@ const std::byte* PointTo(DType type, const std::byte* data, WeightMatrix& matrix
 
 }  // namespace
 
-std::vector<LayerGroup> GroupsOf(const model::ModelConfig& config) {
-  using W = BlockWeights;
-  std::vector<LayerTensor> qkv = {
-      {"attn_q.weight", {&W::q}}, {"attn_k.weight", {&W::k}}, {"attn_v.weight", {&W::v}}};
-  if (config.fused_qkv) qkv = {{"attn_qkv.weight", {&W::q, &W::k, &W::v}}};
-  std::vector<LayerTensor> gate_up = {{"ffn_gate.weight", {&W::gate}}, {"ffn_up.weight", {&W::up}}};
-  if (config.fused_gate_up) gate_up = {{"ffn_up.weight", {&W::gate, &W::up}}};
-  return {
-      {BlockStep::kAttentionInput, qkv, BlockStep::kAttentionInput, false},
-      {BlockStep::kMix, {{"attn_output.weight", {&W::o}}}, BlockStep::kAttentionOutput, true},
-      {BlockStep::kFeedForwardInput, gate_up, BlockStep::kFeedForwardInput, false},
-      {BlockStep::kGate, {{"ffn_down.weight", {&W::down}}}, BlockStep::kFeedForwardOutput, true}};
+std::vector<LayerGroup> GroupsOf(const model::ModelConfig& config, size_t layer) {
+  std::vector<LayerGroup> groups;
+  const model::LayerPlan& plan = config.layers[layer];
+  if (plan.attention() != nullptr) AddAttention(*plan.attention(), groups);
+  if (plan.dense() != nullptr) AddDense(*plan.dense(), groups);
+  return groups;
+}
+
+size_t NumberOfGroups(const model::ModelConfig& config, size_t n_layers) {
+  size_t n = 0;
+  for (size_t layer = 0; layer < n_layers; ++layer) n += GroupsOf(config, layer).size();
+  return n;
 }
 
 std::string NameOf(size_t layer, const LayerTensor& tensor) {
@@ -50,32 +79,17 @@ std::vector<std::string> NamesOf(size_t layer, const LayerGroup& group) {
 }
 
 double WeightsOf(const model::Weights& weights, size_t layer, BlockStep step) {
-  const BlockWeights& w = weights.blocks[layer];
-  const auto size = [](const model::Linear& l) {
-    return static_cast<double>(l.w.rows) * static_cast<double>(l.w.cols);
-  };
-  switch (step) {
-    case BlockStep::kMix:
-      return size(w.q) + size(w.k) + size(w.v);
-    case BlockStep::kAttentionOutput:
-      return size(w.o);
-    case BlockStep::kGate:
-      return size(w.gate) + size(w.up);
-    case BlockStep::kFeedForwardOutput:
-      return size(w.down);
-    case BlockStep::kAttentionInput:
-    case BlockStep::kFeedForwardInput:
-      break;
-  }
-  return 0;
+  double sum = 0;
+  ForEachMatrix(weights.blocks[layer], [&](MatrixRole role, const model::Linear& linear) {
+    if (StepOf(role) == step) sum += SizeOf(linear);
+  });
+  return sum;
 }
 
 double WeightsOf(const model::Weights& weights, size_t layer) {
   double sum = 0;
-  for (const BlockStep step : {BlockStep::kMix, BlockStep::kAttentionOutput, BlockStep::kGate,
-                               BlockStep::kFeedForwardOutput}) {
-    sum += WeightsOf(weights, layer, step);
-  }
+  ForEachMatrix(weights.blocks[layer],
+                [&](MatrixRole, const model::Linear& linear) { sum += SizeOf(linear); });
   return sum;
 }
 
@@ -97,25 +111,24 @@ ChangedModel::ChangedModel(const model::Model& original, kernels::PanelKind pane
   weights.output_norm = from.output_norm;
   weights.blocks = from.blocks;
   for (BlockWeights& block : weights.blocks) {
-    for (const auto linear : kLinears) {
-      WeightMatrix& w = (block.*linear).w;
-      if (w.cols % 2 == 0) w.panel = panel;
-    }
+    ForEachMatrix(block, [panel](MatrixRole, model::Linear& linear) {
+      if (linear.w.cols % 2 == 0) linear.w.panel = panel;
+    });
   }
   weights.resting_bytes = from.resting_bytes;
 }
 
 void ChangedModel::Replace(size_t layer, const LayerTensor& tensor, DType type,
                            const std::byte* rows) {
-  for (const auto linear : tensor.linears) {
-    rows = PointTo(type, rows, (model_.weights.blocks[layer].*linear).w);
+  for (const MatrixRole role : tensor.matrices) {
+    rows = PointTo(type, rows, model_.weights.blocks[layer].at(role).w);
   }
 }
 
 void ChangedModel::Restore(size_t layer, const LayerTensor& tensor) {
-  for (const auto linear : tensor.linears) {
-    const WeightMatrix& from = (original_->weights.blocks[layer].*linear).w;
-    PointTo(from.type, from.data, (model_.weights.blocks[layer].*linear).w);
+  for (const MatrixRole role : tensor.matrices) {
+    const WeightMatrix& from = original_->weights.blocks[layer].at(role).w;
+    PointTo(from.type, from.data, model_.weights.blocks[layer].at(role).w);
   }
 }
 

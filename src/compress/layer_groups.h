@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,22 +14,25 @@
 
 namespace altteul::compress {
 
-/// A tensor of a layer and the linear layers that are its rows, in their order.
+/// A tensor of a layer and the matrices that are its rows, in their order.
 struct LayerTensor {
   const char* name;  ///< behind "blk.N."
-  std::vector<model::Linear model::BlockWeights::*> linears;
+  std::vector<model::MatrixRole> matrices;
 };
 
-/// Tensors that read the same rows, and the step that goes on behind them.
+/// Tensors that read the same rows.
 struct LayerGroup {
-  engine::BlockStep gather;
+  engine::BlockStep gather;  ///< the step that makes those rows
   std::vector<LayerTensor> tensors;
-  engine::BlockStep go_on;
-  bool goes_on;
+  /// The step behind them that adds to the residual stream; nothing where another group reads
+  /// first.
+  std::optional<engine::BlockStep> add;
 };
 
-/// The groups of every layer, in the order in which a pass reads them.
-std::vector<LayerGroup> GroupsOf(const model::ModelConfig& config);
+/// The groups of a layer, in the order in which a pass reads them.
+std::vector<LayerGroup> GroupsOf(const model::ModelConfig& config, size_t layer);
+/// Of layers [0, n) together.
+size_t NumberOfGroups(const model::ModelConfig& config, size_t n_layers);
 
 std::string NameOf(size_t layer, const LayerTensor& tensor);
 std::vector<std::string> NamesOf(size_t layer, const LayerGroup& group);

@@ -25,8 +25,8 @@ MixModel::Place MixModel::PlaceOf(const std::string& name) {
         .replace = [this](DType type, const std::byte* rows) { changed_.ReplaceHead(type, rows); },
         .restore = [this] { changed_.RestoreHead(); }};
   }
-  for (size_t layer = 0; layer < original_.config.n_layers; ++layer) {
-    for (const LayerGroup& group : GroupsOf(original_.config)) {
+  for (size_t layer = 0; layer < original_.config.n_layers(); ++layer) {
+    for (const LayerGroup& group : GroupsOf(original_.config, layer)) {
       for (const LayerTensor& tensor : group.tensors) {
         if (NameOf(layer, tensor) != name) continue;
         return {.depth = 1 + layer,

@@ -35,7 +35,7 @@ class MixModel {
 
   /// Where a tensor acts first: 0 in the embedding, 1 + n in layer n, behind them in the head.
   size_t DepthOf(size_t tensor) const { return places_[tensor].depth; }
-  size_t n_depths() const { return original_.config.n_layers + 2; }
+  size_t n_depths() const { return original_.config.n_layers() + 2; }
 
   /// Gives back the pages of all that a pass read in layer n.
   void ReleaseLayer(size_t layer) const;

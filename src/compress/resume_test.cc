@@ -135,9 +135,9 @@ TEST_P(ResumeTest, StreamsGoOnFromTheLastSnapshot) {
     });
     // Of all layers but the last nothing is done again; without snapshots the streams are.
     if (seconds == 0.0) {
-      EXPECT_LE(told, 2 + GroupsOf(model_.model->config).size());
+      EXPECT_LE(told, 2 + GroupsOf(model_.model->config, 0).size());
     } else {
-      EXPECT_GT(told, GroupsOf(model_.model->config).size() * (model_.model->config.n_layers - 1));
+      EXPECT_GT(told, NumberOfGroups(model_.model->config, model_.model->config.n_layers() - 1));
     }
     ASSERT_TRUE(work.Finish().ok());
   }

@@ -43,8 +43,7 @@ class Surveyor {
         calibration_(calibration),
         held_out_(held_out),
         output_error_(options.weights_sampled, kernels, team),
-        changed_(original),
-        groups_(GroupsOf(original.config)) {}
+        changed_(original) {}
 
   Result<std::vector<TensorSurvey>> Run() {
     ALT_RETURN_IF_ERROR(CutToChunks(calibration_, options_.context, "the calibration text"));
@@ -60,7 +59,7 @@ class Surveyor {
   const ModelConfig& config() const { return original_.config; }
   const model::Checkpoint& file() const { return *original_.file; }
   const TensorView& Tensor(const std::string& name) const { return *file().Find(name); }
-  uint64_t n_groups() const { return 1 + config().n_layers * 4; }
+  uint64_t n_groups() const { return 1 + NumberOfGroups(config(), config().n_layers()); }
   Status Tell(uint64_t done) const {
     if (place_.progress && !place_.progress(done, n_groups())) {
       return Status(ErrorCode::kCancelled, "the survey of the tensors was interrupted");
@@ -90,9 +89,9 @@ class Surveyor {
     }
     inputs_->Begin(inputs_->n_chunks());
     probe_->Embed(held_out_);
-    for (size_t layer = 0; layer < config().n_layers && plan_->n_open() > 0; ++layer) {
+    for (size_t layer = 0; layer < config().n_layers() && plan_->n_open() > 0; ++layer) {
       saved_.assign(probe_->All().begin(), probe_->All().end());
-      for (const LayerGroup& group : groups_) {
+      for (const LayerGroup& group : GroupsOf(config(), layer)) {
         ALT_RETURN_IF_ERROR(SurveyGroup(layer, group));
         ALT_RETURN_IF_ERROR(Tell(++done_));
       }
@@ -125,7 +124,7 @@ class Surveyor {
         answers_, Answers::Create(n_runs, probe_context, config().vocabulary, options_.logits_bytes,
                                   [this](size_t first, size_t n) { ReleaseHeadRows(first, n); }));
     probe_->Embed(held_out_);
-    for (size_t layer = 0; layer < config().n_layers; ++layer) {
+    for (size_t layer = 0; layer < config().n_layers(); ++layer) {
       StepLayer(*probe_, layer, ProbeTokens());
       ALT_RETURN_IF_ERROR(Tell(0));
     }
@@ -144,7 +143,7 @@ class Surveyor {
 
   /// KL divergence of the changed model, whose layers differ from `layer` on at most.
   double DivergenceFrom(size_t layer) {
-    for (; layer < config().n_layers; ++layer) StepLayer(*probe_, layer, ProbeTokens());
+    for (; layer < config().n_layers(); ++layer) StepLayer(*probe_, layer, ProbeTokens());
     place_.BeginWork();
     const double sum = answers_->Divergence(probe_->forward(), 0, probe_->All(), team_);
     place_.EndWork("answers", 1);
@@ -271,7 +270,8 @@ class Surveyor {
   Status MeasureSamples() {
     inputs_->Begin(1);
     std::set<size_t> known;
-    for (const LayerGroup& group : groups_) {
+    const size_t layer = 0;
+    for (const LayerGroup& group : GroupsOf(config(), layer)) {
       const Trial* trial = nullptr;
       for (const Measurement& measurement : plan_->measurements()) {
         const Trial& first = measurement.trials.front();
@@ -280,11 +280,11 @@ class Surveyor {
             [&](const LayerTensor& tensor) { return first.name.ends_with(tensor.name); });
         if (measurement.is_open() && reads) trial = &first;
       }
-      if (trial != nullptr && known.insert(engine::WidthOf(group.gather, config())).second) {
-        ALT_ASSIGN_OR_RETURN(const Metric metric, inputs_->Of(0, group));
+      if (trial != nullptr && known.insert(engine::WidthOf(config(), layer, group.gather)).second) {
+        ALT_ASSIGN_OR_RETURN(const Metric metric, inputs_->Of(layer, group));
         ALT_RETURN_IF_ERROR(MeasureSample(*trial, metric));
       } else {
-        inputs_->Pass(0, group);
+        inputs_->Pass(layer, group);
       }
     }
     ReleaseLayer(file(), 0);
@@ -313,7 +313,7 @@ class Surveyor {
     const auto chunks = static_cast<double>(inputs_->n_chunks());
     const auto weights_from = [&](size_t layer) {
       double sum = 0;
-      for (; layer < config().n_layers; ++layer) sum += WeightsOf(original_.weights, layer);
+      for (; layer < config().n_layers(); ++layer) sum += WeightsOf(original_.weights, layer);
       return sum;
     };
     const auto plan = [&](const std::vector<std::string>& names, size_t layer, bool has_sums) {
@@ -336,8 +336,8 @@ class Surveyor {
     const char* head = original_.weights.tied ? kEmbedding : kHead;
     plan({head}, 0, true);
     if (!original_.weights.tied) plan({kEmbedding}, 0, false);
-    for (size_t layer = 0; layer < config().n_layers; ++layer) {
-      for (const LayerGroup& group : groups_) {
+    for (size_t layer = 0; layer < config().n_layers(); ++layer) {
+      for (const LayerGroup& group : GroupsOf(config(), layer)) {
         plan(NamesOf(layer, group), layer, true);
       }
     }
@@ -366,7 +366,6 @@ class Surveyor {
 
   OutputError output_error_;
   ChangedModel changed_;
-  std::vector<LayerGroup> groups_;  // of every layer
   std::optional<SurveyPlan> plan_;
   std::vector<EncodedTensor> encoded_;     // that the changed model has instead of its own
   std::unique_ptr<InputMetrics> inputs_;   // of the original, on the calibration text

@@ -84,8 +84,8 @@ Result<SurveyPlan> SurveyPlan::Create(const model::Model& original, ChangedModel
           .replace = [model](DType type, const std::byte* rows) { model->ReplaceHead(type, rows); },
           .restore = [model] { model->RestoreHead(); }}}));
   }
-  for (size_t layer = 0; layer < original.config.n_layers; ++layer) {
-    for (const LayerGroup& group : GroupsOf(original.config)) {
+  for (size_t layer = 0; layer < original.config.n_layers(); ++layer) {
+    for (const LayerGroup& group : GroupsOf(original.config, layer)) {
       for (const std::vector<size_t>& together : TensorsTogether(group)) {
         std::vector<Trial> trials;
         for (const size_t t : together) {

@@ -85,8 +85,8 @@ class TrialEncoder {
     const bool tied = original_.weights.tied;
     if (!tied) ALT_RETURN_IF_ERROR(EncodeAll(OpenOf({kEmbedding}), nullptr));
     inputs_->Begin(inputs_->n_chunks());
-    for (size_t layer = 0; layer < config().n_layers; ++layer) {
-      for (const LayerGroup& group : GroupsOf(config())) {
+    for (size_t layer = 0; layer < config().n_layers(); ++layer) {
+      for (const LayerGroup& group : GroupsOf(config(), layer)) {
         ALT_RETURN_IF_ERROR(EncodeGroup(layer, group));
         ALT_RETURN_IF_ERROR(Tell());
       }

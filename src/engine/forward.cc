@@ -15,8 +15,9 @@ using kernels::PanelKind;
 using kernels::PreparedForms;
 using kernels::PreparedRows;
 using kernels::SequenceRows;
-using model::BlockPlan;
+using model::AttentionPlan;
 using model::BlockWeights;
+using model::DensePlan;
 using model::Linear;
 using model::ModelConfig;
 
@@ -53,7 +54,7 @@ Result<std::unique_ptr<Forward>> Forward::Create(const model::Model& model,
   ALT_ASSIGN_OR_RETURN(const uint64_t bytes,
                        WorkingBytes(model.config, team.size(), max_rows, context));
   std::unique_ptr<Forward> forward(new Forward(model, kernels, team, max_rows));
-  forward->placement_.assign(model.config.n_layers + 1, Place{});
+  forward->placement_.assign(model.config.n_layers() + 1, Place{});
   forward->work_ = std::make_unique<Workspace>();
   Workspace& work = *forward->work_;
   work.ChooseRopes(model.config, context);
@@ -119,7 +120,7 @@ Status Forward::Run(std::span<const SequenceInput> inputs) {
                          longest <= work.sums.n_segments * kernels::kKeySegment;
   work.n_sequences = inputs.size();
   work.sequences.clear();
-  for (size_t layer = 0; layer < config.n_layers; ++layer) {
+  for (size_t layer = 0; layer < config.n_layers(); ++layer) {
     size_t first_row = 0;
     for (const SequenceInput& input : inputs) {
       work.sequences.push_back({.layout = input.cache->layout(layer),
@@ -140,9 +141,9 @@ Status Forward::Run(std::span<const SequenceInput> inputs) {
                     .out = team.rows->x},
                    work.Scratch(thread), team.thread, team.n_threads);
     FillRopeTables(thread);
-    for (size_t layer = 0; layer < config.n_layers; ++layer) {
-      Attention(layer, team, thread);
-      FeedForward(layer, team, thread);
+    for (size_t layer = 0; layer < config.n_layers(); ++layer) {
+      if (config.layers[layer].attention() != nullptr) Attention(layer, team, thread);
+      if (config.layers[layer].dense() != nullptr) FeedForward(layer, team, thread);
     }
     Norm(team.rows->x, work.shared.norm, model_.weights.output_norm, work.n_rows, config.hidden,
          thread, team_.size());
@@ -161,33 +162,32 @@ void Forward::Attention(size_t layer, const RowTeam& team, int thread) {
 // attend(rope(qk_norm(q, k)), v), after a barrier.
 const float* Forward::Mix(size_t layer, const RowTeam& team, int thread) {
   Workspace& work = *work_;
-  const ModelConfig& config = model_.config;
-  const BlockPlan& plan = config.blocks[layer];
+  const AttentionPlan& plan = *model_.config.layers[layer].attention();
   const BlockWeights& w = model_.weights.blocks[layer];
   const size_t n = work.n_rows;
   const std::span<const SequenceRows> sequences = work.Sequences(layer);
 
   const PreparedRows x = PrepareInput(layer, w.attn_norm, {&w.q, &w.k, &w.v}, team);
-  Product(w.q, x, work.q, config.n_heads * config.head_dim, false, thread);
-  Product(w.k, x, work.k, config.n_kv_heads * config.head_dim, false, thread);
-  Product(w.v, x, work.v, config.n_kv_heads * config.head_dim, false, thread);
+  Product(w.q, x, work.q, plan.q_width(), false, thread);
+  Product(w.k, x, work.k, plan.k_width(), false, thread);
+  Product(w.v, x, work.v, plan.v_width(), false, thread);
   Barrier();
   if (plan.qk_norm) {
-    Norm(work.q, work.q, w.q_norm, n * config.n_heads, config.head_dim, thread, team_.size());
-    Norm(work.k, work.k, w.k_norm, n * config.n_kv_heads, config.head_dim, thread, team_.size());
+    Norm(work.q, work.q, w.q_norm, n * plan.n_heads, plan.key_dim, thread, team_.size());
+    Norm(work.k, work.k, w.k_norm, n * plan.n_kv_heads, plan.key_dim, thread, team_.size());
   }
   if (plan.rope) {
-    Rope(*plan.rope, work.q, config.n_heads, thread);
-    Rope(*plan.rope, work.k, config.n_kv_heads, thread);
+    Rope(*plan.rope, work.q, plan.n_heads, plan.key_dim, thread);
+    Rope(*plan.rope, work.k, plan.n_kv_heads, plan.key_dim, thread);
   }
   kernels_.store_kv({.sequences = sequences, .k = work.k, .v = work.v}, thread, team_.size());
   Barrier();
   kernels::AttentionArgs args = {.sequences = sequences,
                                  .q = work.q,
                                  .out = work.shared.mix,
-                                 .n_heads = config.n_heads,
-                                 .scale = config.attention_scale,
-                                 .softcap = config.attention_softcap,
+                                 .n_heads = plan.n_heads,
+                                 .scale = plan.scale,
+                                 .softcap = plan.softcap,
                                  .window = plan.window,
                                  .sums = work.shares_segments ? work.sums : kernels::SegmentSums{}};
   kernels_.attend(args, work.Scratch(thread), thread, team_.size());
@@ -215,38 +215,40 @@ void Forward::FeedForward(size_t layer, const RowTeam& team, int thread) {
 void Forward::Gate(size_t layer, const RowTeam& team, int thread) {
   Workspace& work = *work_;
   const size_t n = work.n_rows;
-  const size_t ffn = model_.config.ffn;
+  const DensePlan& plan = *model_.config.layers[layer].dense();
+  const size_t inner = plan.inner;
   const BlockWeights& w = model_.weights.blocks[layer];
   const PreparedRows x = PrepareInput(layer, w.ffn_norm, {&w.gate, &w.up}, team);
-  Product(w.gate, x, work.gate, ffn, false, thread);
-  Product(w.up, x, work.up, ffn, false, thread);
+  Product(w.gate, x, work.gate, inner, false, thread);
+  Product(w.up, x, work.up, inner, false, thread);
   for (size_t row = 0; row < n; row += kRowsAtOnce) {
     const size_t count = std::min(kRowsAtOnce, n - row);
-    float* gate = work.gate + row * ffn;
+    float* gate = work.gate + row * inner;
     kernels_.glu({.gate = gate,
-                  .up = work.up + row * ffn,
+                  .up = work.up + row * inner,
                   .out = gate,
                   .n_rows = count,
-                  .width = ffn,
-                  .activation = model_.config.activation},
+                  .width = inner,
+                  .activation = plan.activation},
                  thread, team_.size());
     PrepareGate(layer, row, count, thread);
   }
 }
 
 void Forward::PrepareGate(size_t layer, size_t row, size_t count, int thread) {
-  kernels_.prepare(kernels::RowsFrom(GateRows(), row, count),
+  kernels_.prepare(kernels::RowsFrom(GateRows(layer), row, count),
                    FormsFor({&model_.weights.blocks[layer].down}), kernels::ShareBy::kColumns,
                    thread, team_.size());
 }
 
-PreparedRows Forward::GateRows() const {
-  return RowsOf(work_->gate, work_->n_rows, model_.config.ffn, work_->prepared_gate);
+PreparedRows Forward::GateRows(size_t layer) const {
+  const size_t inner = model_.config.layers[layer].dense()->inner;
+  return RowsOf(work_->gate, work_->n_rows, inner, work_->prepared_gate);
 }
 
 void Forward::FeedForwardOutput(size_t layer, const RowTeam& team, int thread) {
   const BlockWeights& w = model_.weights.blocks[layer];
-  AddSubBlock(w.down, GateRows(), w.ffn_post_norm, team, thread);
+  AddSubBlock(w.down, GateRows(layer), w.ffn_post_norm, team, thread);
 }
 
 // What the products of a block read, norm(x) or x itself where there is no norm before: the end of
@@ -255,7 +257,7 @@ PreparedRows Forward::PrepareInput(size_t layer, const float* weight,
                                    std::initializer_list<const Linear*> readers,
                                    const RowTeam& team) {
   const size_t hidden = model_.config.hidden;
-  const bool has_norm = model_.config.blocks[layer].pre_norm;
+  const bool has_norm = model_.config.layers[layer].pre_norm;
   const PreparedRows rows =
       RowsOf(has_norm ? team.rows->norm : team.rows->x, work_->n_rows, hidden, team.rows->prepared);
   const Share share = ShareOf(rows.n_rows, 1, team.thread, team.n_threads);
@@ -327,12 +329,12 @@ void Forward::Norm(const float* in, float* out, const float* weight, size_t n_ro
                     thread, n_threads);
 }
 
-void Forward::Rope(size_t index, float* x, size_t n_heads, int thread) {
+void Forward::Rope(size_t index, float* x, size_t n_heads, size_t head_dim, int thread) {
   const Workspace::RopeTable& table = work_->ropes[index];
   kernels_.rope({.x = x,
                  .n_rows = work_->n_rows,
                  .n_heads = n_heads,
-                 .head_dim = model_.config.head_dim,
+                 .head_dim = head_dim,
                  .n_rotated = 2 * table.n_pairs,
                  .pairs = model_.config.ropes[index].pairs,
                  .cos = table.cos,

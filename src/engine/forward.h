@@ -5,7 +5,7 @@
 // It takes rows of any mixture of sequences; each sequence brings its KV cache. A row's result does
 // not depend on the rows beside it, on how a prompt was cut into passes, or on the number of
 // threads (ARCHITECTURE.md, "Same tokens, same bits"). It reads like the papers: steps over named
-// buffers, no graph. Family names do not appear: model::BlockPlan says what a layer has.
+// buffers, no graph. Family names do not appear: model::LayerPlan says what a layer has.
 
 #pragma once
 
@@ -38,15 +38,18 @@ struct SequenceInput {
 /// layer reads, replaces its weights, and only then goes on.
 enum class BlockStep : uint8_t {
   kAttentionInput,     ///< rows = what q, k and v read [n, hidden]
-  kMix,                ///< rows = what o reads [n, n_heads * head_dim]
+  kMix,                ///< rows = what o reads [n, mix_width]
   kAttentionOutput,    ///< x += the attention's part; reads the rows of kMix
   kFeedForwardInput,   ///< rows = what gate and up read [n, hidden]
-  kGate,               ///< rows = what down reads [n, ffn]
+  kGate,               ///< rows = what down reads [n, inner]
   kFeedForwardOutput,  ///< x += the feed-forward's part; reads the rows of kGate
 };
 
-/// Values of a row that goes in or out with this step.
-size_t WidthOf(BlockStep step, const model::ModelConfig& config);
+/// Values of a row that goes in or out with this step of a layer.
+size_t WidthOf(const model::ModelConfig& config, size_t layer, BlockStep step);
+
+/// The steps that take a layer's rows through it, in their order; the inputs come on the way.
+std::vector<BlockStep> StepsOf(const model::ModelConfig& config, size_t layer);
 
 class Forward {
  public:
@@ -89,7 +92,8 @@ class Forward {
   void Embed(std::span<const text::TokenId> ids, std::span<float> x);
   /// @param caches  [n_sequences] where the layer's keys and values go; their lengths stay
   /// @param x       the residual stream [n_rows, hidden], changed by the two output steps
-  /// @param rows    [n_rows, WidthOf(step)], read by the two output steps, written by the others
+  /// @param rows    [n_rows, WidthOf(step of the layer)], read by the two output steps, written by
+  /// the others
   /// @pre n_rows is a multiple of n_sequences and fits max_rows(), and a sequence its cache
   void RunStep(size_t layer, BlockStep step, std::span<KvCache> caches, std::span<float> x,
                std::span<float> rows);
@@ -119,14 +123,14 @@ class Forward {
   void AttentionOutput(size_t layer, const float* mix, const RowTeam& team, int thread);
   void Gate(size_t layer, const RowTeam& team, int thread);
   void PrepareGate(size_t layer, size_t row, size_t count, int thread);
-  kernels::PreparedRows GateRows() const;
+  kernels::PreparedRows GateRows(size_t layer) const;
   void FeedForwardOutput(size_t layer, const RowTeam& team, int thread);
   void AddSubBlock(const model::Linear& linear, const kernels::PreparedRows& in,
                    const float* post_norm, const RowTeam& team, int thread);
   RowTeam TeamOf(size_t n_rows, int thread) const;
   void Norm(const float* in, float* out, const float* weight, size_t n_rows, size_t width,
             int thread, int n_threads);
-  void Rope(size_t index, float* x, size_t n_heads, int thread);
+  void Rope(size_t index, float* x, size_t n_heads, size_t head_dim, int thread);
   static kernels::PreparedForms FormsFor(std::initializer_list<const model::Linear*> readers);
   static kernels::PreparedRows RowsOf(const float* x, size_t n_rows, size_t cols,
                                       const kernels::PreparedRows& buffers);

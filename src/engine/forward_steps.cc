@@ -22,19 +22,32 @@ constexpr size_t kHeadSliceRows = 16384;
 
 }  // namespace
 
-size_t WidthOf(BlockStep step, const ModelConfig& config) {
+size_t WidthOf(const ModelConfig& config, size_t layer, BlockStep step) {
+  const model::LayerPlan& plan = config.layers[layer];
   switch (step) {
     case BlockStep::kMix:
     case BlockStep::kAttentionOutput:
-      return config.n_heads * config.head_dim;
+      return plan.attention()->mix_width();
     case BlockStep::kGate:
     case BlockStep::kFeedForwardOutput:
-      return config.ffn;
+      return plan.dense()->inner;
     case BlockStep::kAttentionInput:
     case BlockStep::kFeedForwardInput:
       break;
   }
   return config.hidden;
+}
+
+std::vector<BlockStep> StepsOf(const ModelConfig& config, size_t layer) {
+  const model::LayerPlan& plan = config.layers[layer];
+  std::vector<BlockStep> steps;
+  if (plan.attention() != nullptr) {
+    steps.insert(steps.end(), {BlockStep::kMix, BlockStep::kAttentionOutput});
+  }
+  if (plan.dense() != nullptr) {
+    steps.insert(steps.end(), {BlockStep::kGate, BlockStep::kFeedForwardOutput});
+  }
+  return steps;
 }
 
 void Forward::Embed(std::span<const text::TokenId> ids, std::span<float> x) {
@@ -57,12 +70,13 @@ void Forward::RunStep(size_t layer, BlockStep step, std::span<KvCache> caches, s
   ALT_CHECK(!caches.empty());
   const size_t n_rows = x.size() / config.hidden, length = n_rows / caches.size();
   ALT_CHECK(n_rows <= max_rows_ && x.size() == n_rows * config.hidden);
-  ALT_CHECK(length * caches.size() == n_rows && rows.size() == n_rows * WidthOf(step, config));
+  ALT_CHECK(length * caches.size() == n_rows &&
+            rows.size() == n_rows * WidthOf(config, layer, step));
   work.n_rows = n_rows;
   work.positions.resize(n_rows);
   work.shares_segments = false;
   work.n_sequences = caches.size();
-  work.sequences.resize(config.n_layers * caches.size());
+  work.sequences.resize(config.n_layers() * caches.size());
   for (size_t i = 0; i < caches.size(); ++i) {
     ALT_CHECK(length <= caches[i].context());
     const size_t first = i * length;
@@ -82,7 +96,7 @@ void Forward::RunStep(size_t layer, BlockStep step, std::span<KvCache> caches, s
   if (step == BlockStep::kAttentionOutput || step == BlockStep::kFeedForwardOutput) {
     return copy({work.shared.x, x.size()}, x.data());
   }
-  const float* in = config.blocks[layer].pre_norm ? work.shared.norm : work.shared.x;
+  const float* in = config.layers[layer].pre_norm ? work.shared.norm : work.shared.x;
   const float* out = step == BlockStep::kMix    ? work.shared.mix
                      : step == BlockStep::kGate ? work.gate
                                                 : in;

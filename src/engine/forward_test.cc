@@ -71,11 +71,11 @@ TEST_F(ForwardTest, StepByStepItIsTheSamePass) {
   const model::ModelConfig& config = model_.model->config;
   std::vector<float> x(ids.size() * config.hidden);
   forward_->Embed(ids, x);
-  for (size_t layer = 0; layer < config.n_layers; ++layer) {
+  for (size_t layer = 0; layer < config.n_layers(); ++layer) {
     for (const auto& [work, output] :
          {std::pair{BlockStep::kMix, BlockStep::kAttentionOutput},
           std::pair{BlockStep::kGate, BlockStep::kFeedForwardOutput}}) {
-      std::vector<float> rows(ids.size() * WidthOf(work, config));
+      std::vector<float> rows(ids.size() * WidthOf(config, layer, work));
       forward_->RunStep(layer, work, caches, x, rows);
       forward_->RunStep(layer, output, caches, x, rows);
     }

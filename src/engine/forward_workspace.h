@@ -42,7 +42,7 @@ class Carver {
 struct Forward::RowBuffers {
   float* x = nullptr;     ///< [T, hidden] the residual stream
   float* norm = nullptr;  ///< [T, hidden] a norm: what products read, at the end what logits read
-  float* mix = nullptr;   ///< [T, n_heads * head_dim] attention's output
+  float* mix = nullptr;   ///< [T, mix_width of the layer] attention's output
   kernels::PreparedRows prepared;  ///< the forms of norm or mix that a product reads next
 };
 
@@ -59,12 +59,12 @@ struct Forward::Workspace {
   RowBuffers shared;
   std::vector<RowBuffers> own;  ///< [n_threads], each of one row
 
-  float* sub = nullptr;   ///< [T, hidden] a sub-block's output before its own norm
-  float* q = nullptr;     ///< [T, n_heads * head_dim]
-  float* k = nullptr;     ///< [T, n_kv_heads * head_dim]
-  float* v = nullptr;     ///< [T, n_kv_heads * head_dim]
-  float* gate = nullptr;  ///< [T, ffn]
-  float* up = nullptr;    ///< [T, ffn]
+  float* sub = nullptr;  ///< [T, hidden] a sub-block's output before its own norm
+  float* q = nullptr;    ///< [T, q_width], [T, k_width] and [T, v_width] of the layer
+  float* k = nullptr;
+  float* v = nullptr;
+  float* gate = nullptr;  ///< [T, inner] of the layer
+  float* up = nullptr;    ///< [T, inner]
   kernels::PreparedRows
       prepared_gate;  ///< the forms of gate, written while others still read `prepared`
 
@@ -109,12 +109,12 @@ struct Forward::Workspace {
   }
 
   static RowBuffers CarveRows(Carver& carver, const model::ModelConfig& c, size_t rows) {
-    const size_t q_width = c.n_heads * c.head_dim;
+    const size_t mix_width = c.Most(&model::AttentionPlan::mix_width);
     RowBuffers buffers;
     buffers.x = carver.Take<float>(rows * c.hidden);
     buffers.norm = carver.Take<float>(rows * c.hidden);
-    buffers.mix = carver.Take<float>(rows * q_width);
-    buffers.prepared = CarvePrepared(carver, rows, std::max(c.hidden, q_width));
+    buffers.mix = carver.Take<float>(rows * mix_width);
+    buffers.prepared = CarvePrepared(carver, rows, std::max(c.hidden, mix_width));
     return buffers;
   }
 
@@ -130,28 +130,34 @@ struct Forward::Workspace {
 
   void Carve(Carver& carver, const model::ModelConfig& c, size_t rows, size_t context,
              int n_threads) {
-    const size_t q_width = c.n_heads * c.head_dim;
-    const size_t kv_width = c.n_kv_heads * c.head_dim;
-    const size_t widest = std::max({c.hidden, q_width, c.ffn});
+    using Plan = model::AttentionPlan;
+    const size_t inner = c.widest_inner();
+    const size_t widest = std::max({c.hidden, c.Most(&Plan::mix_width), inner});
     shared = CarveRows(carver, c, rows);
     own.resize(static_cast<size_t>(n_threads));
     for (RowBuffers& buffers : own) buffers = CarveRows(carver, c, 1);
     sub = carver.Take<float>(rows * c.hidden);
-    q = carver.Take<float>(rows * q_width);
-    k = carver.Take<float>(rows * kv_width);
-    v = carver.Take<float>(rows * kv_width);
-    gate = carver.Take<float>(rows * c.ffn);
-    up = carver.Take<float>(rows * c.ffn);
-    prepared_gate = CarvePrepared(carver, rows, c.ffn);
+    q = carver.Take<float>(rows * c.Most(&Plan::q_width));
+    k = carver.Take<float>(rows * c.Most(&Plan::k_width));
+    v = carver.Take<float>(rows * c.Most(&Plan::v_width));
+    gate = carver.Take<float>(rows * inner);
+    up = carver.Take<float>(rows * inner);
+    prepared_gate = CarvePrepared(carver, rows, inner);
     for (RopeTable& rope : ropes) {
       rope.cos = carver.Take<float>(rows * rope.n_pairs);
       rope.sin = carver.Take<float>(rows * rope.n_pairs);
     }
     sums.n_segments = (context + kernels::kKeySegment - 1) / kernels::kKeySegment;
-    sums.data = carver.Take<float>(std::min(rows, kRowsOfSums) * c.n_heads * sums.n_segments *
-                                   kernels::SegmentSums::StrideOf(c.head_dim));
-    scratch_bytes =
-        std::max(kernels::LinearScratchBytes(widest), kernels::AttentionScratchBytes(c.head_dim));
+    size_t sums_of_row = 0, attention_bytes = 0;
+    for (const model::LayerPlan& layer : c.layers) {
+      const Plan* plan = layer.attention();
+      if (plan == nullptr) continue;
+      sums_of_row =
+          std::max(sums_of_row, plan->n_heads * kernels::SegmentSums::StrideOf(plan->value_dim));
+      attention_bytes = std::max(attention_bytes, kernels::AttentionScratchBytes(plan->key_dim));
+    }
+    sums.data = carver.Take<float>(std::min(rows, kRowsOfSums) * sums_of_row * sums.n_segments);
+    scratch_bytes = std::max(kernels::LinearScratchBytes(widest), attention_bytes);
     scratch_bytes = (scratch_bytes + kAlign - 1) / kAlign * kAlign;
     scratch = carver.Take<std::byte>(scratch_bytes * static_cast<size_t>(n_threads));
   }

@@ -43,21 +43,30 @@ Status KvCache::Allocate(uint64_t size_bytes) {
   return Status();
 }
 
+Status KvCache::CheckType(const model::ModelConfig& config, kernels::KvType type) {
+  const kernels::KvLayout kind{.type = type};
+  for (const model::LayerPlan& layer : config.layers) {
+    const model::AttentionPlan* plan = layer.attention();
+    if (plan == nullptr) continue;
+    if (kind.has_scales() && plan->key_dim % 32 != 0) {
+      return Status(ErrorCode::kUnsupported,
+                    "a KV cache in " + std::string(KvTypeName(type)) +
+                        " needs heads of a multiple of 32, this model's have " +
+                        std::to_string(plan->key_dim));
+    }
+    if (kind.is_turned() && plan->key_dim > kernels::kMostTurned) {
+      return Status(ErrorCode::kUnsupported,
+                    "a KV cache in " + std::string(KvTypeName(type)) + " takes heads of at most " +
+                        std::to_string(kernels::kMostTurned) + ", this model's have " +
+                        std::to_string(plan->key_dim));
+    }
+  }
+  return Status();
+}
+
 Result<uint64_t> KvCache::LayOut(const model::ModelConfig& config, kernels::KvType type,
                                  size_t context, size_t max_chunk, bool layers_share) {
-  const kernels::KvLayout kind{.type = type};
-  if (kind.has_scales() && config.head_dim % 32 != 0) {
-    return Status(ErrorCode::kUnsupported,
-                  "a KV cache in " + std::string(KvTypeName(type)) +
-                      " needs heads of a multiple of 32, this model's have " +
-                      std::to_string(config.head_dim));
-  }
-  if (kind.is_turned() && config.head_dim > kernels::kMostTurned) {
-    return Status(ErrorCode::kUnsupported,
-                  "a KV cache in " + std::string(KvTypeName(type)) + " takes heads of at most " +
-                      std::to_string(kernels::kMostTurned) + ", this model's have " +
-                      std::to_string(config.head_dim));
-  }
+  ALT_RETURN_IF_ERROR(CheckType(config, type));
   constexpr size_t kMostPositions = size_t{1} << 32;
   if (context == 0 || context > kMostPositions) {
     return Status(ErrorCode::kInvalidArgument,
@@ -67,12 +76,16 @@ Result<uint64_t> KvCache::LayOut(const model::ModelConfig& config, kernels::KvTy
   max_chunk_ = max_chunk;
   uint64_t total = 0;
   const size_t whole = RoundUp(context, kernels::kKeyTile);
-  for (const model::BlockPlan& plan : config.blocks) {
+  for (const model::LayerPlan& layer_plan : config.layers) {
+    const model::AttentionPlan* attention = layer_plan.attention();
+    if (attention == nullptr) {
+      layers_.push_back({});
+      continue;
+    }
+    const model::AttentionPlan& plan = *attention;
     Layer layer;
-    layer.layout = {.type = type,
-                    .n_kv_heads = config.n_kv_heads,
-                    .head_dim = config.head_dim,
-                    .capacity = whole};
+    layer.layout = {
+        .type = type, .n_kv_heads = plan.n_kv_heads, .head_dim = plan.key_dim, .capacity = whole};
     if (plan.window != 0 && plan.window < context) {
       // The oldest row of a chunk still sees window - 1 positions behind it when the newest is
       // already written.
@@ -84,8 +97,7 @@ Result<uint64_t> KvCache::LayOut(const model::ModelConfig& config, kernels::KvTy
       }
     }
     layer.offset = layers_share ? 0 : total;
-    const auto per_head =
-        CheckedMul(layer.layout.capacity, config.head_dim * config.n_kv_heads * 8);
+    const auto per_head = CheckedMul(layer.layout.capacity, plan.k_width() * 8);
     if (!per_head || total > (uint64_t{1} << 62)) {
       return Status(ErrorCode::kOutOfMemory, "a KV cache of " + std::to_string(context) +
                                                  " positions is larger than any memory");

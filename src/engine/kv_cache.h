@@ -62,6 +62,7 @@ class KvCache {
   Result<uint64_t> LayOut(const model::ModelConfig& config, kernels::KvType type, size_t context,
                           size_t max_chunk, bool layers_share);
   Status Allocate(uint64_t size_bytes);
+  static Status CheckType(const model::ModelConfig& config, kernels::KvType type);
 
   std::vector<Layer> layers_;
   Buffer memory_;

@@ -12,14 +12,14 @@ using kernels::KvType;
 // Layers of these windows; 0 sees everything.
 model::ModelConfig Config(const std::vector<size_t>& windows, size_t head_dim = 32) {
   model::ModelConfig config;
-  config.n_layers = windows.size();
-  config.n_heads = 4;
-  config.n_kv_heads = 2;
-  config.head_dim = head_dim;
   for (const size_t window : windows) {
-    model::BlockPlan plan;
-    plan.window = window;
-    config.blocks.push_back(plan);
+    model::LayerPlan layer;
+    layer.mixer = model::AttentionPlan{.n_heads = 4,
+                                       .n_kv_heads = 2,
+                                       .key_dim = head_dim,
+                                       .value_dim = head_dim,
+                                       .window = window};
+    config.layers.push_back(layer);
   }
   return config;
 }

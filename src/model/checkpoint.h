@@ -49,6 +49,9 @@ class Checkpoint {
   /// type that is the same number is taken (512.0 for a width); a whole number beyond 64 bits is
   /// the largest there is. Of windows and experts -1 means none.
   virtual Result<std::optional<uint64_t>> Uint(std::string_view key) const = 0;
+  /// A number for each of n layers: as many, or one for all of them.
+  virtual Result<std::optional<std::vector<uint64_t>>> UintOfLayers(std::string_view key,
+                                                                    size_t n) const = 0;
   virtual Result<std::optional<double>> Float(std::string_view key) const = 0;
   virtual Result<std::optional<bool>> Bool(std::string_view key) const = 0;
   virtual Result<std::optional<std::string>> String(std::string_view key) const = 0;

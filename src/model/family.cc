@@ -41,32 +41,66 @@ Result<size_t> SizeOr(const Checkpoint& file, std::string_view key, uint64_t lim
   return Size(file, key, limit);
 }
 
-Status FillHeads(const Checkpoint& file, ModelConfig& config) {
-  ALT_ASSIGN_OR_RETURN(config.n_heads, Size(file, "attention.head_count", kMaxWidth));
-  ALT_ASSIGN_OR_RETURN(config.n_kv_heads,
-                       SizeOr(file, "attention.head_count_kv", kMaxWidth, config.n_heads));
-  if (config.n_heads % config.n_kv_heads != 0) {
-    return Status(ErrorCode::kCorruptFile, file.path() + ": " + std::to_string(config.n_heads) +
-                                               " heads cannot share " +
-                                               std::to_string(config.n_kv_heads) + " KV heads");
-  }
-  ALT_ASSIGN_OR_RETURN(const auto head_dim, file.Uint("attention.key_length"));
-  if (!head_dim && config.hidden % config.n_heads != 0) {
+/// The same for every layer: one number for all of them, or a list.
+Result<std::vector<size_t>> SizesOfLayers(const Checkpoint& file, std::string_view key,
+                                          uint64_t limit, size_t n_layers) {
+  ALT_ASSIGN_OR_RETURN(const auto values, file.UintOfLayers(key, n_layers));
+  if (!values) return file.RequiredUint(key).status();
+  for (size_t layer = 0; layer < n_layers; ++layer) {
+    const uint64_t value = (*values)[layer];
+    if (value != 0 && value <= limit) continue;
     return Status(ErrorCode::kCorruptFile,
-                  file.path() + ": width " + std::to_string(config.hidden) +
-                      " cannot be cut into " + std::to_string(config.n_heads) + " heads");
+                  file.PlaceOf(key) + " of layer " + std::to_string(layer) + " is " +
+                      std::to_string(value) + ", expected 1 to " + std::to_string(limit));
   }
-  ALT_ASSIGN_OR_RETURN(config.head_dim, SizeOr(file, "attention.key_length", kMaxWidth,
-                                               config.hidden / config.n_heads));
-  if (config.head_dim * config.n_heads > kMaxWidth) {
-    return Status(ErrorCode::kCorruptFile, file.path() + ": " + std::to_string(config.n_heads) +
-                                               " heads of " + std::to_string(config.head_dim));
+  return std::vector<size_t>(values->begin(), values->end());
+}
+
+Status FillHeadWidth(const Checkpoint& file, size_t hidden, AttentionPlan& plan) {
+  ALT_ASSIGN_OR_RETURN(const auto key_dim, file.Uint("attention.key_length"));
+  if (!key_dim && hidden % plan.n_heads != 0) {
+    return Status(ErrorCode::kCorruptFile, file.path() + ": width " + std::to_string(hidden) +
+                                               " cannot be cut into " +
+                                               std::to_string(plan.n_heads) + " heads");
+  }
+  ALT_ASSIGN_OR_RETURN(plan.key_dim,
+                       SizeOr(file, "attention.key_length", kMaxWidth, hidden / plan.n_heads));
+  if (plan.key_dim * plan.n_heads > kMaxWidth) {
+    return Status(ErrorCode::kCorruptFile, file.path() + ": " + std::to_string(plan.n_heads) +
+                                               " heads of " + std::to_string(plan.key_dim));
   }
   ALT_ASSIGN_OR_RETURN(const auto value_dim, file.Uint("attention.value_length"));
-  if (value_dim && *value_dim != config.head_dim) {
-    return Status(ErrorCode::kUnsupported,
-                  file.path() + ": values of " + std::to_string(*value_dim) + " beside keys of " +
-                      std::to_string(config.head_dim) + " are not supported");
+  if (value_dim && *value_dim != plan.key_dim) {
+    return Status(ErrorCode::kUnsupported, file.path() + ": values of " +
+                                               std::to_string(*value_dim) + " beside keys of " +
+                                               std::to_string(plan.key_dim) + " are not supported");
+  }
+  plan.value_dim = plan.key_dim;
+  plan.scale = 1.0f / std::sqrt(static_cast<float>(plan.key_dim));
+  return Status();
+}
+
+/// Attention and a dense feed-forward in every layer.
+Status FillLayers(const Checkpoint& file, ModelConfig& config) {
+  ALT_ASSIGN_OR_RETURN(const size_t n, Size(file, "block_count", kMaxLayers));
+  ALT_ASSIGN_OR_RETURN(const auto inner, SizesOfLayers(file, "feed_forward_length", kMaxWidth, n));
+  ALT_ASSIGN_OR_RETURN(const auto heads, SizesOfLayers(file, "attention.head_count", kMaxWidth, n));
+  std::vector<size_t> kv_heads = heads;
+  ALT_ASSIGN_OR_RETURN(const auto given, file.UintOfLayers("attention.head_count_kv", n));
+  if (given) {
+    ALT_ASSIGN_OR_RETURN(kv_heads, SizesOfLayers(file, "attention.head_count_kv", kMaxWidth, n));
+  }
+  config.layers.resize(n);
+  for (size_t i = 0; i < n; ++i) {
+    AttentionPlan plan{.n_heads = heads[i], .n_kv_heads = kv_heads[i]};
+    if (plan.n_heads % plan.n_kv_heads != 0) {
+      return Status(ErrorCode::kCorruptFile, file.path() + ": " + std::to_string(plan.n_heads) +
+                                                 " heads cannot share " +
+                                                 std::to_string(plan.n_kv_heads) + " KV heads");
+    }
+    ALT_RETURN_IF_ERROR(FillHeadWidth(file, config.hidden, plan));
+    config.layers[i].mixer = plan;
+    config.layers[i].feed_forward = DensePlan{.inner = inner[i]};
   }
   return Status();
 }
@@ -95,10 +129,8 @@ Status FillCommon(const Checkpoint& file, const LogSink& log, ModelConfig& confi
         ErrorCode::kUnsupported,
         file.path() + ": mixtures of " + std::to_string(*experts) + " experts are not supported");
   }
-  ALT_ASSIGN_OR_RETURN(config.n_layers, Size(file, "block_count", kMaxLayers));
   ALT_ASSIGN_OR_RETURN(config.hidden, Size(file, "embedding_length", kMaxWidth));
-  ALT_ASSIGN_OR_RETURN(config.ffn, Size(file, "feed_forward_length", kMaxWidth));
-  ALT_RETURN_IF_ERROR(FillHeads(file, config));
+  ALT_RETURN_IF_ERROR(FillLayers(file, config));
   ALT_RETURN_IF_ERROR(FillContext(file, log, config));
   ALT_ASSIGN_OR_RETURN(const double eps, file.RequiredFloat("attention.layer_norm_rms_epsilon"));
   if (!(eps >= 0 && eps < 1)) {
@@ -106,7 +138,6 @@ Status FillCommon(const Checkpoint& file, const LogSink& log, ModelConfig& confi
                   file.PlaceOf("attention.layer_norm_rms_epsilon") + " is " + std::to_string(eps));
   }
   config.norm_eps = static_cast<float>(eps);
-  config.attention_scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
 
   const TensorView* embedding = file.Find("token_embd.weight");
   if (embedding == nullptr || embedding->shape.n_dims != 2 ||
@@ -117,7 +148,6 @@ Status FillCommon(const Checkpoint& file, const LogSink& log, ModelConfig& confi
                       ", expected [vocabulary, " + std::to_string(config.hidden) + "]");
   }
   config.vocabulary = embedding->shape.rows();
-  config.blocks.assign(config.n_layers, BlockPlan{});
   return Status();
 }
 
@@ -132,13 +162,23 @@ Status CheckRopes(const Checkpoint& file, const ModelConfig& config) {
     return Status(ErrorCode::kCorruptFile,
                   file.path() + ": the rope factors give frequencies that are no numbers");
   }
+  for (const LayerPlan& layer : config.layers) {
+    const AttentionPlan* plan = layer.attention();
+    if (plan == nullptr || !plan->rope) continue;
+    const size_t n_rotated = config.ropes[*plan->rope].n_rotated();
+    if (n_rotated <= plan->key_dim) continue;
+    return Status(ErrorCode::kCorruptFile, file.path() + ": rope turns " +
+                                               std::to_string(n_rotated) + " of a head's " +
+                                               std::to_string(plan->key_dim) + " dimensions");
+  }
   return Status();
 }
 
 // A folder names its activation; a GGUF file leaves it to the architecture.
 Status CheckActivation(const Checkpoint& file, const ModelConfig& config) {
   if (file.hf_config() == nullptr) return Status();
-  const bool silu = config.activation == kernels::Activation::kSilu;
+  const DensePlan* dense = config.layers[0].dense();
+  const bool silu = dense == nullptr || dense->activation == kernels::Activation::kSilu;
   // Gemma's classes look at a key of their own; the usual one in their folders is a leftover.
   const char* key = silu ? "hidden_act" : "hidden_activation";
   const auto found = file.hf_config()->find(key);
@@ -222,6 +262,11 @@ HfFamily FindFamilyByModelType(std::string_view model_type) {
   return {};
 }
 
+kernels::RopePairs RopePairsOf(const Checkpoint& file) {
+  const Family& family = *FindFamily(file.architecture());
+  return file.hf_config() != nullptr ? family.hf_rope_pairs : family.gguf_rope_pairs;
+}
+
 Result<ModelConfig> ReadConfig(const Checkpoint& file, const LogSink& log) {
   const Family* family = FindFamily(file.architecture());
   if (family == nullptr) {
@@ -283,38 +328,40 @@ Result<std::vector<bool>> LocalLayers(const Checkpoint& file, size_t n_layers,
 Status FillWindows(const Checkpoint& file, const std::vector<bool>& local, ModelConfig& config) {
   ALT_ASSIGN_OR_RETURN(const auto window, file.Uint("attention.sliding_window"));
   if (!window || *window == 0) return Status();
-  for (size_t layer = 0; layer < config.n_layers; ++layer) {
-    if (local[layer]) config.blocks[layer].window = static_cast<size_t>(*window);
+  for (size_t layer = 0; layer < config.n_layers(); ++layer) {
+    if (local[layer]) config.layers[layer].attention()->window = static_cast<size_t>(*window);
   }
   return Status();
 }
 
 Status DescribeWindow(const ModelConfig& config, GgufForm& form) {
-  for (const BlockPlan& block : config.blocks) {
-    if (block.window != 0) return form.SetUint("attention.sliding_window", block.window);
+  for (const LayerPlan& layer : config.layers) {
+    const size_t window = layer.attention()->window;
+    if (window != 0) return form.SetUint("attention.sliding_window", window);
   }
   return Status();
 }
 
 Status CheckUsualLocalLayers(const Checkpoint& folder, const ModelConfig& config, size_t period) {
-  const size_t window = config.blocks[0].window;
-  for (size_t layer = 0; layer < config.n_layers; ++layer) {
+  const size_t usual = config.layers[0].attention()->window;
+  for (size_t layer = 0; layer < config.n_layers(); ++layer) {
     const bool local = (layer + 1) % period != 0;
-    if (window != 0 && config.blocks[layer].window == (local ? window : 0)) continue;
+    const size_t window = config.layers[layer].attention()->window;
+    if (usual != 0 && window == (local ? usual : 0)) continue;
     return Status(ErrorCode::kUnsupported,
                   folder.path() + ": layer " + std::to_string(layer) + " has a window of " +
-                      std::to_string(config.blocks[layer].window) + "; GGUF files of " +
-                      config.family + " mean one window in all but every " +
-                      std::to_string(period) + "th layer");
+                      std::to_string(window) + "; GGUF files of " + config.family +
+                      " mean one window in all but every " + std::to_string(period) + "th layer");
   }
   return Status();
 }
 
 Status CheckNoWindows(const Checkpoint& folder, const ModelConfig& config) {
-  for (const BlockPlan& block : config.blocks) {
-    if (block.window == 0) continue;
+  for (const LayerPlan& layer : config.layers) {
+    const size_t window = layer.attention()->window;
+    if (window == 0) continue;
     return Status(ErrorCode::kUnsupported, folder.path() + ": has a sliding window of " +
-                                               std::to_string(block.window) + "; GGUF files of " +
+                                               std::to_string(window) + "; GGUF files of " +
                                                config.family + " have no word for one");
   }
   return Status();

@@ -49,8 +49,10 @@ struct Family {
   std::span<const NamePair> hf_tensor_names;  ///< where they differ from the usual ones
   /// Fills what FillCommon() did not. Every size has been read and checked before.
   Status (*fill)(const Checkpoint& file, const LogSink& log, ModelConfig& config);
-  /// How the family's GGUF files lay the rows of q and k; folders always have halves.
+  /// Which dimensions of a head rope turns together: how GGUF files of the family, and how its
+  /// folders lay the rows of q and k.
   kernels::RopePairs gguf_rope_pairs = kernels::RopePairs::kHalves;
+  kernels::RopePairs hf_rope_pairs = kernels::RopePairs::kHalves;
   /// GGUF files may divide rope's frequencies by a tensor rope_freqs.weight (Llama 3's scaling).
   bool gguf_rope_freqs = false;
   /// Adds what the family's GGUF files say beside what all say (gguf_metadata.h), for a folder.
@@ -79,11 +81,17 @@ Result<ModelConfig> ReadConfig(const Checkpoint& file, const LogSink& log = {});
 
 // What families share.
 
+/// How this file lays the rows of q and k, as its family says it of such files.
+kernels::RopePairs RopePairsOf(const Checkpoint& file);
+
 /// One rope for every layer, from rope.freq_base, rope.dimension_count, rope scaling and
-/// rope_freqs.weight. `pairs` is what GGUF files of the family use; folders always use halves.
+/// rope_freqs.weight. All layers must have heads of one width.
 /// @param log  hears of scaling that is said, but not followed
-Status FillRope(const Checkpoint& file, kernels::RopePairs pairs, const LogSink& log,
-                ModelConfig& config);
+Status FillRope(const Checkpoint& file, const LogSink& log, ModelConfig& config);
+
+/// The same for heads of `head_dim`; no layer is given it.
+Result<RopePlan> ReadRope(const Checkpoint& file, const LogSink& log, const ModelConfig& config,
+                          size_t head_dim);
 
 /// What a GGUF file says of ropes[0]: base, dimensions, scaling. `freqs`: Family::gguf_rope_freqs.
 /// @return kUnsupported for frequencies that GGUF cannot say
@@ -104,12 +112,13 @@ Status CheckNoWindows(const Checkpoint& folder, const ModelConfig& config);
 std::vector<double> PlainFrequencies(double base, size_t n_rotated);
 
 /// How many of a head's dimensions rope turns: rope.dimension_count, or partial_rotary_factor.
-Result<size_t> RotatedDims(const Checkpoint& file, const ModelConfig& config);
+Result<size_t> RotatedDims(const Checkpoint& file, size_t head_dim);
 
 /// A positive, finite rope base in f32, as GGUF holds it; `fallback` when absent.
 Result<double> RopeBase(const Checkpoint& file, std::string_view key, double fallback);
 
-/// Sets BlockPlan::window of the layers where local(layer) holds, from attention.sliding_window.
+/// Sets AttentionPlan::window of the layers where local(layer) holds, from
+/// attention.sliding_window.
 Status FillWindows(const Checkpoint& file, const std::vector<bool>& local, ModelConfig& config);
 
 /// The layers that a folder's config.json calls local ("layer_types"), [n_layers]; empty when

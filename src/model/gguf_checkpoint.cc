@@ -2,6 +2,7 @@
 
 #include "model/gguf_checkpoint.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 #include <vector>
@@ -46,6 +47,23 @@ class GgufCheckpoint : public Checkpoint {
     }
     if (value != nullptr && value->type == formats::GgufType::kArray) return SameForAllLayers(full);
     return file_.GetUint(full);
+  }
+  Result<std::optional<std::vector<uint64_t>>> UintOfLayers(std::string_view key,
+                                                            size_t n) const override {
+    const std::string full = FullKey(key);
+    const formats::GgufValue* value = file_.FindValue(full);
+    if (value == nullptr || value->type != formats::GgufType::kArray) {
+      ALT_ASSIGN_OR_RETURN(const auto one, Uint(key));
+      if (!one) return std::optional<std::vector<uint64_t>>();
+      return std::optional(std::vector<uint64_t>(n, *one));
+    }
+    ALT_ASSIGN_OR_RETURN(const std::vector<uint64_t> list, Naturals(full));
+    if (list.size() != n && list.size() != 1) {
+      return Status(ErrorCode::kCorruptFile, path_ + ": key \"" + full + "\" is a list of " +
+                                                 std::to_string(list.size()) + " numbers for " +
+                                                 std::to_string(n) + " layers");
+    }
+    return std::optional(list.size() == n ? list : std::vector<uint64_t>(n, list.front()));
   }
   Result<std::optional<double>> Float(std::string_view key) const override {
     for (const TakenNumber& number : taken_) {
@@ -98,24 +116,31 @@ class GgufCheckpoint : public Checkpoint {
     return (integer != nullptr && *integer < 0) || (natural != nullptr && *natural == UINT32_MAX);
   }
 
-  // Some writers give a number for each layer even where all are the same.
-  Result<std::optional<uint64_t>> SameForAllLayers(const std::string& key) const {
+  /// A list of at least one number, none negative.
+  Result<std::vector<uint64_t>> Naturals(const std::string& key) const {
     ALT_ASSIGN_OR_RETURN(const auto array, file_.GetArray(key));
     const auto integers = array->Integers();
-    if (!integers.ok() || integers.value().empty() || integers.value().front() < 0) {
-      return Status(
-          ErrorCode::kUnsupported,
-          path_ + ": key \"" + key + "\" is an array, but must be an integer of at least 0");
+    const auto negative = [](int64_t value) { return value < 0; };
+    if (!integers.ok() || integers.value().empty() ||
+        std::any_of(integers.value().begin(), integers.value().end(), negative)) {
+      return Status(ErrorCode::kUnsupported, path_ + ": key \"" + key +
+                                                 "\" is an array, but must be an integer of at "
+                                                 "least 0 or such integers for all layers");
     }
-    const std::vector<int64_t>& values = integers.value();
-    for (const int64_t value : values) {
+    return std::vector<uint64_t>(integers.value().begin(), integers.value().end());
+  }
+
+  // Some writers give a number for each layer even where all are the same.
+  Result<std::optional<uint64_t>> SameForAllLayers(const std::string& key) const {
+    ALT_ASSIGN_OR_RETURN(const std::vector<uint64_t> values, Naturals(key));
+    for (const uint64_t value : values) {
       if (value == values.front()) continue;
       return Status(ErrorCode::kUnsupported,
                     path_ + ": key \"" + key + "\" is " + std::to_string(values.front()) +
                         " for one layer and " + std::to_string(value) +
-                        " for another; layers of different sizes are not supported");
+                        " for another; layers that differ in it are not supported");
     }
-    return std::optional<uint64_t>(static_cast<uint64_t>(values.front()));
+    return std::optional<uint64_t>(values.front());
   }
 
   bool Has(std::string_view key) const {

@@ -31,11 +31,14 @@ Status AddVector(const Checkpoint::NamedTensor& tensor, const ModelConfig& confi
   return Status();
 }
 
-/// The size of a head when the rows of this tensor are interleaved in the file, else 0.
-size_t InterleavedDim(const std::string& name, const Family& family, const ModelConfig& config) {
-  if (family.gguf_rope_pairs != kernels::RopePairs::kInterleaved) return 0;
-  const bool turned = name.find(".attn_q.") != name.npos || name.find(".attn_k.") != name.npos;
-  return turned ? config.head_dim : 0;
+bool IsTurned(const std::string& name) {
+  return name.find(".attn_q.") != name.npos || name.find(".attn_k.") != name.npos;
+}
+
+/// Whether the rows of q and k lie in another order in the GGUF file than in the folder.
+bool IsReordered(const Family& family) {
+  return family.gguf_rope_pairs == kernels::RopePairs::kInterleaved &&
+         family.hf_rope_pairs == kernels::RopePairs::kHalves;
 }
 
 Status AddTensors(const Checkpoint& folder, const Family& family, const ModelConfig& config,
@@ -47,7 +50,9 @@ Status AddTensors(const Checkpoint& folder, const Family& family, const ModelCon
       form.left_out.push_back(tensor.name);
       continue;
     }
-    const size_t dim = InterleavedDim(tensor.name, family, config);
+    // Reordered rows are of heads of one width (FormOfFolder).
+    const bool reordered = IsReordered(family) && IsTurned(tensor.name);
+    const size_t dim = reordered ? config.layers[0].attention()->key_dim : 0;
     if (tensor.view.shape.n_dims == 1) {
       ALT_RETURN_IF_ERROR(AddVector(tensor, config, dim, form));
     } else {
@@ -60,12 +65,13 @@ Status AddTensors(const Checkpoint& folder, const Family& family, const ModelCon
 Result<GgufForm> FormOfFolder(const Checkpoint& folder) {
   ALT_ASSIGN_OR_RETURN(const ModelConfig config, ReadConfig(folder));
   const Family& family = *FindFamily(folder.architecture());
-  const bool interleaved = family.gguf_rope_pairs == kernels::RopePairs::kInterleaved;
-  if (interleaved && config.ropes[0].n_rotated() != config.head_dim) {
+  for (const LayerPlan& layer : config.layers) {
+    const size_t dim = layer.attention()->key_dim;
+    if (!IsReordered(family) || config.ropes[0].n_rotated() == dim) continue;
     return Status(ErrorCode::kUnsupported,
                   folder.path() + ": rope turns " + std::to_string(config.ropes[0].n_rotated()) +
-                      " of " + std::to_string(config.head_dim) + " dimensions; GGUF files of " +
-                      config.family + " mean all of them");
+                      " of " + std::to_string(dim) + " dimensions; GGUF files of " + config.family +
+                      " mean all of them");
   }
   GgufForm form;
   ALT_RETURN_IF_ERROR(AddTensors(folder, family, config, form));
@@ -83,6 +89,16 @@ Status GgufForm::SetUint(std::string_view key, uint64_t value) {
                                                std::to_string(value) + " is beyond 32 bits");
   }
   metadata.SetNumber<uint32_t>(architecture + "." + std::string(key), static_cast<uint32_t>(value));
+  return Status();
+}
+
+Status GgufForm::SetUints(std::string_view key, const std::vector<uint64_t>& values) {
+  std::vector<uint32_t> narrow;
+  for (const uint64_t value : values) {
+    ALT_RETURN_IF_ERROR(SetUint(key, value));  // refuses what is too large
+    narrow.push_back(static_cast<uint32_t>(value));
+  }
+  metadata.SetNumbers<uint32_t>(architecture + "." + std::string(key), narrow);
   return Status();
 }
 

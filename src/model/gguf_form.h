@@ -46,7 +46,8 @@ struct GgufForm {
 
   // A hyperparameter: "block_count" is written as "llama.block_count".
   Status SetUint(std::string_view key, uint64_t value);  ///< u32; kUnsupported when it is larger
-  void SetFloat(std::string_view key, double value);     ///< f32
+  Status SetUints(std::string_view key, const std::vector<uint64_t>& values);  ///< u32 each
+  void SetFloat(std::string_view key, double value);                           ///< f32
   void SetString(std::string_view key, std::string_view value);
   void SetBools(std::string_view key, const std::vector<bool>& values);
 

@@ -23,18 +23,27 @@ using text::TokenizerSpec;
 
 struct SizeKey {
   std::string_view key;
-  size_t ModelConfig::*value;
+  size_t (*value)(const ModelConfig& config);
 };
 constexpr SizeKey kSizes[] = {
-    {"block_count", &ModelConfig::n_layers},
-    {"context_length", &ModelConfig::context},
-    {"embedding_length", &ModelConfig::hidden},
-    {"feed_forward_length", &ModelConfig::ffn},
-    {"attention.head_count", &ModelConfig::n_heads},
-    {"attention.head_count_kv", &ModelConfig::n_kv_heads},
-    {"attention.key_length", &ModelConfig::head_dim},
-    {"attention.value_length", &ModelConfig::head_dim},
-    {"vocab_size", &ModelConfig::vocabulary},
+    {"block_count", [](const ModelConfig& c) { return c.n_layers(); }},
+    {"context_length", [](const ModelConfig& c) { return c.context; }},
+    {"embedding_length", [](const ModelConfig& c) { return c.hidden; }},
+    {"vocab_size", [](const ModelConfig& c) { return c.vocabulary; }},
+};
+
+/// Sizes that layers may differ in.
+struct LayerKey {
+  std::string_view key;
+  bool may_differ;  ///< a list is a word of GGUF's
+  size_t (*value)(const LayerPlan& layer);
+};
+constexpr LayerKey kLayerSizes[] = {
+    {"feed_forward_length", true, [](const LayerPlan& l) { return l.dense()->inner; }},
+    {"attention.head_count", true, [](const LayerPlan& l) { return l.attention()->n_heads; }},
+    {"attention.head_count_kv", true, [](const LayerPlan& l) { return l.attention()->n_kv_heads; }},
+    {"attention.key_length", false, [](const LayerPlan& l) { return l.attention()->key_dim; }},
+    {"attention.value_length", false, [](const LayerPlan& l) { return l.attention()->value_dim; }},
 };
 
 /// A folder's name; of a folder in Hugging Face's cache the model's, since the folder's own is a
@@ -51,13 +60,30 @@ std::string NameOf(const Checkpoint& folder) {
   return path.filename().string();
 }
 
+Status SetLayerSize(const Checkpoint& folder, const ModelConfig& config, const LayerKey& size,
+                    GgufForm& form) {
+  std::vector<uint64_t> values;
+  for (const LayerPlan& layer : config.layers) values.push_back(size.value(layer));
+  const auto differs = std::find_if(values.begin(), values.end(),
+                                    [&](uint64_t value) { return value != values.front(); });
+  if (differs == values.end()) return form.SetUint(size.key, values.front());
+  if (size.may_differ) return form.SetUints(size.key, values);
+  return Status(ErrorCode::kUnsupported,
+                folder.path() + ": layers differ in " + std::string(size.key) + " (" +
+                    std::to_string(values.front()) + " and " + std::to_string(*differs) +
+                    "); GGUF files of " + config.family + " have no words for that");
+}
+
 Status SetSizes(const Checkpoint& folder, const ModelConfig& config, GgufForm& form) {
   if (config.context == 0) {
     return Status(ErrorCode::kCorruptFile,
                   folder.path() + "/config.json: max_position_embeddings is missing");
   }
   for (const SizeKey& size : kSizes) {
-    ALT_RETURN_IF_ERROR(form.SetUint(size.key, config.*size.value));
+    ALT_RETURN_IF_ERROR(form.SetUint(size.key, size.value(config)));
+  }
+  for (const LayerKey& size : kLayerSizes) {
+    ALT_RETURN_IF_ERROR(SetLayerSize(folder, config, size, form));
   }
   form.SetFloat("attention.layer_norm_rms_epsilon", config.norm_eps);
   return Status();

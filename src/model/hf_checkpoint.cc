@@ -100,6 +100,27 @@ class HfCheckpoint : public Checkpoint {
     if (!number) return WrongType(key, *value, "a whole number");
     return number;
   }
+  Result<std::optional<std::vector<uint64_t>>> UintOfLayers(std::string_view key,
+                                                            size_t n) const override {
+    const json* value = Lookup(key);
+    if (value == nullptr || !value->is_array()) {
+      ALT_ASSIGN_OR_RETURN(const auto one, Uint(key));
+      if (!one) return std::optional<std::vector<uint64_t>>();
+      return std::optional(std::vector<uint64_t>(n, *one));
+    }
+    std::vector<uint64_t> list;
+    for (const json& each : *value) {
+      const std::optional<uint64_t> number = HfWholeNumber(each);
+      if (!number) return WrongType(key, each, "a whole number for each layer");
+      list.push_back(*number);
+    }
+    if (list.size() != n) {
+      return Status(ErrorCode::kCorruptFile, PlaceOf(key) + " is a list of " +
+                                                 std::to_string(list.size()) + " numbers for " +
+                                                 std::to_string(n) + " layers");
+    }
+    return std::optional(std::move(list));
+  }
   Result<std::optional<double>> Float(std::string_view key) const override {
     const json* value = Lookup(key);
     if (value == nullptr) return std::optional<double>();

@@ -216,8 +216,8 @@ const json* HfRopeTheta(const json& config, std::string_view layer_type) {
   return theta != config.end() && !theta->is_null() ? &*theta : nullptr;
 }
 
-Result<size_t> RotatedDims(const Checkpoint& file, const ModelConfig& config) {
-  uint64_t n_rotated = config.head_dim;
+Result<size_t> RotatedDims(const Checkpoint& file, size_t head_dim) {
+  uint64_t n_rotated = head_dim;
   if (file.hf_config() != nullptr) {
     double factor = 1.0;
     for (const json* place : {HfRopeParameters(file, "full_attention"), file.hf_config()}) {
@@ -231,15 +231,15 @@ Result<size_t> RotatedDims(const Checkpoint& file, const ModelConfig& config) {
       return Status(ErrorCode::kCorruptFile, file.path() + ": partial_rotary_factor is " +
                                                  std::to_string(factor) + ", not in (0, 1]");
     }
-    n_rotated = static_cast<uint64_t>(static_cast<double>(config.head_dim) * factor);
+    n_rotated = static_cast<uint64_t>(static_cast<double>(head_dim) * factor);
   } else {
     ALT_ASSIGN_OR_RETURN(const auto count, file.Uint("rope.dimension_count"));
-    n_rotated = count.value_or(config.head_dim);
+    n_rotated = count.value_or(head_dim);
   }
-  if (n_rotated == 0 || n_rotated % 2 != 0 || n_rotated > config.head_dim) {
+  if (n_rotated == 0 || n_rotated % 2 != 0 || n_rotated > head_dim) {
     return Status(ErrorCode::kCorruptFile, file.path() + ": rope turns " +
                                                std::to_string(n_rotated) + " of a head's " +
-                                               std::to_string(config.head_dim) + " dimensions");
+                                               std::to_string(head_dim) + " dimensions");
   }
   return static_cast<size_t>(n_rotated);
 }
@@ -253,22 +253,27 @@ Result<double> RopeBase(const Checkpoint& file, std::string_view key, double fal
   return value;
 }
 
-Status FillRope(const Checkpoint& file, kernels::RopePairs pairs, const LogSink& log,
-                ModelConfig& config) {
+Result<RopePlan> ReadRope(const Checkpoint& file, const LogSink& log, const ModelConfig& config,
+                          size_t head_dim) {
   RopePlan rope;
+  rope.pairs = RopePairsOf(file);
   ALT_ASSIGN_OR_RETURN(const double base, RopeBase(file, "rope.freq_base", 10000.0));
-  ALT_ASSIGN_OR_RETURN(const size_t n_rotated, RotatedDims(file, config));
+  ALT_ASSIGN_OR_RETURN(const size_t n_rotated, RotatedDims(file, head_dim));
   rope.frequencies = PlainFrequencies(base, n_rotated);
   if (file.hf_config() != nullptr) {
-    rope.pairs = kernels::RopePairs::kHalves;
     ALT_RETURN_IF_ERROR(CheckRopeWords(file));
     ALT_RETURN_IF_ERROR(ScaleFromFolder(file, config, base, log, rope));
   } else {
-    rope.pairs = pairs;
     ALT_RETURN_IF_ERROR(ScaleFromGguf(file, config, base, log, rope));
   }
+  return rope;
+}
+
+Status FillRope(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
+  ALT_ASSIGN_OR_RETURN(RopePlan rope,
+                       ReadRope(file, log, config, config.layers[0].attention()->key_dim));
   config.ropes = {std::move(rope)};
-  for (BlockPlan& block : config.blocks) block.rope = 0;
+  for (LayerPlan& layer : config.layers) layer.attention()->rope = 0;
   return Status();
 }
 

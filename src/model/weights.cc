@@ -243,63 +243,80 @@ class Loader {
   std::set<std::string> used_;
 };
 
-Status AddAttention(Loader& loader, const ModelConfig& config, const std::string& block,
-                    BlockWeights& w) {
-  const size_t q_rows = config.n_heads * config.head_dim;
-  const size_t kv_rows = config.n_kv_heads * config.head_dim;
-  if (config.fused_qkv) {
+Status AddAttention(Loader& loader, size_t hidden, const AttentionPlan& plan,
+                    const std::string& block, BlockWeights& w) {
+  const size_t q = plan.q_width(), k = plan.k_width(), v = plan.v_width();
+  if (plan.fused_qkv) {
     const std::string stem = block + "attn_qkv";
-    const size_t all = q_rows + 2 * kv_rows;
-    ALT_RETURN_IF_ERROR(loader.AddFusedLinear(stem, all, 0, q_rows, config.hidden, &w.q));
-    ALT_RETURN_IF_ERROR(loader.AddFusedLinear(stem, all, q_rows, kv_rows, config.hidden, &w.k));
-    ALT_RETURN_IF_ERROR(
-        loader.AddFusedLinear(stem, all, q_rows + kv_rows, kv_rows, config.hidden, &w.v));
+    const size_t all = q + k + v;
+    ALT_RETURN_IF_ERROR(loader.AddFusedLinear(stem, all, 0, q, hidden, &w.q));
+    ALT_RETURN_IF_ERROR(loader.AddFusedLinear(stem, all, q, k, hidden, &w.k));
+    ALT_RETURN_IF_ERROR(loader.AddFusedLinear(stem, all, q + k, v, hidden, &w.v));
   } else {
-    ALT_RETURN_IF_ERROR(loader.AddLinear(block + "attn_q", q_rows, config.hidden, &w.q));
-    ALT_RETURN_IF_ERROR(loader.AddLinear(block + "attn_k", kv_rows, config.hidden, &w.k));
-    ALT_RETURN_IF_ERROR(loader.AddLinear(block + "attn_v", kv_rows, config.hidden, &w.v));
-  }
-  return loader.AddLinear(block + "attn_output", config.hidden, q_rows, &w.o);
-}
-
-Status AddFeedForward(Loader& loader, const ModelConfig& config, const std::string& block,
-                      BlockWeights& w) {
-  if (config.fused_gate_up) {
-    const std::string stem = block + "ffn_up";
-    ALT_RETURN_IF_ERROR(
-        loader.AddFusedLinear(stem, 2 * config.ffn, 0, config.ffn, config.hidden, &w.gate));
-    ALT_RETURN_IF_ERROR(
-        loader.AddFusedLinear(stem, 2 * config.ffn, config.ffn, config.ffn, config.hidden, &w.up));
-  } else {
-    ALT_RETURN_IF_ERROR(loader.AddLinear(block + "ffn_gate", config.ffn, config.hidden, &w.gate));
-    ALT_RETURN_IF_ERROR(loader.AddLinear(block + "ffn_up", config.ffn, config.hidden, &w.up));
-  }
-  return loader.AddLinear(block + "ffn_down", config.hidden, config.ffn, &w.down);
-}
-
-Status AddNorms(Loader& loader, const ModelConfig& config, const BlockPlan& plan,
-                const std::string& block, BlockWeights& w) {
-  const size_t n = config.hidden;
-  if (plan.pre_norm) {
-    ALT_RETURN_IF_ERROR(loader.AddVector(block + "attn_norm.weight", n, 0, &w.attn_norm));
-    ALT_RETURN_IF_ERROR(loader.AddVector(block + "ffn_norm.weight", n, 0, &w.ffn_norm));
-  }
-  if (plan.post_norm) {
-    ALT_RETURN_IF_ERROR(
-        loader.AddVector(block + "post_attention_norm.weight", n, 0, &w.attn_post_norm));
-    ALT_RETURN_IF_ERROR(loader.AddVector(block + "post_ffw_norm.weight", n, 0, &w.ffn_post_norm));
+    ALT_RETURN_IF_ERROR(loader.AddLinear(block + "attn_q", q, hidden, &w.q));
+    ALT_RETURN_IF_ERROR(loader.AddLinear(block + "attn_k", k, hidden, &w.k));
+    ALT_RETURN_IF_ERROR(loader.AddLinear(block + "attn_v", v, hidden, &w.v));
   }
   if (plan.qk_norm) {
-    const size_t d = config.head_dim;
+    const size_t d = plan.key_dim;
     ALT_RETURN_IF_ERROR(loader.AddVector(block + "attn_q_norm.weight", d, 0, &w.q_norm));
     ALT_RETURN_IF_ERROR(loader.AddVector(block + "attn_k_norm.weight", d, 0, &w.k_norm));
+  }
+  return loader.AddLinear(block + "attn_output", hidden, plan.mix_width(), &w.o);
+}
+
+Status AddDense(Loader& loader, size_t hidden, const DensePlan& plan, const std::string& block,
+                BlockWeights& w) {
+  const size_t inner = plan.inner;
+  if (plan.fused_gate_up) {
+    const std::string stem = block + "ffn_up";
+    ALT_RETURN_IF_ERROR(loader.AddFusedLinear(stem, 2 * inner, 0, inner, hidden, &w.gate));
+    ALT_RETURN_IF_ERROR(loader.AddFusedLinear(stem, 2 * inner, inner, inner, hidden, &w.up));
+  } else {
+    ALT_RETURN_IF_ERROR(loader.AddLinear(block + "ffn_gate", inner, hidden, &w.gate));
+    ALT_RETURN_IF_ERROR(loader.AddLinear(block + "ffn_up", inner, hidden, &w.up));
+  }
+  return loader.AddLinear(block + "ffn_down", hidden, inner, &w.down);
+}
+
+/// The norms around one part of a layer.
+struct NormsOf {
+  const char *before, *behind;
+  const float **pre, **post;
+};
+
+Status AddNorms(Loader& loader, size_t hidden, const LayerPlan& layer, const std::string& block,
+                const NormsOf& norms) {
+  if (layer.pre_norm) {
+    ALT_RETURN_IF_ERROR(loader.AddVector(block + norms.before, hidden, 0, norms.pre));
+  }
+  if (!layer.post_norm) return Status();
+  return loader.AddVector(block + norms.behind, hidden, 0, norms.post);
+}
+
+Status AddLayer(Loader& loader, size_t hidden, const LayerPlan& layer, const std::string& block,
+                BlockWeights& w) {
+  if (const AttentionPlan* plan = layer.attention()) {
+    ALT_RETURN_IF_ERROR(AddNorms(
+        loader, hidden, layer, block,
+        {"attn_norm.weight", "post_attention_norm.weight", &w.attn_norm, &w.attn_post_norm}));
+    ALT_RETURN_IF_ERROR(AddAttention(loader, hidden, *plan, block, w));
+  }
+  if (const DensePlan* plan = layer.dense()) {
+    ALT_RETURN_IF_ERROR(
+        AddNorms(loader, hidden, layer, block,
+                 {"ffn_norm.weight", "post_ffw_norm.weight", &w.ffn_norm, &w.ffn_post_norm}));
+    ALT_RETURN_IF_ERROR(AddDense(loader, hidden, *plan, block, w));
   }
   return Status();
 }
 
 Status AddAll(Loader& loader, const Checkpoint& file, const ModelConfig& config, Weights& weights) {
-  ALT_RETURN_IF_ERROR(RefuseUnknownShapes(file, config.n_layers));
-  weights.blocks.resize(config.n_layers);
+  if (const std::string what = WithoutStep(config); !what.empty()) {
+    return Status(ErrorCode::kUnsupported, file.path() + ": " + what + " is not supported");
+  }
+  ALT_RETURN_IF_ERROR(RefuseUnknownShapes(file, config.n_layers()));
+  weights.blocks.resize(config.n_layers());
   weights.tied = file.Find("output.weight") == nullptr;
   ALT_RETURN_IF_ERROR(loader.AddMatrix("token_embd.weight", config.vocabulary, 0, config.vocabulary,
                                        config.hidden, !weights.tied, &weights.embedding));
@@ -309,12 +326,9 @@ Status AddAll(Loader& loader, const Checkpoint& file, const ModelConfig& config,
   }
   ALT_RETURN_IF_ERROR(
       loader.AddVector("output_norm.weight", config.hidden, 0, &weights.output_norm));
-  for (size_t layer = 0; layer < config.n_layers; ++layer) {
-    const std::string block = "blk." + std::to_string(layer) + ".";
-    BlockWeights& w = weights.blocks[layer];
-    ALT_RETURN_IF_ERROR(AddNorms(loader, config, config.blocks[layer], block, w));
-    ALT_RETURN_IF_ERROR(AddAttention(loader, config, block, w));
-    ALT_RETURN_IF_ERROR(AddFeedForward(loader, config, block, w));
+  for (size_t layer = 0; layer < config.n_layers(); ++layer) {
+    ALT_RETURN_IF_ERROR(AddLayer(loader, config.hidden, config.layers[layer],
+                                 "blk." + std::to_string(layer) + ".", weights.blocks[layer]));
   }
   return Status();
 }
@@ -328,7 +342,7 @@ Result<Weights> LoadWeights(const Checkpoint& file, const ModelConfig& config,
   ALT_RETURN_IF_ERROR(AddAll(loader, file, config, weights));
   ALT_RETURN_IF_ERROR(loader.Load(team, weights));
   if (weights.tied) weights.output.w = weights.embedding;
-  ReportUnused(file, loader.used(), config.n_layers, log);
+  ReportUnused(file, loader.used(), config.n_layers(), log);
   return weights;
 }
 

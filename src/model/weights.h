@@ -13,6 +13,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/sinks.h"
@@ -32,29 +33,63 @@ struct Linear {
   const float* bias = nullptr;  ///< [w.rows]
 };
 
-/// One layer. Pointers that a BlockPlan does not ask for are null.
+/// What a matrix of a layer is for, in the order in which a pass reads them.
+enum class MatrixRole : uint8_t { kQ, kK, kV, kO, kGate, kUp, kDown };
+
+/// One layer. What its LayerPlan does not ask for is null, and matrices have no rows.
 struct BlockWeights {
   const float* attn_norm = nullptr;       ///< [hidden]
   const float* attn_post_norm = nullptr;  ///< [hidden]
-  const float* q_norm = nullptr;          ///< [head_dim]
-  const float* k_norm = nullptr;          ///< [head_dim]
+  const float* q_norm = nullptr;          ///< [key_dim]
+  const float* k_norm = nullptr;          ///< [key_dim]
   const float* ffn_norm = nullptr;        ///< [hidden]
   const float* ffn_post_norm = nullptr;   ///< [hidden]
-  Linear q;                               ///< [n_heads * head_dim, hidden]
-  Linear k;                               ///< [n_kv_heads * head_dim, hidden]
-  Linear v;                               ///< [n_kv_heads * head_dim, hidden]
-  Linear o;                               ///< [hidden, n_heads * head_dim]
-  Linear gate;                            ///< [ffn, hidden]
-  Linear up;                              ///< [ffn, hidden]
-  Linear down;                            ///< [hidden, ffn]
+  Linear q;                               ///< [n_heads * key_dim, hidden]
+  Linear k;                               ///< [n_kv_heads * key_dim, hidden]
+  Linear v;                               ///< [n_kv_heads * value_dim, hidden]
+  Linear o;                               ///< [hidden, n_heads * value_dim]
+  Linear gate;                            ///< [inner, hidden]
+  Linear up;                              ///< [inner, hidden]
+  Linear down;                            ///< [hidden, inner]
+
+  const Linear& at(MatrixRole role) const;
+  Linear& at(MatrixRole role);
 };
+
+/// The one list of a layer's matrices, in the order of their roles.
+struct MatrixRow {
+  MatrixRole role;
+  std::string_view name;  ///< "q", "down": for people
+  Linear BlockWeights::*member;
+};
+inline constexpr MatrixRow kMatrices[] = {
+    {MatrixRole::kQ, "q", &BlockWeights::q},          {MatrixRole::kK, "k", &BlockWeights::k},
+    {MatrixRole::kV, "v", &BlockWeights::v},          {MatrixRole::kO, "o", &BlockWeights::o},
+    {MatrixRole::kGate, "gate", &BlockWeights::gate}, {MatrixRole::kUp, "up", &BlockWeights::up},
+    {MatrixRole::kDown, "down", &BlockWeights::down},
+};
+
+inline Linear& BlockWeights::at(MatrixRole role) {
+  return this->*kMatrices[static_cast<size_t>(role)].member;
+}
+inline const Linear& BlockWeights::at(MatrixRole role) const {
+  return this->*kMatrices[static_cast<size_t>(role)].member;
+}
+
+/// visit(role, linear) for each matrix that this layer has.
+template <typename Block, typename Visit>
+void ForEachMatrix(Block& block, const Visit& visit) {
+  for (const MatrixRow& row : kMatrices) {
+    if ((block.*row.member).w.rows != 0) visit(row.role, block.*row.member);
+  }
+}
 
 struct Weights {
   WeightMatrix embedding;  ///< [vocabulary, hidden]
   Linear output;           ///< [vocabulary, hidden]; the embedding itself when tied
   bool tied = false;
   const float* output_norm = nullptr;  ///< [hidden]
-  std::vector<BlockWeights> blocks;    ///< [n_layers]
+  std::vector<BlockWeights> blocks;    ///< one a layer
 
   uint64_t resting_bytes = 0;  ///< of all matrices, wherever they rest
   Buffer arena;                ///< 16-row groups

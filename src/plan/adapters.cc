@@ -20,15 +20,16 @@ Result<AdapterTargets> ParseAdapterTargets(std::string_view name) {
 uint64_t AdapterValues(const model::Weights& weights, size_t rank, AdapterTargets targets) {
   uint64_t values = 0;
   const auto add = [&](const model::Linear& linear) {
-    if (linear.w.rows != 0) values += rank * (linear.w.rows + linear.w.cols);
+    values += rank * (linear.w.rows + linear.w.cols);
   };
   for (const model::BlockWeights& block : weights.blocks) {
-    if (targets != AdapterTargets::kMlp) {
-      for (const model::Linear* linear : {&block.q, &block.k, &block.v, &block.o}) add(*linear);
-    }
-    if (targets != AdapterTargets::kAttention) {
-      for (const model::Linear* linear : {&block.gate, &block.up, &block.down}) add(*linear);
-    }
+    ForEachMatrix(block, [&](model::MatrixRole role, const model::Linear& linear) {
+      const bool attention = role <= model::MatrixRole::kO;
+      if (targets == AdapterTargets::kAllLinear ||
+          attention == (targets == AdapterTargets::kAttention)) {
+        add(linear);
+      }
+    });
   }
   return values;
 }

@@ -74,7 +74,7 @@ TEST_F(HollowModelTest, AShapeOpensAndTakesNoRoom) {
   EXPECT_GT(file.value()->file_bytes(), 200'000'000'000u);
   const auto config = model::ReadConfig(*file.value());
   ASSERT_TRUE(config.ok()) << config.status().message();
-  EXPECT_EQ(config.value().n_layers, 126u);
+  EXPECT_EQ(config.value().n_layers(), 126u);
   EXPECT_EQ(Leftovers(), before);
 }
 
@@ -89,7 +89,7 @@ TEST_F(HollowModelTest, OfARemoteModelTheHeaderIsFetched) {
   EXPECT_EQ(remote.value().file->file_bytes(), model_.size());
   const auto config = model::ReadConfig(*remote.value().file);
   ASSERT_TRUE(config.ok()) << config.status().message();
-  EXPECT_EQ(config.value().n_layers, 40u);
+  EXPECT_EQ(config.value().n_layers(), 40u);
   EXPECT_TRUE(remote.value().file->ReadTokenizer({}).ok());
   EXPECT_EQ(Leftovers(), before);
 }

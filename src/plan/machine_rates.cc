@@ -208,10 +208,9 @@ Result<double> ProductSeconds(const model::Model& model, const kernels::KernelTa
                        ProductBench::Create(kernels, team, clock, n_rows, widest, widest));
   std::map<size_t, std::vector<const WeightMatrix*>> by_cols;
   for (const model::BlockWeights& block : model.weights.blocks) {
-    for (const model::Linear* linear :
-         {&block.q, &block.k, &block.v, &block.o, &block.gate, &block.up, &block.down}) {
-      by_cols[linear->w.cols].push_back(&linear->w);
-    }
+    ForEachMatrix(block, [&](model::MatrixRole, const model::Linear& linear) {
+      by_cols[linear.w.cols].push_back(&linear.w);
+    });
   }
   double seconds = 0;
   for (const auto& [cols, matrices] : by_cols) seconds += bench.Seconds(matrices, 2).back();
@@ -237,8 +236,9 @@ Status MeasureLayer(const kernels::KernelTable& kernels, ThreadTeam& team, const
                          {.first_position = 0, .n_rows = sizes.many_rows, .n_logits = 0});
   const double attention = work.attention_ops / kLayerShape.layers /
                            rates->Attention(KvType::kF16, kLayerShape.head_dim).ops_per_s;
-  rates->value_seconds = std::max(0.0, many - attention) /
-                         (static_cast<double>(sizes.many_rows) * RowValues(model->config));
+  rates->value_seconds =
+      std::max(0.0, many - attention) /
+      (static_cast<double>(sizes.many_rows) * RowValues(model->config) / kLayerShape.layers);
   return Status();
 }
 
@@ -298,8 +298,15 @@ MachineRates MergedRounds(std::vector<MachineRates> rounds) {
 double RowValues(const model::ModelConfig& config) {
   // Norm and its prepared form, twice; q, k, v; attention's output; gate, up, and its prepared
   // form; two sums.
-  const size_t q = config.n_heads * config.head_dim, kv = config.n_kv_heads * config.head_dim;
-  return static_cast<double>(6 * config.hidden + 3 * q + 2 * kv + 3 * config.ffn);
+  size_t sum = 0;
+  for (const model::LayerPlan& layer : config.layers) {
+    if (const model::AttentionPlan* plan = layer.attention()) {
+      sum += 3 * config.hidden + 2 * plan->q_width() + plan->mix_width() + plan->k_width() +
+             plan->v_width();
+    }
+    if (const model::DensePlan* plan = layer.dense()) sum += 3 * config.hidden + 3 * plan->inner;
+  }
+  return static_cast<double>(sum);
 }
 
 const TypeRate* MachineRates::Find(DType type) const {

@@ -64,7 +64,7 @@ TEST_F(MemoryPlanTest, ASlidingWindowKeepsTheCacheSmall) {
         .kv;
   };
   EXPECT_EQ(plan(model_, 4096), 8 * plan(model_, 512));
-  if (windowed.model->config.blocks[0].window != 0) {
+  if (windowed.model->config.layers[0].attention()->window != 0) {
     EXPECT_EQ(plan(windowed, 4096), plan(windowed, 512));
   }
 }
@@ -96,8 +96,8 @@ TEST_F(MemoryPlanTest, WhatNoMemoryHoldsIsSaid) {
 TEST_F(MemoryPlanTest, NothingIsReadOfTheTensors) {
   // A plan of a file whose data is not there: PlanWeights() shows into the mapping, and that is
   // all.
-  EXPECT_EQ(weights_.weights.blocks.size(), config().n_layers);
-  EXPECT_EQ(weights_.weights.blocks[0].q.w.rows, engine::testing::kHeads * config().head_dim);
+  EXPECT_EQ(weights_.weights.blocks.size(), config().n_layers());
+  EXPECT_EQ(weights_.weights.blocks[0].q.w.rows, config().layers[0].attention()->q_width());
   EXPECT_EQ(weights_.weights.blocks[0].attn_norm, nullptr);
   EXPECT_EQ(weights_.weights.resting_bytes, model_.model->weights.resting_bytes);
   EXPECT_EQ(weights_.tensors.count("blk.1.ffn_down.weight"), 1u);

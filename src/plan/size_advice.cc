@@ -29,10 +29,9 @@ double Elements(const model::Weights& weights) {
   double sum = static_cast<double>(weights.embedding.rows * weights.embedding.cols);
   if (!weights.tied) sum += static_cast<double>(weights.output.w.rows * weights.output.w.cols);
   for (const model::BlockWeights& block : weights.blocks) {
-    for (const model::Linear* linear :
-         {&block.q, &block.k, &block.v, &block.o, &block.gate, &block.up, &block.down}) {
-      sum += static_cast<double>(linear->w.rows * linear->w.cols);
-    }
+    ForEachMatrix(block, [&sum](model::MatrixRole, const model::Linear& linear) {
+      sum += static_cast<double>(linear.w.rows * linear.w.cols);
+    });
   }
   return sum;
 }

@@ -36,7 +36,7 @@ class PassClock {
     for (const engine::MatrixSum& sum : work.layers) Add(sum, n_rows, &seconds);
     if (rows.n_logits != 0) Add(work.head, n_slots, &seconds);
 
-    const AttentionRate& attention = rates_.Attention(kv_, config_.head_dim);
+    const AttentionRate& attention = rates_.Attention(kv_, config_.widest_head());
     const double kv_bytes = n_slots * work.kv_bytes;
     const double attention_ops = n_slots * work.attention_ops;
     seconds.likely +=
@@ -46,10 +46,9 @@ class PassClock {
     seconds.least +=
         std::max(kv_bytes / rates_.read_bytes_per_s, best > 0 ? attention_ops / best : 0.0);
 
-    const auto n_layers = static_cast<double>(config_.n_layers);
-    seconds.likely += n_layers * rates_.layer_seconds;
+    seconds.likely += static_cast<double>(config_.n_layers()) * rates_.layer_seconds;
     if (n_rows > 1) {
-      seconds.likely += n_layers * n_rows * RowValues(config_) * rates_.value_seconds;
+      seconds.likely += n_rows * RowValues(config_) * rates_.value_seconds;
     }
     return seconds;
   }

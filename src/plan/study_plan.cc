@@ -41,10 +41,9 @@ class StepClock {
     double layers = 0;  // seconds a token, as everything here
     for (const engine::MatrixSum& sum : work.layers) layers += Product(sum);
     const double adapters = 2 * adapter_values_ / OpsPerSecond();
-    const AttentionRate& rate = rates_.Attention(kernels::KvType::kF16, config_.head_dim);
+    const AttentionRate& rate = rates_.Attention(kernels::KvType::kF16, config_.widest_head());
     const double attention = work.attention_ops / static_cast<double>(sequence) / rate.ops_per_s;
-    const double row_steps =
-        static_cast<double>(config_.n_layers) * RowValues(config_) * rates_.value_seconds;
+    const double row_steps = RowValues(config_) * rates_.value_seconds;
     const double token = kLayerProducts * (layers + row_steps) +
                          kHeadProducts * Product(work.head) + kAdapterProducts * adapters +
                          kAttentionPasses * attention;
@@ -70,7 +69,7 @@ Result<StudyMemory> MemoryOf(const model::ModelConfig& config, const MemoryPlan&
   const size_t rows = std::max(request.sequence, kManyRows);
   ALT_ASSIGN_OR_RETURN(const uint64_t working,
                        engine::Forward::WorkingBytes(config, threads, rows, request.sequence));
-  const double kept = static_cast<double>(config.n_layers) * static_cast<double>(rows) *
+  const double kept = static_cast<double>(config.n_layers()) * static_cast<double>(rows) *
                       static_cast<double>(config.hidden) * sizeof(float);
   const double adapters =
       static_cast<double>(adapter_values) * static_cast<double>(request.together) * sizeof(float);

@@ -83,10 +83,9 @@ TEST(SeriesWorkTest, CountsTheModelsOwnNumbers) {
 
 TEST(SeriesWorkTest, AWindowHidesWhatLiesBehindIt) {
   model::Model model;  // two layers without weights: WorkOf reads sizes only
-  model.config.n_heads = model.config.n_kv_heads = 1;
-  model.config.head_dim = 32;
-  model.config.blocks.resize(2);
-  model.config.blocks.front().window = 16;
+  const model::AttentionPlan one = {.n_heads = 1, .n_kv_heads = 1, .key_dim = 32, .value_dim = 32};
+  model.config.layers.resize(2, {.mixer = one, .feed_forward = {}});
+  model.config.layers.front().attention()->window = 16;
   const SeriesWork work = WorkOf(model, kernels::KvType::kQ8_0, *ParseSeriesName("tg1@d1000"));
   EXPECT_EQ(work.kv_bytes, (16.0 + 1001) * 2 * (32 + 2));
   EXPECT_EQ(work.ops, (16.0 + 1001) * 4 * 32);

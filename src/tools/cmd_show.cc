@@ -150,9 +150,25 @@ class ShowCommand : public Command {
   }
 
   static ordered_json Describe(const model::ModelConfig& c) {
-    return {{"layers", c.n_layers},       {"hidden", c.hidden},     {"heads", c.n_heads},
-            {"kv_heads", c.n_kv_heads},   {"head_dim", c.head_dim}, {"ffn", c.ffn},
-            {"vocabulary", c.vocabulary}, {"context", c.context}};
+    using model::LayerPlan;
+    const auto of = [&c](size_t (*value)(const LayerPlan&)) { return OfLayers(c, value); };
+    return {{"layers", c.n_layers()},
+            {"hidden", c.hidden},
+            {"heads", of([](const LayerPlan& l) { return l.attention()->n_heads; })},
+            {"kv_heads", of([](const LayerPlan& l) { return l.attention()->n_kv_heads; })},
+            {"head_dim", of([](const LayerPlan& l) { return l.attention()->key_dim; })},
+            {"ffn", of([](const LayerPlan& l) { return l.dense()->inner; })},
+            {"vocabulary", c.vocabulary},
+            {"context", c.context}};
+  }
+
+  /// One number where all layers have the same, else a list.
+  static ordered_json OfLayers(const model::ModelConfig& config,
+                               size_t (*value)(const model::LayerPlan&)) {
+    std::vector<size_t> values;
+    for (const model::LayerPlan& layer : config.layers) values.push_back(value(layer));
+    const bool same = std::equal(values.begin() + 1, values.end(), values.begin());
+    return same ? ordered_json(values.front()) : ordered_json(values);
   }
 
   void PrintAsText(const model::Checkpoint& file, const Result<model::ModelConfig>& config,

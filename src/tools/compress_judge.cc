@@ -46,25 +46,6 @@ ProgressSink ProgressOf(const JudgeRoom& room, const std::string& what) {
   return room.progress ? room.progress(what) : ProgressSink();
 }
 
-/// Of a whole cache, without the memory for it: layers with the same window are alike.
-Result<uint64_t> KvBytes(const model::ModelConfig& config, KvType type) {
-  std::map<size_t, uint64_t> bytes_by_window;
-  uint64_t sum = 0;
-  for (const model::BlockPlan& plan : config.blocks) {
-    const auto place = bytes_by_window.try_emplace(plan.window, 0);
-    uint64_t& bytes = place.first->second;
-    if (place.second) {
-      model::ModelConfig layer = config;
-      layer.blocks = {plan};
-      ALT_ASSIGN_OR_RETURN(const auto cache,
-                           engine::KvCache::Create(layer, type, kKvContext, kPassTokens));
-      bytes = cache.size_bytes();
-    }
-    sum += bytes;
-  }
-  return sum;
-}
-
 /// Both models at once, as users run them.
 struct BothModels {
   std::unique_ptr<const model::Model> before, after;
@@ -132,7 +113,7 @@ Result<std::vector<JudgedKvType>> JudgeKv(const model::Model& model, const Judge
   ALT_ASSIGN_OR_RETURN(const auto same, forward());
   std::vector<JudgedKvType> rows;
   for (const KvType type : {KvType::kF16, KvType::kQ8_0, KvType::kQ4_0}) {
-    const auto bytes = KvBytes(model.config, type);
+    const auto bytes = engine::KvCache::BytesOf(model.config, type, kKvContext, kPassTokens);
     if (bytes.status().code() == ErrorCode::kUnsupported) continue;  // not with such heads
     ALT_RETURN_IF_ERROR(bytes.status());
     ALT_ASSIGN_OR_RETURN(

@@ -17,25 +17,21 @@ using kernels::WeightMatrix;
 constexpr int kCountedSweeps = 3;  // after one that warms up
 
 struct Kind {
-  const char* name;
+  std::string_view name;
   std::vector<const WeightMatrix*> matrices;
 };
 
 std::vector<Kind> KindsOf(const model::Weights& weights) {
-  using model::BlockWeights;
-  using model::Linear;
-  constexpr std::pair<const char*, Linear BlockWeights::*> kMembers[] = {
-      {"q", &BlockWeights::q},      {"k", &BlockWeights::k},       {"v", &BlockWeights::v},
-      {"o", &BlockWeights::o},      {"gate", &BlockWeights::gate}, {"up", &BlockWeights::up},
-      {"down", &BlockWeights::down}};
   std::vector<Kind> kinds;
-  for (const auto& [name, member] : kMembers) {
-    Kind kind = {.name = name, .matrices = {}};
-    for (const BlockWeights& block : weights.blocks) {
-      if ((block.*member).w.rows != 0) kind.matrices.push_back(&(block.*member).w);
-    }
-    if (!kind.matrices.empty()) kinds.push_back(std::move(kind));
+  for (const model::MatrixRow& row : model::kMatrices) kinds.push_back({row.name, {}});
+  for (const model::BlockWeights& block : weights.blocks) {
+    ForEachMatrix(block, [&](model::MatrixRole role, const model::Linear& linear) {
+      kinds[static_cast<size_t>(role)].matrices.push_back(&linear.w);
+    });
   }
+  kinds.erase(std::remove_if(kinds.begin(), kinds.end(),
+                             [](const Kind& kind) { return kind.matrices.empty(); }),
+              kinds.end());
   kinds.push_back({.name = "head", .matrices = {&weights.output.w}});
   return kinds;
 }
@@ -45,7 +41,7 @@ Result<plan::ProductBench> BenchOf(const std::vector<Kind>& kinds, size_t n_rows
                                    ThreadTeam& team, const Clock& clock) {
   size_t cols = 0, out = 0;
   for (const Kind& kind : kinds) {
-    const bool head = std::string_view(kind.name) == "head";
+    const bool head = kind.name == "head";
     if (head && n_rows > most_head_rows) continue;
     for (const WeightMatrix* w : kind.matrices) {
       cols = std::max(cols, w->cols);
@@ -56,7 +52,7 @@ Result<plan::ProductBench> BenchOf(const std::vector<Kind>& kinds, size_t n_rows
 }
 
 LayerRate MeasureKind(const Kind& kind, size_t n_rows, const plan::ProductBench& bench) {
-  LayerRate rate = {.kind = kind.name,
+  LayerRate rate = {.kind = std::string(kind.name),
                     .type = std::string(TraitsOf(kind.matrices.front()->type).name),
                     .n_rows = n_rows};
   for (const WeightMatrix* w : kind.matrices) {
@@ -83,7 +79,7 @@ Result<std::vector<LayerRate>> MeasureLayers(const model::Model& model,
     ALT_ASSIGN_OR_RETURN(const plan::ProductBench bench,
                          BenchOf(kinds, n_rows, most_head_rows, kernels, team, clock));
     for (const Kind& kind : kinds) {
-      if (std::string_view(kind.name) == "head" && n_rows > most_head_rows) continue;
+      if (kind.name == "head" && n_rows > most_head_rows) continue;
       if (Interrupted()) return Status(ErrorCode::kCancelled, "the measurement was interrupted");
       rates.push_back(MeasureKind(kind, n_rows, bench));
     }

@@ -17,16 +17,19 @@ namespace {
 
 using kernels::Activation;
 using kernels::RopePairs;
-using model::BlockPlan;
+using model::AttentionPlan;
 using model::BlockWeights;
+using model::LayerPlan;
 using model::Model;
 using model::ModelConfig;
 using model::PlainFrequencies;
 using model::RopePlan;
 
-void ForEachBlock(Model& model, const std::function<void(BlockPlan&)>& edit) {
-  for (BlockPlan& block : model.config.blocks) edit(block);
+void ForEachAttention(Model& model, const std::function<void(AttentionPlan&)>& edit) {
+  for (LayerPlan& layer : model.config.layers) edit(*layer.attention());
 }
+
+size_t HeadDim(const Model& model) { return model.config.layers[0].attention()->key_dim; }
 
 void ForEachWeights(Model& model, const std::function<void(BlockWeights&)>& edit) {
   for (BlockWeights& block : model.weights.blocks) edit(block);
@@ -46,7 +49,7 @@ void FullRotary(Model& model) {
   RopePlan& rope = model.config.ropes[0];
   const std::vector<double> partial = PlainFrequencies(base, rope.n_rotated());
   for (std::vector<double>* list : {&rope.frequencies, &rope.frequencies_long}) {
-    std::vector<double> whole = PlainFrequencies(base, model.config.head_dim);
+    std::vector<double> whole = PlainFrequencies(base, HeadDim(model));
     for (size_t i = 0; i < whole.size(); ++i) {
       const size_t from = std::min(i, partial.size() - 1);
       whole[i] /= partial[from] / (*list)[from];
@@ -76,59 +79,63 @@ void NoBiases(Model& model) {
 }
 
 void WindowsEverywhere(Model& model) {
-  const BlockPlan local = model.config.blocks[0];
-  ForEachBlock(model, [&](BlockPlan& block) {
-    block.window = local.window;
-    if (block.rope) block.rope = local.rope;  // exaone4's global layers have none and get none
+  const AttentionPlan local = *model.config.layers[0].attention();
+  ForEachAttention(model, [&](AttentionPlan& plan) {
+    plan.window = local.window;
+    if (plan.rope) plan.rope = local.rope;  // exaone4's global layers have none and get none
   });
 }
 
 void OtherActivation(Model& model) {
-  Activation& activation = model.config.activation;
-  activation = activation == Activation::kSilu ? Activation::kGeluTanh : Activation::kSilu;
+  for (LayerPlan& layer : model.config.layers) {
+    Activation& activation = layer.dense()->activation;
+    activation = activation == Activation::kSilu ? Activation::kGeluTanh : Activation::kSilu;
+  }
 }
 
 void OtherAttentionScale(Model& model) {
-  ModelConfig& config = model.config;
   // gemma2's as if from head_dim, gemma3's as if from another query_pre_attn_scalar.
-  const double dim = config.family == "gemma2" ? static_cast<double>(config.head_dim) : 256.0;
-  config.attention_scale = static_cast<float>(1.0 / std::sqrt(dim));
+  const double dim = model.config.family == "gemma2" ? static_cast<double>(HeadDim(model)) : 256.0;
+  ForEachAttention(
+      model, [dim](AttentionPlan& plan) { plan.scale = static_cast<float>(1.0 / std::sqrt(dim)); });
 }
 
 void ScaleLocalLayersToo(Model& model) {
   const double base = model.file->RequiredFloat("rope.freq_base").value();
   const double factor =
-      PlainFrequencies(base, model.config.head_dim)[0] / model.config.ropes[0].frequencies[0];
+      PlainFrequencies(base, HeadDim(model))[0] / model.config.ropes[0].frequencies[0];
   for (double& frequency : model.config.ropes[1].frequencies) frequency /= factor;
 }
 
 void LocalBaseAsGlobal(Model& model) {
   const double base = model.file->RequiredFloat("rope.freq_base").value();
-  model.config.ropes[1].frequencies = PlainFrequencies(base, model.config.head_dim);
+  model.config.ropes[1].frequencies = PlainFrequencies(base, HeadDim(model));
 }
 
 const std::map<std::string, std::function<void(Model&)>>& Edits() {
   static const std::map<std::string, std::function<void(Model&)>> edits = {
-      {"rope", [](Model& m) { ForEachBlock(m, [](BlockPlan& b) { b.rope.reset(); }); }},
+      {"rope", [](Model& m) { ForEachAttention(m, [](AttentionPlan& b) { b.rope.reset(); }); }},
       {"rope_pairs_are_halves",
        [](Model& m) {
          for (RopePlan& rope : m.config.ropes) rope.pairs = RopePairs::kInterleaved;
        }},
       {"activation", OtherActivation},
-      {"window", [](Model& m) { ForEachBlock(m, [](BlockPlan& b) { b.window = 0; }); }},
+      {"window", [](Model& m) { ForEachAttention(m, [](AttentionPlan& b) { b.window = 0; }); }},
       {"window_bound",
-       [](Model& m) { ForEachBlock(m, [](BlockPlan& b) { b.window += b.window != 0; }); }},
+       [](Model& m) { ForEachAttention(m, [](AttentionPlan& b) { b.window += b.window != 0; }); }},
       {"global_layers", WindowsEverywhere},
       {"no_rope_on_global_layers",
-       [](Model& m) { ForEachBlock(m, [](BlockPlan& b) { b.rope = 0; }); }},
-      {"qk_norm", [](Model& m) { ForEachBlock(m, [](BlockPlan& b) { b.qk_norm = false; }); }},
+       [](Model& m) { ForEachAttention(m, [](AttentionPlan& b) { b.rope = 0; }); }},
+      {"qk_norm",
+       [](Model& m) { ForEachAttention(m, [](AttentionPlan& b) { b.qk_norm = false; }); }},
       {"post_attention_norm",
        [](Model& m) { ForEachWeights(m, [](BlockWeights& w) { w.attn_post_norm = nullptr; }); }},
       {"post_feedforward_norm",
        [](Model& m) { ForEachWeights(m, [](BlockWeights& w) { w.ffn_post_norm = nullptr; }); }},
       {"embedding_scale", [](Model& m) { m.config.embedding_scale = 1.0f; }},
       {"norm_plus_one", [](Model& m) { m.config.norm_weight_offset = 0.0f; }},
-      {"attention_softcap", [](Model& m) { m.config.attention_softcap = 0.0f; }},
+      {"attention_softcap",
+       [](Model& m) { ForEachAttention(m, [](AttentionPlan& b) { b.softcap = 0.0f; }); }},
       {"final_softcap", [](Model& m) { m.config.final_softcap = 0.0f; }},
       {"attention_scale", OtherAttentionScale},
       {"rope_scaling", NoScaling},

@@ -33,18 +33,19 @@ constexpr std::array kTensorNames = {
 constexpr uint64_t kPeriod = 4;  // every fourth layer is global
 
 Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
-  for (BlockPlan& block : config.blocks) {
-    block.pre_norm = false;
-    block.post_norm = true;
-    block.qk_norm = true;
+  for (LayerPlan& layer : config.layers) {
+    layer.pre_norm = false;
+    layer.post_norm = true;
+    layer.attention()->qk_norm = true;
   }
-  ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, log, config));
+  ALT_RETURN_IF_ERROR(FillRope(file, log, config));
   ALT_ASSIGN_OR_RETURN(const auto window, file.Uint("attention.sliding_window"));
   if (!window || *window == 0) return Status();
 
-  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local, LocalLayers(file, config.n_layers, kPeriod));
-  for (size_t layer = 0; layer < config.n_layers; ++layer) {
-    if (!local[layer]) config.blocks[layer].rope.reset();
+  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local,
+                       LocalLayers(file, config.n_layers(), kPeriod));
+  for (size_t layer = 0; layer < config.n_layers(); ++layer) {
+    if (!local[layer]) config.layers[layer].attention()->rope.reset();
   }
   return FillWindows(file, local, config);
 }
@@ -53,9 +54,9 @@ Status Describe(const Checkpoint&, const ModelConfig& config, GgufForm& form) {
   ALT_RETURN_IF_ERROR(DescribeWindow(config, form));
   std::vector<bool> local;
   bool any = false;
-  for (const BlockPlan& block : config.blocks) {
-    local.push_back(block.window != 0);
-    any = any || block.window != 0;
+  for (const LayerPlan& layer : config.layers) {
+    local.push_back(layer.attention()->window != 0);
+    any = any || local.back();
   }
   if (any) form.SetBools("attention.sliding_window_pattern", local);
   return Status();

@@ -47,7 +47,7 @@ Status TakeUsual(const Checkpoint& file, const std::vector<bool>& local, const L
     taken += (taken.empty() ? "" : ", ") + what;
   };
   if (!attention) {
-    config.attention_softcap = kAttentionSoftcap;
+    for (LayerPlan& layer : config.layers) layer.attention()->softcap = kAttentionSoftcap;
     take("attn_logit_softcapping = 50");
   }
   if (!final_cap) {
@@ -55,8 +55,8 @@ Status TakeUsual(const Checkpoint& file, const std::vector<bool>& local, const L
     take("final_logit_softcapping = 30");
   }
   if (!window) {
-    for (size_t layer = 0; layer < config.n_layers; ++layer) {
-      if (local[layer]) config.blocks[layer].window = kWindow;
+    for (size_t layer = 0; layer < config.n_layers(); ++layer) {
+      if (local[layer]) config.layers[layer].attention()->window = kWindow;
     }
     take("attention.sliding_window = 4096");
   }
@@ -70,8 +70,9 @@ Status TakeUsual(const Checkpoint& file, const std::vector<bool>& local, const L
 Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
   ALT_RETURN_IF_ERROR(FillGemma(file, kLargest, config));
   ALT_RETURN_IF_ERROR(FillSoftcaps(file, config));
-  ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, log, config));
-  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local, LocalLayers(file, config.n_layers, kPeriod));
+  ALT_RETURN_IF_ERROR(FillRope(file, log, config));
+  ALT_ASSIGN_OR_RETURN(const std::vector<bool> local,
+                       LocalLayers(file, config.n_layers(), kPeriod));
   ALT_RETURN_IF_ERROR(FillWindows(file, local, config));
   return file.hf_config() == nullptr ? TakeUsual(file, local, log, config) : Status();
 }
@@ -80,7 +81,7 @@ Status Describe(const Checkpoint& folder, const ModelConfig& config, GgufForm& f
   ALT_RETURN_IF_ERROR(CheckAttentionScale(folder, kLargest, config));
   ALT_RETURN_IF_ERROR(CheckUsualLocalLayers(folder, config, kPeriod));
   // llama.cpp takes the usual caps where a file says none.
-  if (config.attention_softcap == 0 || config.final_softcap == 0) {
+  if (config.layers[0].attention()->softcap == 0 || config.final_softcap == 0) {
     return Status(ErrorCode::kUnsupported,
                   folder.path() + ": a gemma2 without softcaps cannot be said in GGUF");
   }

@@ -68,11 +68,12 @@ Result<double> LocalBase(const Checkpoint& file) {
 Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
   ALT_RETURN_IF_ERROR(FillGemma(file, kLargest, config));
   ALT_RETURN_IF_ERROR(FillSoftcaps(file, config));
-  ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, log, config));
-  ALT_ASSIGN_OR_RETURN(std::vector<bool> local, LocalLayers(file, config.n_layers, kPeriod));
+  ALT_RETURN_IF_ERROR(FillRope(file, log, config));
+  ALT_ASSIGN_OR_RETURN(std::vector<bool> local, LocalLayers(file, config.n_layers(), kPeriod));
   ALT_ASSIGN_OR_RETURN(const auto window, file.Uint("attention.sliding_window"));
   // A GGUF file without a window (Rnj-1) has no local layers at all.
-  if (file.hf_config() == nullptr && window.value_or(0) == 0) local.assign(config.n_layers, false);
+  if (file.hf_config() == nullptr && window.value_or(0) == 0)
+    local.assign(config.n_layers(), false);
   ALT_RETURN_IF_ERROR(CheckLocalScaling(file));
   ALT_ASSIGN_OR_RETURN(const double local_base, LocalBase(file));
   if (!(local_base > 0) || !std::isfinite(local_base)) {
@@ -86,9 +87,10 @@ Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
   local_rope.magnitude = magnitude.value_or(1.0);
   local_rope.frequencies = PlainFrequencies(local_base, config.ropes[0].n_rotated());
   config.ropes.push_back(std::move(local_rope));
-  for (size_t layer = 0; layer < config.n_layers; ++layer) {
-    config.blocks[layer].qk_norm = true;
-    if (local[layer]) config.blocks[layer].rope = 1;
+  for (size_t layer = 0; layer < config.n_layers(); ++layer) {
+    AttentionPlan& plan = *config.layers[layer].attention();
+    plan.qk_norm = true;
+    if (local[layer]) plan.rope = 1;
   }
   return FillWindows(file, local, config);
 }

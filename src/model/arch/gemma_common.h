@@ -25,9 +25,10 @@ inline constexpr std::array kGemmaTensorNames = {
 /// What a reader of a GGUF file takes: of the 27B model, whose number of layers is `largest`,
 /// 1 / sqrt(hidden / n_heads), of all others 1 / sqrt(head_dim). GGUF has no key for it.
 inline float GgufAttentionScale(size_t largest, const ModelConfig& config) {
-  const float divisor = config.n_layers == largest
-                            ? static_cast<float>(config.hidden) / static_cast<float>(config.n_heads)
-                            : static_cast<float>(config.head_dim);
+  const AttentionPlan& plan = *config.layers[0].attention();
+  const float divisor = config.n_layers() == largest
+                            ? static_cast<float>(config.hidden) / static_cast<float>(plan.n_heads)
+                            : static_cast<float>(plan.key_dim);
   return 1.0f / std::sqrt(divisor);
 }
 
@@ -35,13 +36,13 @@ inline float GgufAttentionScale(size_t largest, const ModelConfig& config) {
 /// @param largest  see GgufAttentionScale
 inline Status FillGemma(const Checkpoint& file, size_t largest, ModelConfig& config) {
   config.embedding_scale = std::sqrt(static_cast<float>(config.hidden));
-  config.activation = kernels::Activation::kGeluTanh;
-  for (BlockPlan& block : config.blocks) block.post_norm = true;
-
-  if (file.hf_config() == nullptr) {
-    config.attention_scale = GgufAttentionScale(largest, config);
-    return Status();
+  const float usual_scale = GgufAttentionScale(largest, config);
+  for (LayerPlan& layer : config.layers) {
+    layer.post_norm = true;
+    layer.dense()->activation = kernels::Activation::kGeluTanh;
+    if (file.hf_config() == nullptr) layer.attention()->scale = usual_scale;
   }
+  if (file.hf_config() == nullptr) return Status();
   config.norm_weight_offset = 1.0f;
   const auto scalar = file.hf_config()->find("query_pre_attn_scalar");
   if (scalar != file.hf_config()->end() && !scalar->is_null()) {
@@ -49,7 +50,8 @@ inline Status FillGemma(const Checkpoint& file, size_t largest, ModelConfig& con
       return Status(ErrorCode::kCorruptFile,
                     file.path() + ": query_pre_attn_scalar is " + scalar->dump());
     }
-    config.attention_scale = 1.0f / std::sqrt(scalar->get<float>());
+    const float scale = 1.0f / std::sqrt(scalar->get<float>());
+    for (LayerPlan& layer : config.layers) layer.attention()->scale = scale;
   }
   return Status();
 }
@@ -58,7 +60,9 @@ inline Status FillGemma(const Checkpoint& file, size_t largest, ModelConfig& con
 inline Status FillSoftcaps(const Checkpoint& file, ModelConfig& config) {
   ALT_ASSIGN_OR_RETURN(const auto attention, file.Float("attn_logit_softcapping"));
   ALT_ASSIGN_OR_RETURN(const auto final_cap, file.Float("final_logit_softcapping"));
-  config.attention_softcap = static_cast<float>(attention.value_or(0.0));
+  for (LayerPlan& layer : config.layers) {
+    layer.attention()->softcap = static_cast<float>(attention.value_or(0.0));
+  }
   config.final_softcap = static_cast<float>(final_cap.value_or(0.0));
   return Status();
 }
@@ -67,19 +71,19 @@ inline Status FillSoftcaps(const Checkpoint& file, ModelConfig& config) {
 inline Status CheckAttentionScale(const Checkpoint& folder, size_t largest,
                                   const ModelConfig& config) {
   const float usual = GgufAttentionScale(largest, config);
-  if (config.attention_scale == usual) return Status();
-  return Status(ErrorCode::kUnsupported, folder.path() + ": attention is scaled by " +
-                                             std::to_string(config.attention_scale) +
-                                             " (query_pre_attn_scalar); GGUF files " + "of " +
-                                             config.family + " of this size mean " +
-                                             std::to_string(usual));
+  const float scale = config.layers[0].attention()->scale;
+  if (scale == usual) return Status();
+  return Status(ErrorCode::kUnsupported,
+                folder.path() + ": attention is scaled by " + std::to_string(scale) +
+                    " (query_pre_attn_scalar); GGUF files " + "of " + config.family +
+                    " of this size mean " + std::to_string(usual));
 }
 
 /// The window and the caps. A cap of 0, none, is not said.
 inline Status DescribeGemma(const ModelConfig& config, GgufForm& form) {
   ALT_RETURN_IF_ERROR(DescribeWindow(config, form));
-  if (config.attention_softcap != 0)
-    form.SetFloat("attn_logit_softcapping", config.attention_softcap);
+  const float softcap = config.layers[0].attention()->softcap;
+  if (softcap != 0) form.SetFloat("attn_logit_softcapping", softcap);
   if (config.final_softcap != 0) form.SetFloat("final_logit_softcapping", config.final_softcap);
   return Status();
 }

@@ -45,8 +45,8 @@ bool HasWindows(const Checkpoint& file) {
 }
 
 Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
-  ALT_RETURN_IF_ERROR(FillRope(file, kGgufPairs, log, config));
-  return FillWindows(file, std::vector<bool>(config.n_layers, HasWindows(file)), config);
+  ALT_RETURN_IF_ERROR(FillRope(file, log, config));
+  return FillWindows(file, std::vector<bool>(config.n_layers(), HasWindows(file)), config);
 }
 
 // (llama.cpp does not look for the window of a "llama".)

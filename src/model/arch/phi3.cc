@@ -122,13 +122,15 @@ Result<std::optional<LongRope>> FromGguf(const Checkpoint& file, size_t n_pairs)
 
 Status FillLongRope(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
   ALT_ASSIGN_OR_RETURN(const double base, RopeBase(file, "rope.freq_base", 10000.0));
-  ALT_ASSIGN_OR_RETURN(const size_t n_rotated, RotatedDims(file, config));
+  ALT_ASSIGN_OR_RETURN(const size_t n_rotated,
+                       RotatedDims(file, config.layers[0].attention()->key_dim));
   const bool folder = file.hf_config() != nullptr;
   ALT_ASSIGN_OR_RETURN(const std::optional<LongRope> longrope,
                        folder ? FromFolder(file, config, log) : FromGguf(file, n_rotated / 2));
-  if (!longrope) return FillRope(file, kernels::RopePairs::kHalves, log, config);
+  if (!longrope) return FillRope(file, log, config);
 
   RopePlan rope;
+  rope.pairs = RopePairsOf(file);
   rope.frequencies = PlainFrequencies(base, n_rotated);
   rope.frequencies_long = rope.frequencies;
   if (longrope->short_factors.size() != n_rotated / 2 ||
@@ -148,16 +150,18 @@ Status FillLongRope(const Checkpoint& file, const LogSink& log, ModelConfig& con
   rope.original_context = static_cast<size_t>(longrope->original_context);
   rope.magnitude = longrope->magnitude;
   config.ropes = {std::move(rope)};
-  for (BlockPlan& block : config.blocks) block.rope = 0;
+  for (LayerPlan& layer : config.layers) layer.attention()->rope = 0;
   return Status();
 }
 
 Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
-  config.fused_qkv = true;
-  config.fused_gate_up = true;
+  for (LayerPlan& layer : config.layers) {
+    layer.attention()->fused_qkv = true;
+    layer.dense()->fused_gate_up = true;
+  }
   ALT_RETURN_IF_ERROR(FillLongRope(file, log, config));
   // Both spellings carry the window. (llama.cpp ignores it for phi3; transformers does not.)
-  return FillWindows(file, std::vector<bool>(config.n_layers, true), config);
+  return FillWindows(file, std::vector<bool>(config.n_layers(), true), config);
 }
 
 // What a plain rope's file says: the context itself.
@@ -172,7 +176,8 @@ Status Describe(const Checkpoint& folder, const ModelConfig& config, GgufForm& f
   ALT_RETURN_IF_ERROR(
       form.SetUint("rope.scaling.original_context_length", OriginalContext(folder, config)));
   // llama.cpp refuses a phi3 that says nothing about a window.
-  ALT_RETURN_IF_ERROR(form.SetUint("attention.sliding_window", config.blocks[0].window));
+  ALT_RETURN_IF_ERROR(
+      form.SetUint("attention.sliding_window", config.layers[0].attention()->window));
   const RopePlan& rope = config.ropes[0];
   if (rope.frequencies_long.empty()) return Status();
   form.SetFloat("rope.scaling.attn_factor", rope.magnitude);

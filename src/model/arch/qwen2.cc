@@ -29,7 +29,7 @@ constexpr HfClass kHf[] = {
 // The class always has them; a folder that has lost them would give other answers without a word.
 Status CheckBiases(const Checkpoint& file, const ModelConfig& config) {
   if (file.hf_config() == nullptr) return Status();
-  for (size_t layer = 0; layer < config.n_layers; ++layer) {
+  for (size_t layer = 0; layer < config.n_layers(); ++layer) {
     for (const char* stem : {"attn_q", "attn_k", "attn_v"}) {
       const std::string name = "blk." + std::to_string(layer) + "." + stem + ".bias";
       if (file.Find(name) != nullptr) continue;
@@ -41,7 +41,7 @@ Status CheckBiases(const Checkpoint& file, const ModelConfig& config) {
 
 Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
   ALT_RETURN_IF_ERROR(CheckBiases(file, config));
-  ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, log, config));
+  ALT_RETURN_IF_ERROR(FillRope(file, log, config));
   return FillQwenWindows(file, config);
 }
 

@@ -26,8 +26,8 @@ constexpr HfClass kHf[] = {
     {.architecture = "Qwen3ForCausalLM", .model_type = "qwen3", .defaults = kDefaults}};
 
 Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
-  for (BlockPlan& block : config.blocks) block.qk_norm = true;
-  ALT_RETURN_IF_ERROR(FillRope(file, kernels::RopePairs::kHalves, log, config));
+  for (LayerPlan& layer : config.layers) layer.attention()->qk_norm = true;
+  ALT_RETURN_IF_ERROR(FillRope(file, log, config));
   return FillQwenWindows(file, config);
 }
 

@@ -15,7 +15,7 @@ namespace altteul::model {
 /// (use_sliding_window, off in every published model); GGUF files carry no window.
 inline Status FillQwenWindows(const Checkpoint& file, ModelConfig& config) {
   if (file.hf_config() == nullptr) return Status();
-  ALT_ASSIGN_OR_RETURN(std::vector<bool> local, HfLocalLayers(file, config.n_layers));
+  ALT_ASSIGN_OR_RETURN(std::vector<bool> local, HfLocalLayers(file, config.n_layers()));
   const auto use = file.hf_config()->find("use_sliding_window");
   const bool used = use != file.hf_config()->end() && use->is_boolean() && use->get<bool>();
   if (!used) return Status();
@@ -28,7 +28,7 @@ inline Status FillQwenWindows(const Checkpoint& file, ModelConfig& config) {
                                                  first->dump().substr(0, 60) +
                                                  ", expected a whole number");
     }
-    for (size_t layer = 0; layer < config.n_layers; ++layer) local.push_back(layer >= *from);
+    for (size_t layer = 0; layer < config.n_layers(); ++layer) local.push_back(layer >= *from);
   }
   return FillWindows(file, local, config);
 }
