@@ -37,13 +37,15 @@ void Use(altteul::text::TokenizerSpec spec) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::string_view all(reinterpret_cast<const char*>(data), size);
-  // Up to four files, one after the other, with a zero byte between.
-  std::string_view files[4];
+  // Up to six files, one after the other, with a zero byte between.
+  std::string_view files[6];
   for (std::string_view& file : files) {
     file = all.substr(0, all.find('\0'));
     all.remove_prefix(file.size() < all.size() ? file.size() + 1 : all.size());
   }
-  auto spec = altteul::text::ParseTokenizerJson(files[0], files[1], files[2], files[3]);
+  constexpr size_t kRows = 300;  // so that some named tokens get a row, and some none
+  auto spec = altteul::text::ParseTokenizerJson(
+      {files[0], files[1], files[2], files[3], files[4], files[5], kRows});
   if (!spec.ok()) return 0;
   if (auto words = altteul::text::InGgufWords(spec.value()); words.ok()) {
     if (words.value().explicit_steps) std::abort();

@@ -75,6 +75,8 @@ std::string UsualTemplate(const json& value, const std::string& place, const Log
 
 Result<std::string> TemplateOfKey(const fs::path& file, const LogSink& log) {
   if (!Exists(file)) return std::string();
+  std::error_code ignored;
+  if (fs::file_size(file, ignored) == 0) return std::string();  // holds no template
   ALT_ASSIGN_OR_RETURN(const json parsed,
                        formats::ReadJsonFile(file.string(), formats::kWrittenByPython, log));
   const auto found = parsed.is_object() ? parsed.find(kKey) : parsed.end();

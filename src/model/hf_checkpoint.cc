@@ -34,10 +34,14 @@ Result<std::string> ReadText(const fs::path& path) {
   return pythons ? formats::PythonLiteralsAsNull(text) : text;
 }
 
-Result<std::string> ReadTextIfPresent(const fs::path& path) {
+/// A file that need not be there: nothing is said of one that is missing, but of one that is empty.
+Result<std::string> ReadNeighbour(const fs::path& folder, const char* name, const LogSink& log) {
   std::error_code ignored;
-  if (!fs::exists(path, ignored)) return std::string();
-  return ReadText(path);
+  if (!fs::exists(folder / name, ignored)) return std::string();
+  ALT_ASSIGN_OR_RETURN(std::string text, ReadText(folder / name));
+  if (text.find_first_not_of(" \t\r\n") != std::string::npos) return text;
+  if (log) log(LogLevel::kWarning, std::string(name) + " is empty; ignored");
+  return std::string();
 }
 
 class HfCheckpoint : public Checkpoint {
@@ -151,30 +155,39 @@ class HfCheckpoint : public Checkpoint {
       return Status(ErrorCode::kNotFound, folder_ + ": tokenizer.json is missing");
     }
     ALT_ASSIGN_OR_RETURN(const std::string tokenizer, ReadText(folder / "tokenizer.json"));
-    ALT_ASSIGN_OR_RETURN(const std::string config,
-                         ReadTextIfPresent(folder / "tokenizer_config.json"));
-    ALT_ASSIGN_OR_RETURN(const std::string generation,
-                         ReadTextIfPresent(folder / "generation_config.json"));
     const LogSink with_folder = [&](LogLevel level, std::string_view what) {
       if (log) log(level, folder_ + ": " + std::string(what));
     };
-    const std::string own = config_.dump(-1, ' ', false, json::error_handler_t::replace);
-    auto parsed = text::ParseTokenizerJson(tokenizer, config, generation, own, with_folder);
+    const auto beside = [&](const char* name) { return ReadNeighbour(folder, name, with_folder); };
+    ALT_ASSIGN_OR_RETURN(const std::string config, beside("tokenizer_config.json"));
+    ALT_ASSIGN_OR_RETURN(const std::string generation, beside("generation_config.json"));
+    ALT_ASSIGN_OR_RETURN(const std::string added, beside("added_tokens.json"));
+    ALT_ASSIGN_OR_RETURN(const std::string special, beside("special_tokens_map.json"));
+    const TensorView* embedding = Find("token_embd.weight");
+    const bool is_matrix = embedding != nullptr && embedding->shape.n_dims == 2;
+    const std::string of_model = config_.dump(-1, ' ', false, json::error_handler_t::replace);
+    const auto parse = [&](const std::string& tokenizer_json) {
+      return text::ParseTokenizerJson(
+          {.tokenizer_json = tokenizer_json,
+           .tokenizer_config_json = config,
+           .generation_config_json = generation,
+           .config_json = of_model,
+           .added_tokens_json = added,
+           .special_tokens_map_json = special,
+           .n_rows = is_matrix ? size_t{embedding->shape.rows()} : 0},
+          with_folder);
+    };
+    auto parsed = parse(tokenizer);
     if (!parsed.ok() && parsed.status().code() == ErrorCode::kCorruptFile) {
       // Few hold Python's words, and the file is large.
       const std::string without = formats::PythonLiteralsAsNull(tokenizer);
-      if (without != tokenizer) {
-        parsed = text::ParseTokenizerJson(without, config, generation, own, with_folder);
-      }
+      if (without != tokenizer) parsed = parse(without);
     }
     if (!parsed.ok()) {
       return Status(parsed.status().code(), folder_ + ": " + parsed.status().message());
     }
     text::TokenizerSpec spec = std::move(parsed).value();
-    const TensorView* embedding = Find("token_embd.weight");
-    if (embedding != nullptr && embedding->shape.n_dims == 2) {
-      text::ForgetRowlessTokens(spec, embedding->shape.rows(), with_folder);
-    }
+    if (is_matrix) text::ForgetRowlessTokens(spec, embedding->shape.rows(), with_folder);
     return spec;
   }
 

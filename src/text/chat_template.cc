@@ -86,7 +86,7 @@ Result<RenderedChat> ChatTemplate::Render(const ordered_json& context) const {
   ALT_ASSIGN_OR_RETURN(state.now, ReadNow(context));
   for (const auto& [name, item] : context.items()) {
     if (name == kNow || name == kUtcOffset) continue;
-    const bool is_token = name.ends_with("_token");
+    const bool is_token = name.ends_with("_token") || name == "additional_special_tokens";
     ALT_ASSIGN_OR_RETURN(
         jinja::Value value,
         jinja::ValueOfJson(state.heap, item,

@@ -20,7 +20,7 @@ json LoadGolden(const std::string& name) {
 }
 
 TokenizerSpec Parse(const json& tokenizer) {
-  auto spec = ParseTokenizerJson(tokenizer.dump(), "", "");
+  auto spec = ParseTokenizerJson({tokenizer.dump(), "", ""});
   EXPECT_TRUE(spec.ok()) << spec.status().message();
   return std::move(spec).value();
 }
@@ -102,9 +102,10 @@ TEST(GgufWordsScoresTest, OrderPiecesAsSentencePieceDoes) {
 
 TEST(GgufWordsSpacesTest, UserDefinedTokensAreFoundInRawText) {
   json tokenizer = LoadGolden("gemma")["tokenizer"];
-  const int id = static_cast<int>(tokenizer["model"]["vocab"].size());
-  tokenizer["added_tokens"].push_back(
-      {{"id", id}, {"content", "\xE2\x96\x81\xE2\x96\x81"}, {"special", false}});
+  const std::string marks = "\xE2\x96\x81\xE2\x96\x81";
+  const int id = tokenizer["model"]["vocab"].value(marks, -1);
+  ASSERT_GE(id, 0) << "an added token keeps the id that its text has";
+  tokenizer["added_tokens"].push_back({{"id", id}, {"content", marks}, {"special", false}});
   const auto words = InGgufWords(Parse(tokenizer));
   ASSERT_TRUE(words.ok()) << words.status().message();
   EXPECT_EQ(words.value().tokens[static_cast<size_t>(id)], "  ");
@@ -113,7 +114,7 @@ TEST(GgufWordsSpacesTest, UserDefinedTokensAreFoundInRawText) {
 TEST(GgufWordsHolesTest, GetATextOfTheirOwn) {
   json tokenizer = LoadGolden("qwen2")["tokenizer"];
   const int id = static_cast<int>(tokenizer["model"]["vocab"].size()) + 20;
-  tokenizer["added_tokens"].push_back({{"id", id}, {"content", "<far>"}, {"special", true}});
+  tokenizer["model"]["vocab"]["<far>"] = id;
   const auto words = InGgufWords(Parse(tokenizer));
   ASSERT_TRUE(words.ok()) << words.status().message();
   const auto hole = static_cast<size_t>(id) - 1;

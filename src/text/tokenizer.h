@@ -107,6 +107,10 @@ struct TokenizerSpec {
   bool strip_first_space = false;  ///< Decode takes one space from the beginning (SentencePiece:
                                    ///< set by MakeTokenizer when add_space_prefix is)
   std::optional<TokenId> bos, eos, unk, pad;
+  /// Texts of tokens that chat templates read by name ("unk_token", "image_token"), as a folder
+  /// names them, whether or not the vocabulary has them. GGUF files have ids only.
+  std::vector<std::pair<std::string, std::string>> named_texts;
+  std::vector<std::string> additional_special;  ///< the same without names, for templates
   std::vector<TokenId> end_of_turn;  ///< ids that end an answer; MakeTokenizer adds eos and the
                                      ///< published ones
 };
@@ -156,14 +160,23 @@ Result<std::unique_ptr<const Tokenizer>> MakeTokenizer(TokenizerSpec spec, const
 /// names it (turn_ends.h).
 bool IsTurnEnd(std::string_view token);
 
-/// Reads tokenizer.json, with the neighbours that complete it (each may be empty).
-/// @param config_json  names the ends where generation_config.json does not
-/// @param log          hears of what is wrong but does no harm
-Result<TokenizerSpec> ParseTokenizerJson(std::string_view tokenizer_json,
-                                         std::string_view tokenizer_config_json,
-                                         std::string_view generation_config_json,
-                                         std::string_view config_json = {},
-                                         const LogSink& log = {});
+/// The text of a tokenizer.json and of what stands beside it. What is not there is empty.
+struct TokenizerFolder {
+  std::string_view tokenizer_json = {};
+  std::string_view tokenizer_config_json = {};
+  std::string_view generation_config_json = {};
+  std::string_view config_json = {};  ///< names the ends where generation_config.json does not
+  std::string_view added_tokens_json = {};  ///< older folders: read where tokenizer_config.json
+  std::string_view special_tokens_map_json =
+      {};  ///< has no added_tokens_decoder, as by transformers
+  /// Rows of the embedding. A token that the neighbours name and tokenizer.json has not gets the
+  /// next id, as in transformers, where there is a row for it, and is ignored where there is none.
+  size_t n_rows = 0;
+};
+
+/// @param log  hears of what is wrong but does no harm
+/// @return kCorruptFile for what is cut or contradicts itself, kUnsupported for what is not known
+Result<TokenizerSpec> ParseTokenizerJson(const TokenizerFolder& folder, const LogSink& log = {});
 
 /// Hands out text as tokens arrive and never cuts a UTF-8 character: an incomplete tail is held
 /// back until it is complete, or until it can no longer become a character.

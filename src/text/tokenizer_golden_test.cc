@@ -46,8 +46,8 @@ class JsonGoldenTest : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(JsonGoldenTest, GivesTheIdsOfTheOriginalLibrary) {
   const json golden = LoadGolden(GetParam());
-  auto spec = ParseTokenizerJson(golden["tokenizer"].dump(), golden["tokenizer_config"].dump(),
-                                 golden["generation_config"].dump());
+  auto spec = ParseTokenizerJson({golden["tokenizer"].dump(), golden["tokenizer_config"].dump(),
+                                  golden["generation_config"].dump()});
   ASSERT_TRUE(spec.ok()) << spec.status().message();
   auto made = MakeTokenizer(spec.value());
   ASSERT_TRUE(made.ok()) << made.status().message();
@@ -71,7 +71,7 @@ class NamedGoldenTest : public ::testing::TestWithParam<const char*> {};
 // A GGUF file of the same vocabulary names the pre-tokenizer instead of spelling it out.
 TEST_P(NamedGoldenTest, TheNameMeansTheSamePatterns) {
   const json golden = LoadGolden(GetParam());
-  auto parsed = ParseTokenizerJson(golden["tokenizer"].dump(), "", "");
+  auto parsed = ParseTokenizerJson({golden["tokenizer"].dump(), "", ""});
   ASSERT_TRUE(parsed.ok()) << parsed.status().message();
   TokenizerSpec spec;
   spec.tokens = parsed.value().tokens;
@@ -100,7 +100,7 @@ class JsonDecodeTest : public ::testing::TestWithParam<const char*> {};
 // Where nothing is removed on the way in, the original library's text comes back.
 TEST_P(JsonDecodeTest, GivesTheTextOfTheOriginalLibrary) {
   const json golden = LoadGolden(GetParam());
-  auto spec = ParseTokenizerJson(golden["tokenizer"].dump(), "", "");
+  auto spec = ParseTokenizerJson({golden["tokenizer"].dump(), "", ""});
   ASSERT_TRUE(spec.ok()) << spec.status().message();
   auto made = MakeTokenizer(spec.value());
   ASSERT_TRUE(made.ok()) << made.status().message();

@@ -3,13 +3,17 @@
 // tokenizer.json and its neighbours, as the Hugging Face libraries write them. The page
 // docs/formats/tokenizers.md says what is read and what is refused.
 
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "text/added_vocabulary.h"
+#include "text/named_tokens.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_json_steps.h"
 
@@ -17,7 +21,7 @@ namespace altteul::text {
 namespace {
 
 using nlohmann::json;
-using ByText = std::unordered_map<std::string, TokenId>;
+using ByText = AddedVocabulary::ByText;
 
 Status Corrupt(const std::string& what) {
   return Status(ErrorCode::kCorruptFile, "tokenizer.json: " + what);
@@ -36,47 +40,24 @@ bool IsId(const json& value) {
   return value.is_number_integer() && value >= 0 && value <= std::numeric_limits<TokenId>::max();
 }
 
-struct NamedId {
-  std::string text;
-  TokenId id;
-};
-
-/// Lays tokens out by id. Ids without a token are left as unused: the model may have rows for them.
-Status PlaceTokens(const std::vector<NamedId>& named, TokenizerSpec& spec) {
-  size_t n_tokens = 0;
-  for (const NamedId& token : named) {
-    n_tokens = std::max(n_tokens, static_cast<size_t>(token.id) + 1);
+Result<ByText> ReadVocabulary(const json& model) {
+  const json* vocab = JsonMember(model, "vocab");
+  if (vocab == nullptr || !vocab->is_object()) return Corrupt("model.vocab is not an object");
+  ByText by_text;
+  by_text.reserve(vocab->size());
+  size_t n_ids = 0;
+  for (const auto& [text, id] : vocab->items()) {
+    if (!IsId(id)) return Corrupt("token \"" + text + "\" has no number for an id");
+    by_text.emplace(text, id.get<TokenId>());
+    n_ids = std::max(n_ids, id.get<size_t>() + 1);
   }
   // A few holes are usual (padding to a round size); more would only cost memory.
   constexpr size_t kHolesAllowed = 1 << 16;
-  if (n_tokens > 2 * named.size() + kHolesAllowed) {
-    return Corrupt(std::to_string(named.size()) + " tokens with ids up to " +
-                   std::to_string(n_tokens - 1));
+  if (n_ids > 2 * by_text.size() + kHolesAllowed) {
+    return Corrupt(std::to_string(by_text.size()) + " tokens with ids up to " +
+                   std::to_string(n_ids - 1));
   }
-  spec.tokens.resize(n_tokens);
-  spec.kinds.assign(n_tokens, TokenKind::kUnused);
-  for (const NamedId& token : named) {
-    const auto id = static_cast<size_t>(token.id);
-    if (spec.kinds[id] != TokenKind::kUnused && spec.tokens[id] != token.text) {
-      return Corrupt("token " + std::to_string(id) + " is \"" + spec.tokens[id] + "\" and \"" +
-                     token.text + "\"");
-    }
-    spec.tokens[id] = token.text;
-    spec.kinds[id] = TokenKind::kNormal;
-  }
-  return Status();
-}
-
-Result<std::vector<NamedId>> ReadVocabulary(const json& model) {
-  const json* vocab = JsonMember(model, "vocab");
-  if (vocab == nullptr || !vocab->is_object()) return Corrupt("model.vocab is not an object");
-  std::vector<NamedId> named;
-  named.reserve(vocab->size());
-  for (const auto& [text, id] : vocab->items()) {
-    if (!IsId(id)) return Corrupt("token \"" + text + "\" has no number for an id");
-    named.push_back({text, id.get<TokenId>()});
-  }
-  return named;
+  return by_text;
 }
 
 /// Says what is wrong with a file and does no harm.
@@ -84,27 +65,36 @@ void Warn(const LogSink& log, const std::string& what) {
   if (log) log(LogLevel::kWarning, what);
 }
 
-/// Reads added_tokens: texts and ids go to `named`, flags to spec.added, kinds to `kinds`.
-Status ReadAddedTokens(const json& root, std::vector<NamedId>& named, TokenizerSpec& spec,
-                       std::vector<TokenKind>& kinds) {
+std::string Shown(const json& value) {
+  return value.dump(-1, ' ', true, json::error_handler_t::replace).substr(0, 80);
+}
+
+/// Reads added_tokens in their order.
+Status ReadAddedTokens(const json& root, AddedVocabulary& vocabulary, const LogSink& log) {
   const json* added = JsonMember(root, "added_tokens");
   if (added == nullptr) return Status();
   if (!added->is_array()) return Corrupt("added_tokens is not a list");
   for (const json& entry : *added) {
     const json* id = JsonMember(entry, "id");
-    ALT_ASSIGN_OR_RETURN(const std::string content, JsonString(entry, "content", ""));
-    if (id == nullptr || !IsId(*id) || content.empty()) {
-      return Corrupt("an added token without an id or content");
+    const bool has_id = id != nullptr && IsId(*id);
+    DeclaredToken token;
+    ALT_ASSIGN_OR_RETURN(token.content, JsonString(entry, "content", ""));
+    if (token.content.empty() && !has_id) return Corrupt("an added token without an id or content");
+    if (token.content.empty()) {
+      Warn(log, "tokenizer.json: added token " + Shown(*id) + " has no text; ignored");
+      continue;
     }
-    AddedToken token{.id = id->get<TokenId>()};
-    ALT_ASSIGN_OR_RETURN(const bool special, JsonBool(entry, "special", false));
+    ALT_ASSIGN_OR_RETURN(token.special, JsonBool(entry, "special", false));
     ALT_ASSIGN_OR_RETURN(token.lstrip, JsonBool(entry, "lstrip", false));
     ALT_ASSIGN_OR_RETURN(token.rstrip, JsonBool(entry, "rstrip", false));
     ALT_ASSIGN_OR_RETURN(token.single_word, JsonBool(entry, "single_word", false));
     ALT_ASSIGN_OR_RETURN(token.normalized, JsonBool(entry, "normalized", false));
-    named.push_back({content, token.id});
-    spec.added.push_back(token);
-    kinds.push_back(special ? TokenKind::kControl : TokenKind::kUserDefined);
+    const TokenId given = vocabulary.Add(token);
+    if (!has_id || id->get<TokenId>() != given) {
+      Warn(log, "tokenizer.json: added token \"" + token.content.substr(0, 80) +
+                    "\" is written as " + (id == nullptr ? "no id" : Shown(*id)) + " and is " +
+                    std::to_string(given) + ", as its place among the tokens says");
+    }
   }
   return Status();
 }
@@ -180,7 +170,8 @@ Status ReadModelOptions(const json& model, const ByText& by_text, TokenizerSpec&
   return Status();
 }
 
-Status ReadModel(const json& root, ByText& by_text, TokenizerSpec& spec, const LogSink& log) {
+Status ReadModel(const json& root, const NamedTokens& named, size_t n_rows, ByText& by_text,
+                 TokenizerSpec& spec, const LogSink& log) {
   const json* model = JsonMember(root, "model");
   if (model == nullptr) return Corrupt("no model");
   ALT_ASSIGN_OR_RETURN(const std::string type, JsonString(*model, "type", "BPE"));
@@ -188,18 +179,15 @@ Status ReadModel(const json& root, ByText& by_text, TokenizerSpec& spec, const L
     return Status(ErrorCode::kUnsupported,
                   "tokenizer.json: model \"" + type + "\" is not supported, only BPE is");
   }
-  std::vector<TokenKind> added_kinds;
-  ALT_ASSIGN_OR_RETURN(std::vector<NamedId> named, ReadVocabulary(*model));
-  ALT_RETURN_IF_ERROR(ReadAddedTokens(root, named, spec, added_kinds));
-  if (named.empty()) return Corrupt("the vocabulary is empty");
-  ALT_RETURN_IF_ERROR(PlaceTokens(named, spec));
-  for (const NamedId& token : named) by_text.emplace(token.text, token.id);
+  ALT_ASSIGN_OR_RETURN(ByText of_model, ReadVocabulary(*model));
+  AddedVocabulary vocabulary(std::move(of_model));
+  ALT_RETURN_IF_ERROR(ReadAddedTokens(root, vocabulary, log));
+  AddNamedTokens(named, n_rows, vocabulary, log);
+  if (vocabulary.by_text().empty()) return Corrupt("the vocabulary is empty");
+  ALT_RETURN_IF_ERROR(vocabulary.Place(spec, log));
+  by_text = vocabulary.by_text();
   ALT_RETURN_IF_ERROR(ReadMerges(*model, by_text, spec));
-  ALT_RETURN_IF_ERROR(ReadModelOptions(*model, by_text, spec, log));
-  for (size_t i = 0; i < added_kinds.size(); ++i) {
-    spec.kinds[static_cast<size_t>(spec.added[i].id)] = added_kinds[i];
-  }
-  return Status();
+  return ReadModelOptions(*model, by_text, spec, log);
 }
 
 /// The token of a role; nothing, and a word about it, when it is not in the vocabulary:
@@ -228,79 +216,101 @@ Status ReadAroundText(const json& root, const ByText& by_text, TokenizerSpec& sp
   return Status();
 }
 
-/// tokenizer_config.json names tokens as a string, or as an object with the string in "content".
-Status ReadNamedTokens(const json& config, const ByText& by_text, TokenizerSpec& spec,
-                       const LogSink& log) {
+/// What the roles are for: the tokens around a text, the end, and the words of chat templates.
+void TakeRoles(const NamedTokens& named, const ByText& by_text, TokenizerSpec& spec) {
   const std::pair<const char*, std::optional<TokenId>*> roles[] = {
       {"bos_token", &spec.bos}, {"eos_token", &spec.eos}, {"pad_token", &spec.pad}};
   for (const auto& [role, place] : roles) {
-    const json* member = JsonMember(config, role);
-    if (member == nullptr || place->has_value()) continue;
-    ALT_ASSIGN_OR_RETURN(const std::string text, member->is_object()
-                                                     ? JsonString(*member, "content", "")
-                                                     : JsonString(config, role, ""));
-    *place = FindNamed(by_text, text, "tokenizer_config.json: " + std::string(role), log);
+    const NamedToken* token = named.Find(role);
+    const auto found = token == nullptr ? by_text.end() : by_text.find(token->token.content);
+    if (!place->has_value() && found != by_text.end()) *place = found->second;
   }
-  ALT_ASSIGN_OR_RETURN(const bool add_bos, JsonBool(config, "add_bos_token", spec.add_bos));
-  ALT_ASSIGN_OR_RETURN(const bool add_eos, JsonBool(config, "add_eos_token", spec.add_eos));
-  spec.add_bos = add_bos && spec.bos.has_value();
-  spec.add_eos = add_eos && spec.eos.has_value();
-  return Status();
+  for (const NamedToken& token : named.named) {
+    spec.named_texts.emplace_back(token.role, token.token.content);
+  }
+  for (const NamedToken& token : named.nameless) {
+    spec.additional_special.push_back(token.token.content);
+  }
+  spec.add_bos = named.add_bos.value_or(spec.add_bos) && spec.bos.has_value();
+  spec.add_eos = named.add_eos.value_or(spec.add_eos) && spec.eos.has_value();
 }
 
-std::string Shown(const json& value) {
-  return value.dump(-1, ' ', true, json::error_handler_t::replace).substr(0, 40);
+/// The id that `value` means: a number, or the text of one or of a token; -1 for none.
+std::optional<int64_t> EndId(const json& value, const ByText& by_text) {
+  if (value.is_number_integer()) return value.get<int64_t>();
+  if (value.is_number_float()) {
+    const double number = value.get<double>();
+    const bool is_whole = std::trunc(number) == number && std::abs(number) < 1e9;
+    return is_whole ? std::optional(static_cast<int64_t>(number)) : std::nullopt;
+  }
+  if (!value.is_string()) return std::nullopt;
+  const auto text = value.get<std::string>();
+  if (const auto found = by_text.find(text); found != by_text.end()) return found->second;
+  int64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  return read.ec == std::errc() && read.ptr == end ? std::optional(number) : std::nullopt;
 }
 
 /// eos_token_id of generation_config.json or config.json: one id or a list of ids end the answer.
-/// Ids that are no token of the vocabulary are ignored; so is -1, which stands for none.
-Status ReadEnds(const json& config, const std::string& file, TokenizerSpec& spec,
-                const LogSink& log) {
-  const json* ends = JsonMember(config, "eos_token_id");
-  if (ends == nullptr) return Status();
-  const json list = ends->is_array() ? *ends : json::array({*ends});
-  for (const json& id : list) {
-    if (id.is_null()) continue;
-    if (!id.is_number_integer()) {
-      return Status(ErrorCode::kCorruptFile,
-                    file + ": eos_token_id " + Shown(id) + " is no number");
-    }
-    if (IsId(id) && id.get<size_t>() < spec.tokens.size()) {
-      spec.end_of_turn.push_back(id.get<TokenId>());
-    } else if (id != -1) {
-      Warn(log, file + ": eos_token_id " + Shown(id) + " is no token of a vocabulary of " +
-                    std::to_string(spec.tokens.size()) + "; ignored");
-    }
+/// What is no token of the vocabulary is ignored; so is -1, which stands for none.
+void ReadEnds(const json& ends, const std::string& file, const ByText& by_text, TokenizerSpec& spec,
+              const LogSink& log, int depth = 0) {
+  constexpr int kMaxNesting = 4;  // one list is usual
+  if (ends.is_null()) return;
+  if (ends.is_array() && depth < kMaxNesting) {
+    for (const json& id : ends) ReadEnds(id, file, by_text, spec, log, depth + 1);
+    return;
   }
-  if (!spec.eos && !spec.end_of_turn.empty()) spec.eos = spec.end_of_turn[0];
-  return Status();
+  const std::string what = file + ": eos_token_id " + Shown(ends);
+  const std::optional<int64_t> id = EndId(ends, by_text);
+  if (!id) return Warn(log, what + " is no number; ignored");
+  if (*id >= 0 && static_cast<size_t>(*id) < spec.tokens.size()) {
+    spec.end_of_turn.push_back(static_cast<TokenId>(*id));
+    if (!spec.eos) spec.eos = spec.end_of_turn[0];
+    if (!ends.is_number_integer()) {
+      Warn(log, what + " is no whole number; taken as " + std::to_string(*id));
+    }
+  } else if (*id != -1) {
+    Warn(log, what + " is no token of a vocabulary of " + std::to_string(spec.tokens.size()) +
+                  "; ignored");
+  }
+}
+
+/// The value of eos_token_id; null where the file does not say.
+json EndsOf(const json& config) {
+  const json* ends = JsonMember(config, "eos_token_id");
+  return ends == nullptr ? json() : *ends;
 }
 
 /// Where generation_config.json does not say what ends an answer, config.json does, as in
 /// transformers; for models of more than text in the part about text.
-Status ReadAllEnds(std::string_view generation_config_json, std::string_view config_json,
-                   TokenizerSpec& spec, const LogSink& log) {
-  if (!generation_config_json.empty()) {
-    ALT_ASSIGN_OR_RETURN(const json config,
-                         ParseObject(generation_config_json, "generation_config.json"));
-    if (JsonMember(config, "eos_token_id") != nullptr) {
-      return ReadEnds(config, "generation_config.json", spec, log);
+Status ReadAllEnds(const TokenizerFolder& folder, const ByText& by_text, TokenizerSpec& spec,
+                   const LogSink& log) {
+  if (!folder.generation_config_json.empty()) {
+    const json config = json::parse(folder.generation_config_json, nullptr, false);
+    if (!config.is_object()) {
+      Warn(log, "generation_config.json is not a JSON object; ignored");
+    } else if (const json ends = EndsOf(config); !ends.is_null()) {
+      ReadEnds(ends, "generation_config.json", by_text, spec, log);
+      return Status();
     }
   }
-  if (config_json.empty()) return Status();
-  ALT_ASSIGN_OR_RETURN(const json config, ParseObject(config_json, "config.json"));
-  const json* text = JsonMember(config, "text_config");
-  const bool nested = JsonMember(config, "eos_token_id") == nullptr && text != nullptr;
-  return ReadEnds(nested ? *text : config, "config.json", spec, log);
+  if (folder.config_json.empty()) return Status();
+  ALT_ASSIGN_OR_RETURN(const json config, ParseObject(folder.config_json, "config.json"));
+  json ends = EndsOf(config);
+  if (const json* text = JsonMember(config, "text_config"); ends.is_null() && text != nullptr) {
+    ends = EndsOf(*text);
+  }
+  ReadEnds(ends, "config.json", by_text, spec, log);
+  return Status();
 }
 
 }  // namespace
 
-Result<TokenizerSpec> ParseTokenizerJson(std::string_view tokenizer_json,
-                                         std::string_view tokenizer_config_json,
-                                         std::string_view generation_config_json,
-                                         std::string_view config_json, const LogSink& log) {
-  ALT_ASSIGN_OR_RETURN(const json root, ParseObject(tokenizer_json, "tokenizer.json"));
+Result<TokenizerSpec> ParseTokenizerJson(const TokenizerFolder& folder, const LogSink& log) {
+  ALT_ASSIGN_OR_RETURN(const json root, ParseObject(folder.tokenizer_json, "tokenizer.json"));
+  ALT_ASSIGN_OR_RETURN(const NamedTokens named, ReadNamedTokens(folder, log));
   TokenizerSpec spec;
   spec.explicit_steps = true;
   // Pieces are characters unless a ByteLevel component says that they are bytes.
@@ -315,14 +325,10 @@ Result<TokenizerSpec> ParseTokenizerJson(std::string_view tokenizer_json,
     ALT_RETURN_IF_ERROR(ReadDecoder(*part, spec));
   }
   ByText by_text;
-  ALT_RETURN_IF_ERROR(ReadModel(root, by_text, spec, log));
+  ALT_RETURN_IF_ERROR(ReadModel(root, named, folder.n_rows, by_text, spec, log));
   ALT_RETURN_IF_ERROR(ReadAroundText(root, by_text, spec, log));
-  if (!tokenizer_config_json.empty()) {
-    ALT_ASSIGN_OR_RETURN(const json config,
-                         ParseObject(tokenizer_config_json, "tokenizer_config.json"));
-    ALT_RETURN_IF_ERROR(ReadNamedTokens(config, by_text, spec, log));
-  }
-  ALT_RETURN_IF_ERROR(ReadAllEnds(generation_config_json, config_json, spec, log));
+  TakeRoles(named, by_text, spec);
+  ALT_RETURN_IF_ERROR(ReadAllEnds(folder, by_text, spec, log));
   return spec;
 }
 

@@ -57,7 +57,7 @@ Result<std::unique_ptr<TokenizerTables>> TokenizerTables::Make(TokenizerSpec spe
   ALT_RETURN_IF_ERROR(tables->Prove());
   MarkTurnEnds(tables->spec, log);
   ALT_RETURN_IF_ERROR(tables->FillTexts());
-  ALT_RETURN_IF_ERROR(tables->FillMerges());
+  ALT_RETURN_IF_ERROR(tables->FillMerges(log));
   ALT_RETURN_IF_ERROR(tables->FillSteps());
   ALT_RETURN_IF_ERROR(tables->FillAddedTokens());
   return tables;
@@ -149,37 +149,50 @@ Status TokenizerTables::FillTexts() {
   return Status();
 }
 
-Status TokenizerTables::FillMerges() {
+/// Merges as texts become merges as ids. What joins or makes no token can do nothing and is left
+/// out: vocabularies that were cut keep such merges, and llama.cpp does not look at them.
+void TokenizerTables::NameMerges(const LogSink& log) {
+  std::unordered_map<std::string_view, TokenId> by_name;
+  by_name.reserve(spec.tokens.size());
+  for (size_t id = 0; id < spec.tokens.size(); ++id) {
+    by_name.emplace(spec.tokens[id], static_cast<TokenId>(id));
+  }
+  spec.merge_ids.reserve(spec.merges.size());
+  std::string merged, first_left_out;
+  size_t n_left_out = 0;
+  for (const std::string_view merge : spec.merges) {
+    // The first part may be a space itself, so the one between is looked for from the second byte.
+    const size_t space = std::min(merge.find(' ', 1), merge.size());
+    const std::string_view right_text = merge.substr(std::min(space + 1, merge.size()));
+    const auto left = by_name.find(merge.substr(0, space));
+    const auto right = by_name.find(right_text);
+    merged.assign(merge.substr(0, space)).append(right_text);
+    const bool is_known = left != by_name.end() && right != by_name.end() && !right_text.empty() &&
+                          by_name.count(merged) > 0;
+    if (is_known) {
+      spec.merge_ids.emplace_back(left->second, right->second);
+    } else if (n_left_out++ == 0) {
+      first_left_out = merge.substr(0, 80);
+    }
+  }
+  if (n_left_out == 0 || !log) return;
+  log(LogLevel::kWarning, std::to_string(n_left_out) + " of " + std::to_string(spec.merges.size()) +
+                              " merges join or make what is no token (the first: \"" +
+                              first_left_out + "\"); ignored");
+}
+
+Status TokenizerTables::FillMerges(const LogSink& log) {
   if (MergesByScore(spec)) {
     ALT_ASSIGN_OR_RETURN(rules, MergeRules::FromScores(spec.scores, texts));
     return Status();
   }
-  if (spec.merge_ids.empty() && !spec.merges.empty()) {
-    std::unordered_map<std::string_view, TokenId> by_name;
-    by_name.reserve(spec.tokens.size());
-    for (size_t id = 0; id < spec.tokens.size(); ++id) {
-      by_name.emplace(spec.tokens[id], static_cast<TokenId>(id));
-    }
-    spec.merge_ids.reserve(spec.merges.size());
-    for (size_t i = 0; i < spec.merges.size(); ++i) {
-      const std::string_view merge = spec.merges[i];
-      // The first part may be a space itself, so the one between is looked for from the second
-      // byte.
-      const size_t space = merge.find(' ', 1);
-      const auto left = by_name.find(merge.substr(0, space));
-      const auto right =
-          space == merge.npos ? by_name.end() : by_name.find(merge.substr(space + 1));
-      if (left == by_name.end() || right == by_name.end()) {
-        return Status(ErrorCode::kCorruptFile,
-                      "merge " + std::to_string(i) + " (\"" + std::string(merge.substr(0, 80)) +
-                          "\") joins parts that are not in the vocabulary");
-      }
-      spec.merge_ids.emplace_back(left->second, right->second);
-    }
-  }
+  if (spec.merge_ids.empty()) NameMerges(log);
   std::unordered_set<std::string> control;
   for (size_t id = 0; id < spec.tokens.size(); ++id) {
-    if (merge_texts[id].empty()) control.insert(bytes[id]);
+    if (!merge_texts[id].empty()) continue;
+    control.insert(bytes[id]);
+    // Pairs spell it as their letters decode.
+    if (auto letters = BytesOfLetters(spec.tokens[id])) control.insert(std::move(*letters));
   }
   ALT_ASSIGN_OR_RETURN(rules, MergeRules::FromPairs(spec.merge_ids, merge_texts, texts, control));
   return Status();

@@ -49,7 +49,8 @@ struct TokenizerTables {
  private:
   Status Prove() const;
   Status FillTexts();
-  Status FillMerges();
+  Status FillMerges(const LogSink& log);
+  void NameMerges(const LogSink& log);
   Status FillSteps();
   Status FillAddedTokens();
 };

@@ -13,7 +13,9 @@ using nlohmann::ordered_json;
 
 // Every chat gives these, as transformers' apply_chat_template does; and the tokens' names.
 constexpr std::string_view kMessages = "messages";
-constexpr std::string_view kGiven[] = {kMessages, "tools", "documents", "add_generation_prompt"};
+constexpr const char* kMoreTokens = "additional_special_tokens";
+constexpr std::string_view kGiven[] = {kMessages, "tools", "documents", "add_generation_prompt",
+                                       kMoreTokens};
 
 bool IsName(std::string_view text) {
   const auto is_word = [](char c) {
@@ -109,6 +111,8 @@ Result<std::vector<text::TokenId>> ChatEncoder::Encode(const ordered_json& messa
   for (const auto& [name, id] : tokens) {
     if (id) context[name] = tokenizer_->TokenBytes(*id, true);
   }
+  for (const auto& [name, text] : spec.named_texts) context[name] = text;
+  if (!spec.additional_special.empty()) context[kMoreTokens] = spec.additional_special;
   context.update(options_.variables);
   context["__now"] = now.unix_seconds;
   context["__utc_offset"] = now.utc_offset_seconds;

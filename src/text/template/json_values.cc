@@ -61,7 +61,8 @@ class JsonReader {
   Result<Value> ReadArray(const ordered_json& json, uint32_t depth) {
     std::vector<Value> items;
     for (const ordered_json& item : json) {
-      ALT_ASSIGN_OR_RETURN(Value value, Read(item, false, depth + 1));
+      const bool is_token = source_ == JsonSource::kToken;
+      ALT_ASSIGN_OR_RETURN(Value value, Read(item, is_token, depth + 1));
       items.push_back(std::move(value));
     }
     return MakeSequence(heap_, std::move(items));
