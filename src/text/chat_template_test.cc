@@ -57,6 +57,47 @@ INSTANTIATE_TEST_SUITE_P(
         Example{"{{ 1 < 2 < 3 }}{{ 1 in [1] }}{{ 'x' not in 'abc' }}", "TrueTrueTrue"},
         Example{"{{ s[::-1] }}|{{ s[1:4] }}|{{ s[-1] }}|{{ s|length }}", "dlröw olléh|éll|d|11"},
         Example{"{{ [1,2,3,4][::-2] }}{{ [1,2,3][5:] }}", "[4, 2][]"},
+        Example{"{{ '7'.zfill(3) }}{{ '-7'.zfill(4) }}{{ '+'.zfill(3) }}{{ 'abc'.zfill(2) }}{{ "
+                "'é'.zfill(3) }}",
+                "007-007+00abc00é"},
+        Example{
+            "{{ 'a'.ljust(3) }}|{{ 'a'.rjust(3, 'é') }}|{{ 'ab'.center(5, '*') }}{{ 'ab'.center(7, "
+            "'*') }}{{ 'a'.center(4, '*') }}{{ 'abc'.center(6,'-') }}{{ 'abc'.ljust(2) }}",
+            "a  |ééa|**ab****ab***a**-abc--abc"},
+        Example{"{{ "
+                "'{:>5}|{:<5}|{:^5}|{:é^6}|{:.2}|{:5.1s}|{:05}'.format('a','b','c','d','efg','hi','"
+                "j') }}",
+                "    a|b    |  c  |éédééé|ef|h    |j0000"},
+        Example{"{{ '{:5}|{:<5}|{:^5}|{:05}|{:+}|{: }|{:=+6}|{:*=6}'.format(1,2,3,-4,5,6,7,-8) }}",
+                "    1|2    |  3  |-0004|+5| 6|+    7|-****8"},
+        Example{"{{ "
+                "'{:x}|{:X}|{:#x}|{:#b}|{:o}|{:#06x}|{:c}|{:d}|{:n}'.format(255,255,255,5,8,255,"
+                "44032,9,10) }}",
+                "ff|FF|0xff|0b101|10|0x00ff|가|9|10"},
+        Example{"{{ "
+                "'{:,}|{:_}|{:_x}|{:012,}|{:011,}|{:,.2f}|{:,}'.format(1234567,1234567,16777215,"
+                "1234,1234567,1234567.891,999) }}",
+                "1,234,567|1_234_567|ff_ffff|0,000,001,234|001,234,567|1,234,567.89|999"},
+        Example{"{{ "
+                "'{:.2f}|{:8.3f}|{:<8.1f}|{:08.2f}|{:e}|{:.0e}|{:g}|{:G}|{:%}|{:.1%}'.format(3."
+                "14159,2.5,1.25,-1.5,12345.678,12345.678,1e20,1e-10,0.25,0.125) }}",
+                "3.14|   2.500|1.2     |-0001.50|1.234568e+04|1e+04|1e+20|1E-10|25.000000%|12.5%"},
+        Example{"{{ "
+                "'{:5}|{:.3}|{:.3}|{:.3}|{:.1}|{:+}|{:.3}|{:.5}|{:.0}'.format(1.5,123.0,120.0,12.0,"
+                "5.0,2.0,1234567.0,0.00001234,3.0) }}",
+                "  1.5|1.23e+02|1.2e+02|12.0|5e+00|+2.0|1.23e+06|1.234e-05|3e+00"},
+        Example{"{{ '{:f}|{:6}|{:.1f}|{:5}|{:d}'.format(3,true,2,false,true) }}",
+                "3.000000|     1|2.0|    0|1"},
+        Example{"{{ '{:>10}'.format('<|x|>') }}", "     <|x|>"},
+        Example{"{{ '٣'|int }}{{ '१२'|int }}{{ '٣.٥'|float }}{{ '1２'|int }}{{ '𝟙𝟚'|int }}{{ ' ٠x' "
+                "|int(7) }}{{ '๑'|int(base=16) }}{{ '²'|int(8) }}",
+                "3123.51212718"},
+        Example{"{{ '{:-}|{:-.1f}|{:10,.1f}|{:<#8x}'.format(1, 2.0, 12345.67, 10) }}",
+                "1|2.0|  12,345.7|0xa     "},
+        Example{"{{ '{:.3g}|{:#.3g}|{:.10g}|{:F}'.format(2.0, 2.0, 0.1, 1.0) }}",
+                "2|2.00|0.1|1.000000"},
+        Example{"{{ '{!r:>5}|{!s:>4}'.format('a', 1) }}{{ '{a:>3}{0:<3}|'.format(1, a=2) }}",
+                "  'a'|   1  21  |"},
         Example{"{{ n }}|{{ missing }}|{{ n is none }}|{{ d.x is defined }}", "None||True|False"},
         Example{"{{ 'a' ~ 1 ~ none }}", "a1None"},
         Example{"{{ 'yes' if d else 'no' }}{{ 'z' if false }}", "yes"},
@@ -315,6 +356,27 @@ TEST(ChatTemplate, TheTimeIsLocalByTheGivenOffset) {
   const ordered_json new_york = {{"__now", 1722038400}, {"__utc_offset", -4 * 3600 - 1800}};
   EXPECT_EQ(Text(source, new_york), "26 Jul 2024 19:30|1722038400");
   EXPECT_FALSE(RenderIt(source, {{"__now", 1}, {"__utc_offset", 90'000}}).ok());
+}
+
+// As datetime.strftime of CPython 3.11 with glibc writes it in the locale C.
+TEST(ChatTemplate, TheTimeIsWrittenAsPythonOnLinuxDoes) {
+  const auto at = [](int64_t now, const std::string& format) {
+    return Text("{{ strftime_now(format) }}", {{"__now", now}, {"format", format}});
+  };
+  EXPECT_EQ(
+      at(1735571045, "%U %W %V %G %g %C %k %l %P %j %-j %_d %05d %^a %#b %#p %10A|%-5H|%Ey %Od"),
+      "52 53 01 2025 25 20 15  3 pm 365 365 30 00030 MON DEC pm     Monday|   15|24 30");
+  EXPECT_EQ(
+      at(1735571045, "%Q %u %w %e %-e %n%t%% %c %x %X %D %r %R %T %F %h %y %3Y %E %- %_5m"),
+      "%Q 1 1 30 30 \n\t% Mon Dec 30 15:04:05 2024 12/30/24 15:04:05 12/30/24 03:04:05 PM 15:04 "
+      "15:04:05 2024-12-30 Dec 24 2024 %E %-    12");
+  EXPECT_EQ(at(1735571045, "%010F %^B %f %5% %"), "2024-12-30 DECEMBER 000000     % %");
+  const char* weeks = "%U %W %V %G %g %C %k|%l %u %j %I %Y";
+  EXPECT_EQ(at(1609632000, weeks), "01 00 53 2020 20 20  0|12 7 003 12 2021");
+  EXPECT_EQ(at(1609416000, weeks), "52 52 53 2020 20 20 12|12 4 366 12 2020");
+  EXPECT_EQ(at(1451639287, weeks), "00 00 53 2015 15 20  9| 9 5 001 09 2016");
+  EXPECT_EQ(at(1770597000, weeks), "06 06 07 2026 26 20  0|12 1 040 12 2026");
+  EXPECT_FALSE(RenderIt("{{ strftime_now('%99999d') }}", {{"__now", 1}}).ok());
 }
 
 TEST(ChatTemplate, TheTimeComesFromTheContextOnly) {

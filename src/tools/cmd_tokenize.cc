@@ -58,8 +58,9 @@ class TokenizeCommand : public Command {
     ALT_ASSIGN_OR_RETURN(const std::string path, ModelPath(model_));
     ALT_ASSIGN_OR_RETURN(const auto checkpoint, model::Checkpoint::Open(path, StandardErrorLog()));
     ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, checkpoint->ReadTokenizer(StandardErrorLog()));
-    ALT_ASSIGN_OR_RETURN(const auto tokenizer,
-                         text::MakeTokenizer(std::move(spec), StandardErrorLog()));
+    auto made = text::MakeTokenizer(std::move(spec), StandardErrorLog());
+    if (!made.ok()) return Status(made.status().code(), path + ": " + made.status().message());
+    const auto tokenizer = std::move(made).value();
     std::vector<text::TokenId> ids(ids_.begin(), ids_.end());
     for (const text::TokenId id : ids) {
       if (id < 0 || static_cast<size_t>(id) >= tokenizer->vocabulary()) {

@@ -22,6 +22,7 @@
 #include "tools/model_pull.h"
 #include "tools/option_values.h"
 #include "tools/terminal_text.h"
+#include "tools/utf16_text.h"
 
 namespace altteul::tools {
 
@@ -152,6 +153,10 @@ Result<std::string> ReadTextFile(const std::string& path) {
     text.append(chunk.data(), n);
   }
   if (std::ferror(file.get()) != 0) return failed("read");
+  if (auto converted = Utf8OfUtf16(text)) {
+    std::fprintf(stderr, "note: %s is UTF-16 text; read as UTF-8\n", path.c_str());
+    return std::move(*converted);
+  }
   return text;
 }
 

@@ -3,7 +3,9 @@
 #include "text/template/calendar.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <cstring>
+#include <string>
+#include <utility>
 
 namespace altteul::text::jinja {
 namespace {
@@ -52,64 +54,126 @@ Moment MomentAt(int64_t local_seconds) {
   return moment;
 }
 
-std::string Digits(int64_t value, int width) {
-  char text[24];
-  std::snprintf(text, sizeof(text), "%0*lld", width, static_cast<long long>(value));
-  return text;
+/// What one letter stands for, before width and padding.
+struct Written {
+  std::string text;
+  int width = 0;   // it is filled to this many characters,
+  char pad = '0';  // with these
+  bool is_known = true;
+};
+
+Written Number(int64_t value, int width, char pad = '0') {
+  return {.text = std::to_string(value), .width = width, .pad = pad};
 }
 
-// One directive without padding choices; "" for an unknown one.
-std::string Directive(char letter, const Moment& m, int64_t unix_seconds, bool padded) {
-  const int two = padded ? 2 : 1;
+Written Text(std::string text) { return {.text = std::move(text), .width = 0, .pad = ' '}; }
+
+/// Weeks that begin on `first` (0: Sunday), counted from the first such day of the year.
+int WeekFrom(const Moment& m, int first) {
+  return (m.day_of_year + 6 - (m.weekday + 7 - first) % 7) / 7;
+}
+
+/// ISO 8601: a week belongs to the year that its Thursday is in.
+struct IsoWeek {
+  int64_t year;
+  int week;
+};
+IsoWeek IsoWeekOf(const Moment& m) {
+  const int thursday = m.day_of_year + 3 - (m.weekday + 6) % 7;
+  const int n_days = IsLeap(m.year) ? 366 : 365;
+  if (thursday < 1) {
+    const int n_before = IsLeap(m.year - 1) ? 366 : 365;
+    return {m.year - 1, (thursday + n_before - 1) / 7 + 1};
+  }
+  if (thursday > n_days) return {m.year + 1, 1};
+  return {m.year, (thursday - 1) / 7 + 1};
+}
+
+Written ClockDirective(char letter, const Moment& m) {
   const int hour12 = m.hour % 12 == 0 ? 12 : m.hour % 12;
   switch (letter) {
-    case 'Y':
-      return std::to_string(m.year);
-    case 'y':
-      return Digits(m.year % 100, two);
-    case 'm':
-      return Digits(m.month, two);
-    case 'd':
-      return Digits(m.day, two);
     case 'H':
-      return Digits(m.hour, two);
+      return Number(m.hour, 2);
+    case 'k':
+      return Number(m.hour, 2, ' ');
     case 'I':
-      return Digits(hour12, two);
+      return Number(hour12, 2);
+    case 'l':
+      return Number(hour12, 2, ' ');
     case 'M':
-      return Digits(m.minute, two);
+      return Number(m.minute, 2);
     case 'S':
-      return Digits(m.second, two);
-    case 'j':
-      return Digits(m.day_of_year, padded ? 3 : 1);
-    case 'e':
-      return m.day < 10 && padded ? " " + std::to_string(m.day) : std::to_string(m.day);
+      return Number(m.second, 2);
     case 'f':
-      return "000000";
+      return Text("000000");
+    case 'p':
+      return Text(m.hour < 12 ? "AM" : "PM");
+    case 'P':
+      return Text(m.hour < 12 ? "am" : "pm");
+    default:
+      return {.text = "", .is_known = false};
+  }
+}
+
+Written DateDirective(char letter, const Moment& m) {
+  switch (letter) {
+    case 'Y':
+      return Number(m.year, 1);
+    case 'C':
+      return Number(m.year / 100, 2);
+    case 'y':
+      return Number(m.year % 100, 2);
+    case 'G':
+      return Number(IsoWeekOf(m).year, 1);
+    case 'g':
+      return Number(IsoWeekOf(m).year % 100, 2);
+    case 'V':
+      return Number(IsoWeekOf(m).week, 2);
+    case 'U':
+      return Number(WeekFrom(m, 0), 2);
+    case 'W':
+      return Number(WeekFrom(m, 1), 2);
+    case 'm':
+      return Number(m.month, 2);
+    case 'd':
+      return Number(m.day, 2);
+    case 'e':
+      return Number(m.day, 2, ' ');
+    case 'j':
+      return Number(m.day_of_year, 3);
+    case 'w':
+      return Number(m.weekday, 1);
+    case 'u':
+      return Number(m.weekday == 0 ? 7 : m.weekday, 1);
     case 'B':
-      return kMonths[m.month - 1];
+      return Text(kMonths[m.month - 1]);
     case 'b':
     case 'h':
-      return std::string(kMonths[m.month - 1]).substr(0, 3);
+      return Text(std::string(kMonths[m.month - 1]).substr(0, 3));
     case 'A':
-      return kDays[m.weekday];
+      return Text(kDays[m.weekday]);
     case 'a':
-      return std::string(kDays[m.weekday]).substr(0, 3);
-    case 'p':
-      return m.hour < 12 ? "AM" : "PM";
-    case 'w':
-      return std::to_string(m.weekday);
-    case 'u':
-      return std::to_string(m.weekday == 0 ? 7 : m.weekday);
-    case 's':
-      return std::to_string(unix_seconds);
-    case 'n':
-      return "\n";
-    case 't':
-      return "\t";
-    case '%':
-      return "%";
+      return Text(std::string(kDays[m.weekday]).substr(0, 3));
     default:
-      return "";
+      return ClockDirective(letter, m);
+  }
+}
+
+Written Directive(char letter, const Moment& m, int64_t unix_seconds) {
+  switch (letter) {
+    case 's':
+      return Number(unix_seconds, 1);
+    case 'n':
+      return Text("\n");
+    case 't':
+      return Text("\t");
+    case '%':
+      return Text("%");
+    case 'Z':
+    case 'z':
+      return Text("");  // a time without a zone, as datetime.now() is
+    default:
+      return DateDirective(letter, m);
   }
 }
 
@@ -134,6 +198,50 @@ std::string_view Composite(char letter) {
   }
 }
 
+/// "%", flags, a width, E or O, a letter, as the C library of Linux reads them; Python hands its
+/// formats to it.
+struct Field {
+  char pad = 0;  // 0: the letter's own; '-': none
+  bool upper = false;
+  bool swap = false;
+  size_t width = 0;
+  char letter = 0;
+  size_t end = 0;  // behind it
+};
+
+Field ReadField(std::string_view format, size_t at) {
+  Field field;
+  for (; at < format.size(); ++at) {
+    const char c = format[at];
+    if (c == '_' || c == '-' || c == '0') {
+      field.pad = c == '_' ? ' ' : c;
+    } else if (c == '^') {
+      field.upper = true;
+    } else if (c == '#') {
+      field.swap = true;
+    } else {
+      break;
+    }
+  }
+  constexpr size_t kEnough = 10'000;
+  for (; at < format.size() && format[at] >= '0' && format[at] <= '9'; ++at) {
+    field.width = std::min(field.width * 10 + static_cast<size_t>(format[at] - '0'), kEnough);
+  }
+  if (at < format.size() && (format[at] == 'E' || format[at] == 'O')) ++at;
+  if (at < format.size()) field.letter = format[at++];
+  field.end = at;
+  return field;
+}
+
+void ChangeCase(const Field& field, std::string& text) {
+  const bool lower = field.swap && (field.letter == 'p' || field.letter == 'Z');
+  const bool upper = field.upper || (field.swap && std::strchr("aAbBh", field.letter) != nullptr);
+  for (char& c : text) {
+    if (lower && c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (!lower && upper && c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+}
+
 }  // namespace
 
 Result<std::string> FormatTime(std::string_view format, const Now& now) {
@@ -147,28 +255,37 @@ Result<std::string> FormatTime(std::string_view format, const Now& now) {
                                                    " is not in the years 1 to 9999");
   }
   const Moment moment = MomentAt(local_seconds);
+  constexpr size_t kMaxWidth = 255;
   std::string out;
-  for (size_t at = 0; at < format.size(); ++at) {
-    if (format[at] != '%' || at + 1 == format.size()) {
-      out.push_back(format[at]);
+  for (size_t at = 0; at < format.size();) {
+    if (format[at] != '%') {
+      out.push_back(format[at++]);
       continue;
     }
-    char letter = format[++at];
-    const bool padded = letter != '-';
-    if (!padded && at + 1 < format.size()) letter = format[++at];
-    if (letter == 'Z' || letter == 'z') continue;  // a time without a zone, as datetime.now() is
-    const std::string_view composite = Composite(letter);
-    if (!composite.empty()) {
-      ALT_ASSIGN_OR_RETURN(const std::string text, FormatTime(composite, now));
-      out += text;
+    const Field field = ReadField(format, at + 1);
+    if (field.width > kMaxWidth) {
+      return Status(ErrorCode::kInvalidArgument, "strftime_now: a width above 255");
+    }
+    Written written;
+    if (const std::string_view composite = Composite(field.letter); !composite.empty()) {
+      ALT_ASSIGN_OR_RETURN(std::string text, FormatTime(composite, now));
+      written = Text(std::move(text));
+    } else {
+      written = Directive(field.letter, moment, now.unix_seconds);
+    }
+    if (!written.is_known) {  // stays as it stands
+      out += format.substr(at, field.end - at);
+      at = field.end;
       continue;
     }
-    const std::string text = Directive(letter, moment, now.unix_seconds, padded);
-    if (text.empty()) {
-      return Status(ErrorCode::kInvalidArgument,
-                    "strftime_now: the directive %" + std::string(1, letter) + " is not supported");
-    }
-    out += text;
+    ChangeCase(field, written.text);
+    // "-" takes the letter's own padding away; a width beside it fills with spaces.
+    const char pad = field.pad == 0 ? written.pad : field.pad == '-' ? ' ' : field.pad;
+    const size_t own_width = field.pad == '-' ? 0 : static_cast<size_t>(written.width);
+    const size_t width = field.width > 0 ? field.width : own_width;
+    if (width > written.text.size()) out.append(width - written.text.size(), pad);
+    out += written.text;
+    at = field.end;
   }
   return out;
 }

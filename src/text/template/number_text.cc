@@ -19,6 +19,24 @@ std::string_view Stripped(std::string_view text) {
   return text.substr(kept.begin, kept.end - kept.begin);
 }
 
+/// Decimal digits of any script as those of ASCII, the rest as it is. Unicode has them in rows from
+/// 0 to 9, of which some are neighbours.
+std::string WithAsciiDigits(std::string_view text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const CodePoint c = CodePointAt(text, at);
+    if (c.value < 0x80 || !IsDigit(c.value)) {
+      out += text.substr(at, c.length);
+    } else {
+      int32_t first = c.value;
+      while (IsDigit(first - 1)) --first;
+      out.push_back(static_cast<char>('0' + (c.value - first) % 10));
+    }
+    at += c.length;
+  }
+  return out;
+}
+
 bool TakeSign(std::string_view& text) {
   const bool negative = text.starts_with('-');
   if (negative || text.starts_with('+')) text.remove_prefix(1);
@@ -54,7 +72,8 @@ Status TooLarge() {
 Result<std::optional<Value>> ReadInteger(std::string_view text, int64_t base) {
   const std::optional<Value> none;
   if (base != 0 && (base < kLeastBase || base > kMostBase)) return none;
-  text = Stripped(text);
+  const std::string ascii = WithAsciiDigits(Stripped(text));
+  text = ascii;
   const bool negative = TakeSign(text);
   const int64_t prefix = BaseOfPrefix(text);
   bool after_digit = false;  // "_" may stand there
@@ -90,7 +109,8 @@ Result<std::optional<Value>> ReadInteger(std::string_view text, int64_t base) {
 }
 
 std::optional<double> ReadFloat(std::string_view text) {
-  text = Stripped(text);
+  const std::string ascii = WithAsciiDigits(Stripped(text));
+  text = ascii;
   const bool negative = TakeSign(text);
   std::string digits;
   const auto is_digit = [&](size_t at) {

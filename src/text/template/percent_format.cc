@@ -218,69 +218,10 @@ class PercentWriter {
   OriginText out_;
 };
 
-// The value that "{field}" names; `automatic` counts the unnamed ones.
-Result<Value> FieldValue(Heap& heap, std::string_view field, const Arguments& arguments,
-                         size_t& automatic) {
-  const size_t dot = std::min(field.find('.'), field.size());
-  const std::string_view head = field.substr(0, dot);
-  if (field.find_first_of("[!:") != std::string_view::npos) {
-    return TypeError("the format field {" + std::string(field) + "} is not supported");
-  }
-  Value value;
-  if (head.find_first_not_of("0123456789") == std::string_view::npos) {
-    size_t index = head.empty() ? automatic++ : 0;
-    for (const char digit : head.substr(0, 9))
-      index = index * 10 + static_cast<size_t>(digit - '0');
-    if (index >= arguments.positional.size()) {
-      return TypeError("Replacement index " + std::to_string(index) +
-                       " out of range for positional args tuple");
-    }
-    value = arguments.positional[index];
-  } else {
-    const auto named = std::find_if(arguments.named.begin(), arguments.named.end(),
-                                    [head](const auto& a) { return a.first == head; });
-    if (named == arguments.named.end()) return TypeError("'" + std::string(head) + "'");
-    value = named->second;
-  }
-  if (dot < field.size()) return GetAttribute(heap, value, field.substr(dot + 1));
-  return value;
-}
-
 }  // namespace
 
 Result<Value> PercentFormat(Heap& heap, const StringObject& format, const Value& values) {
   return PercentWriter(heap, format.text, values).Run();
-}
-
-Result<Value> BraceFormat(Heap& heap, const StringObject& format, const Arguments& arguments) {
-  const std::string_view bytes = format.text.bytes();
-  OriginText out;
-  size_t automatic = 0;
-  for (size_t at = 0; at < bytes.size();) {
-    const char c = bytes[at];
-    if (c != '{' && c != '}') {
-      const size_t end = std::min(bytes.find_first_of("{}", at), bytes.size());
-      out.AppendSlice(format.text, at, end);
-      at = end;
-      continue;
-    }
-    if (at + 1 < bytes.size() && bytes[at + 1] == c) {
-      out.AppendSlice(format.text, at, at + 1);
-      at += 2;
-      continue;
-    }
-    const size_t close = bytes.find('}', at);
-    if (c == '}' || close == std::string_view::npos) {
-      return TypeError("Single '" + std::string(1, c) + "' encountered in format string");
-    }
-    ALT_ASSIGN_OR_RETURN(const Value value, FieldValue(heap, bytes.substr(at + 1, close - at - 1),
-                                                       arguments, automatic));
-    ALT_ASSIGN_OR_RETURN(const OriginText text, ToText(heap, value));
-    ALT_RETURN_IF_ERROR(heap.Reserve(out.Footprint() + text.Footprint()));
-    out.Append(text);
-    at = close + 1;
-  }
-  return MakeString(heap, std::move(out));
 }
 
 }  // namespace altteul::text::jinja

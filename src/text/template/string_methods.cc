@@ -195,6 +195,54 @@ Result<Value> Format(BuiltinCall& call) {
   return BraceFormat(call.heap, *call.self.string(), inserted);
 }
 
+// str.ljust, rjust, center: spaces, or another character, up to a width in code points.
+enum class Side { kLeft, kRight, kBoth };
+Result<Value> Justify(BuiltinCall& call, Side blank) {
+  ALT_ASSIGN_OR_RETURN(const int64_t width, OptionalInteger(call, 0, 0));
+  const std::string_view fill = call.Has(1) && call.Get(1).is_string() ? call.Get(1).bytes() : " ";
+  if ((call.Has(1) && !call.Get(1).is_string()) || CountCodePoints(fill) != 1) {
+    return TypeError("The fill character must be exactly one character long");
+  }
+  const auto length = static_cast<int64_t>(CountCodePoints(Self(call).bytes()));
+  if (width <= length) return call.self;
+  const auto missing = static_cast<size_t>(width - length);
+  // Python's center puts the odd one left where the width is odd.
+  const size_t left = blank == Side::kLeft ? missing
+                      : blank == Side::kRight
+                          ? 0
+                          : missing / 2 + (missing & static_cast<size_t>(width) & 1);
+  ALT_RETURN_IF_ERROR(call.heap.Reserve(missing * fill.size() + Self(call).Footprint()));
+  const auto blanks = [&](size_t n) {
+    std::string text;
+    for (size_t i = 0; i < n; ++i) text += fill;
+    return text;
+  };
+  OriginText out;
+  out.Append(blanks(left), false);
+  out.Append(Self(call));
+  out.Append(blanks(missing - left), false);
+  return MakeString(call.heap, std::move(out));
+}
+Result<Value> JustifyLeft(BuiltinCall& call) { return Justify(call, Side::kRight); }
+Result<Value> JustifyRight(BuiltinCall& call) { return Justify(call, Side::kLeft); }
+Result<Value> Center(BuiltinCall& call) { return Justify(call, Side::kBoth); }
+
+// str.zfill: zeros behind a sign.
+Result<Value> ZeroFill(BuiltinCall& call) {
+  ALT_ASSIGN_OR_RETURN(const int64_t width, OptionalInteger(call, 0, 0));
+  const OriginText& text = Self(call);
+  const auto length = static_cast<int64_t>(CountCodePoints(text.bytes()));
+  if (width <= length) return call.self;
+  const auto missing = static_cast<size_t>(width - length);
+  ALT_RETURN_IF_ERROR(call.heap.Reserve(missing + text.Footprint()));
+  const size_t sign = text.bytes().starts_with('+') || text.bytes().starts_with('-') ? 1 : 0;
+  OriginText out;
+  out.AppendSlice(text, 0, sign);
+  out.Append(std::string(missing, '0'), false);
+  out.AppendSlice(text, sign, text.size());
+  return MakeString(call.heap, std::move(out));
+}
+
 // True when there is a character and all pass.
 Result<Value> AllAre(BuiltinCall& call, bool (*passes)(int32_t)) {
   const std::string_view bytes = Self(call).bytes();
@@ -239,6 +287,10 @@ constexpr BuiltinRow kStringMethods[] = {
     {"lower", "", &Lower},
     {"capitalize", "", &Capitalize},
     {"title", "", &Title},
+    {"ljust", "width,fillchar?", &JustifyLeft},
+    {"rjust", "width,fillchar?", &JustifyRight},
+    {"center", "width,fillchar?", &Center},
+    {"zfill", "width", &ZeroFill},
     {"format", "*", &Format},
     {"isdigit", "", &AreDigits},
     {"isdecimal", "", &AreDigits},
