@@ -24,7 +24,7 @@ constexpr size_t kMaxWidth = 1000;  // of a field; more is a mistake or an attac
 struct Spec {
   std::string fill = " ";
   char align = 0;  // 0: the value's own
-  char sign = '-';
+  char sign = 0;   // 0: not said, as '-'
   bool alternate = false;
   bool zero = false;
   size_t width = 0;
@@ -60,16 +60,17 @@ Result<Spec> ReadSpec(std::string_view whole) {
     return c;
   };
   const size_t first = rest.empty() ? 0 : CodePointAt(rest, 0).length;
-  if (is_align(rest.substr(std::min(first, rest.size())))) {
+  const bool has_fill = is_align(rest.substr(std::min(first, rest.size())));
+  if (has_fill) {
     spec.fill = rest.substr(0, first);
     rest.remove_prefix(first);
   }
   spec.align = take("<>=^");
-  if (const char sign = take("+- ")) spec.sign = sign;
+  spec.sign = take("+- ");
   spec.alternate = take("#") != 0;
   if (take("0") != 0) {
     spec.zero = true;
-    if (spec.align == 0) spec.fill = "0";
+    if (!has_fill) spec.fill = "0";
   }
   spec.width = TakeNumber(rest).value_or(0);
   spec.group = take(",_");
@@ -81,6 +82,7 @@ Result<Spec> ReadSpec(std::string_view whole) {
   }
   if (rest.size() > 1 || spec.width > kMaxWidth) return InvalidSpec(whole);
   if (!rest.empty()) spec.type = rest[0];
+  if (spec.group != 0 && spec.type == 'n') return InvalidSpec(whole);
   return spec;
 }
 
@@ -109,7 +111,7 @@ OriginText Padded(const Spec& spec, const OriginText& text, char own) {
 
 Result<OriginText> FormatString(const Spec& spec, const Value& value) {
   if (spec.type != 0 && spec.type != 's') return UnknownType(spec, value);
-  if (spec.sign != '-' || spec.alternate || spec.group != 0 || spec.align == '=') {
+  if (spec.sign != 0 || spec.alternate || spec.group != 0 || spec.align == '=') {
     return TypeError("Sign, '#', '=' or ',' not allowed in string format specifier");
   }
   OriginText text = value.string()->text;
@@ -132,7 +134,8 @@ std::string Grouped(const std::string& digits, char separator, size_t n) {
 /// A number's parts become one text: sign and prefix, grouped digits, the rest.
 OriginText Assembled(const Spec& spec, bool negative, const std::string& prefix, std::string digits,
                      const std::string& rest, size_t group_size) {
-  std::string head = negative ? "-" : spec.sign == '-' ? "" : std::string(1, spec.sign);
+  const bool is_marked = spec.sign == '+' || spec.sign == ' ';
+  std::string head = negative ? "-" : is_marked ? std::string(1, spec.sign) : "";
   head += prefix;
   const bool behind_sign = spec.align == '=' || (spec.align == 0 && spec.zero);
   const auto body = [&] {
@@ -152,10 +155,13 @@ Result<OriginText> FormatInteger(const Spec& spec, const Value& value) {
   const int64_t integer = *value.integer();
   if (spec.precision >= 0) return TypeError("Precision not allowed in integer format specifier");
   if (spec.type == 'c') {
+    if (spec.sign != 0 || spec.alternate || spec.group != 0) {
+      return TypeError("Sign, '#' or ',' not allowed with integer format specifier 'c'");
+    }
     if (integer < 0 || integer > 0x10FFFF) return TypeError("%c arg not in range(0x110000)");
     std::string character;
     AppendUtf8(character, static_cast<uint32_t>(integer));
-    return Padded(spec, OriginText(std::move(character), false), '<');
+    return Padded(spec, OriginText(std::move(character), false), '>');
   }
   const char lower = static_cast<char>(spec.type | 0x20);
   const int base = spec.type == 'b' ? 2 : spec.type == 'o' ? 8 : lower == 'x' ? 16 : 10;
@@ -185,18 +191,28 @@ std::string Printed(double value, char type, int precision, bool alternate) {
   return text;
 }
 
-/// A float with a precision and no type: %g, but "1.0" for "1", and exponents one digit earlier.
+/// Without zeros at the end of its fraction, of which `n_kept` digits stay.
+std::string Trimmed(std::string text, size_t n_kept) {
+  const size_t exponent = std::min(text.find('e'), text.size());
+  const size_t point = text.find('.');
+  if (point == std::string::npos) return text;
+  size_t end = exponent;
+  while (end > point + 1 + n_kept && text[end - 1] == '0') --end;
+  if (end == point + 1) --end;
+  return text.erase(end, exponent - end);
+}
+
+/// A float with a precision and no type: as %g, but "1.0" for "1", and exponents one digit earlier.
 std::string PlainFloat(double value, int precision, bool alternate) {
   const int digits = std::max(precision, 1);
-  std::string text = Printed(value, 'g', digits, alternate);
-  if (!std::isfinite(value) || text.find_first_of(".e") != std::string::npos) return text;
-  if (static_cast<int>(text.size()) < digits) return text + ".0";
-  text = Printed(value, 'e', digits - 1, alternate);
-  const size_t exponent = text.find('e');
-  size_t kept = exponent;
-  while (text.find('.') < exponent && text[kept - 1] == '0') --kept;
-  if (text[kept - 1] == '.') --kept;
-  return text.erase(kept, exponent - kept);
+  std::string text = Printed(value, 'e', digits - 1, alternate);
+  if (!std::isfinite(value)) return text;
+  int exponent = 0;
+  const char* number = text.data() + text.find('e') + 1;
+  std::from_chars(*number == '+' ? number + 1 : number, text.data() + text.size(), exponent);
+  if (exponent < -4 || exponent >= digits - 1) return alternate ? text : Trimmed(text, 0);
+  text = Printed(value, 'f', digits - 1 - exponent, alternate);
+  return alternate ? text : Trimmed(text, 1);
 }
 
 Result<OriginText> FormatFloat(Heap& heap, const Spec& spec, const Value& value) {
@@ -211,6 +227,8 @@ Result<OriginText> FormatFloat(Heap& heap, const Spec& spec, const Value& value)
       } else {
         ALT_ASSIGN_OR_RETURN(const OriginText plain, ToText(heap, Value(magnitude)));
         text = plain.bytes();
+        const bool has_point = text.find('.') != std::string::npos || !std::isfinite(real);
+        if (spec.alternate && !has_point) text.insert(std::min(text.find('e'), text.size()), ".");
       }
       break;
     case 'n':

@@ -162,7 +162,7 @@ Written DateDirective(char letter, const Moment& m) {
 Written Directive(char letter, const Moment& m, int64_t unix_seconds) {
   switch (letter) {
     case 's':
-      return Number(unix_seconds, 1);
+      return Number(unix_seconds, 1, ' ');
     case 'n':
       return Text("\n");
     case 't':
@@ -235,7 +235,8 @@ Field ReadField(std::string_view format, size_t at) {
 
 void ChangeCase(const Field& field, std::string& text) {
   const bool lower = field.swap && (field.letter == 'p' || field.letter == 'Z');
-  const bool upper = field.upper || (field.swap && std::strchr("aAbBh", field.letter) != nullptr);
+  const bool upper = (field.upper && field.letter != 'P') ||
+                     (field.swap && std::strchr("aAbBh", field.letter) != nullptr);
   for (char& c : text) {
     if (lower && c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     if (!lower && upper && c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
@@ -273,12 +274,11 @@ Result<std::string> FormatTime(std::string_view format, const Now& now) {
     } else {
       written = Directive(field.letter, moment, now.unix_seconds);
     }
-    if (!written.is_known) {  // stays as it stands
-      out += format.substr(at, field.end - at);
-      at = field.end;
-      continue;
+    if (written.is_known) {
+      ChangeCase(field, written.text);
+    } else {  // stays as it stands
+      written = Text(std::string(format.substr(at, field.end - at)));
     }
-    ChangeCase(field, written.text);
     // "-" takes the letter's own padding away; a width beside it fills with spaces.
     const char pad = field.pad == 0 ? written.pad : field.pad == '-' ? ' ' : field.pad;
     const size_t own_width = field.pad == '-' ? 0 : static_cast<size_t>(written.width);
