@@ -39,8 +39,10 @@ with case.folder() as work:
     (work / "folder/config.json").write_text(json.dumps(config))
     tokenizer = json.loads((work / "folder/tokenizer.json").read_text())
     vocab = tokenizer["model"]["vocab"]
-    tokenizer["model"]["vocab"] = {t: i for t, i in vocab.items() if i not in (200, 271)}
+    tokenizer["model"]["vocab"] = {"<|im_end|>" if i == 200 else t: i for t, i in vocab.items()}
     tokenizer["added_tokens"][1] = {"id": 200, "content": "<|im_end|>", "special": False}
     (work / "folder/tokenizer.json").write_text(json.dumps(tokenizer))
+    # A role would make it a control token, as in transformers; nobody names it here.
+    (work / "folder/tokenizer_config.json").write_text('{"add_bos_token": false}')
     ends_at_once("folder", "<|im_end|>", "--raw")
 case.end()
