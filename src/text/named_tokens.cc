@@ -176,7 +176,16 @@ Status ReadOlderFiles(const TokenizerFolder& folder, NamedTokens& tokens, const 
   NamedTokens of_map;
   ReadRoles(map, kMapFile, of_map, log);
   for (NamedToken& token : of_map.named) SetRole(tokens.named, std::move(token));
-  for (NamedToken& token : of_map.nameless) tokens.nameless.push_back(std::move(token));
+  for (NamedToken& token : of_map.nameless) {
+    const auto same = std::ranges::find_if(tokens.nameless, [&](const NamedToken& each) {
+      return each.token.content == token.token.content;
+    });
+    if (same == tokens.nameless.end()) {
+      tokens.nameless.push_back(std::move(token));
+    } else if (!token.is_text_only) {
+      *same = std::move(token);  // its flags count
+    }
+  }
   std::unordered_set<std::string> special;
   for (const NamedToken& token : InOrder(tokens)) special.insert(token.token.content);
   ReadAddedFile(added, special, tokens.declared, log);

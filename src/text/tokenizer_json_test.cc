@@ -306,6 +306,22 @@ TEST(TokenizerJsonTest, NeighboursAddTokensAsTransformersDoes) {
             "ignored\n");
 }
 
+TEST(TokenizerJsonTest, FlagsOfTheOlderMapCount) {
+  const std::string text = Small().dump();
+  auto spec = ParseTokenizerJson(
+      {.tokenizer_json = text,
+       .tokenizer_config_json = R"({"additional_special_tokens": ["<m>", "<n>"]})",
+       .special_tokens_map_json =
+           R"({"additional_special_tokens": ["<n>", {"content": "<m>", "lstrip": true}]})",
+       .n_rows = 20});
+  ASSERT_TRUE(spec.ok()) << spec.status().message();
+  ASSERT_EQ(spec.value().added.size(), 3u);
+  EXPECT_EQ(spec.value().added[1].id, 4);
+  EXPECT_TRUE(spec.value().added[1].lstrip);
+  EXPECT_FALSE(spec.value().added[2].lstrip);
+  EXPECT_EQ(spec.value().additional_special, (std::vector<std::string>{"<m>", "<n>"}));
+}
+
 TEST(TokenizerJsonTest, TemplatesReadTheTextsOfNamedTokens) {
   const Heard heard = Read(Small(), R"({"pad_token": "[PAD]", "unk_token": {"content": "ab"},
       "extra_special_tokens": {"image_token": "<i>"}, "additional_special_tokens": ["<m>"]})",
