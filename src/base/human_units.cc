@@ -3,6 +3,7 @@
 #include "base/human_units.h"
 
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -52,23 +53,24 @@ std::optional<uint64_t> ParseBytes(std::string_view text) {
     std::string_view name;
     double bytes;
   };
-  constexpr std::array<Unit, 9> kUnits = {{{"", 1},
-                                           {"B", 1},
-                                           {"kB", 1e3},
-                                           {"KB", 1e3},
-                                           {"MB", 1e6},
-                                           {"GB", 1e9},
-                                           {"KiB", 1024},
-                                           {"MiB", 1024.0 * 1024},
-                                           {"GiB", 1024.0 * 1024 * 1024}}};
+  constexpr std::array<Unit, 8> kUnits = {{{"", 1},
+                                           {"b", 1},
+                                           {"kb", 1e3},
+                                           {"mb", 1e6},
+                                           {"gb", 1e9},
+                                           {"kib", 1024},
+                                           {"mib", 1024.0 * 1024},
+                                           {"gib", 1024.0 * 1024 * 1024}}};
   double number = 0;
   const auto end =
       std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (end.ec != std::errc() || !(number >= 0)) return std::nullopt;
   text.remove_prefix(static_cast<size_t>(end.ptr - text.data()));
   while (text.starts_with(' ')) text.remove_prefix(1);
+  std::string lower(text);
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   for (const Unit& unit : kUnits) {
-    if (text != unit.name) continue;
+    if (lower != unit.name) continue;
     const double bytes = number * unit.bytes;
     if (!(bytes < 0x1p63)) return std::nullopt;
     return static_cast<uint64_t>(bytes);

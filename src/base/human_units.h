@@ -17,7 +17,8 @@ std::string FormatDuration(double seconds);         ///< "8 s", "2 min 40 s", "1
 std::string FormatFixed(double value, int digits);  ///< "3.14"
 
 /// "70MB", "1.5 GiB", "4096": digits, then B, kB, MB, GB (powers of 1000), KiB, MiB, GiB or
-/// nothing. Nothing for anything else, or for more than 2^63 bytes.
+/// nothing, in capitals or not: nobody counts files in bits. Nothing for anything else, or for more
+/// than 2^63 bytes.
 std::optional<uint64_t> ParseBytes(std::string_view text);
 
 /// "500k", "2M", "1.5 G", "4096": a number above 0, then k, M, G (or K, B) or nothing, powers of

@@ -16,11 +16,13 @@ TEST(ParseBytesTest, UnitsOfDisksAndOfMemory) {
   EXPECT_EQ(ParseBytes("2KiB"), 2048u);
   EXPECT_EQ(ParseBytes("1.5MiB"), 1'572'864u);
   EXPECT_EQ(ParseBytes("4 GiB"), uint64_t{4} << 30);
+  EXPECT_EQ(ParseBytes("70mb"), 70'000'000u);
+  EXPECT_EQ(ParseBytes("1.5 gib"), 1'610'612'736u);
   EXPECT_EQ(ParseBytes("0"), 0u);
 }
 
 TEST(ParseBytesTest, WhatIsNoSizeIsNothing) {
-  for (const char* text : {"", "MB", "-1MB", "70 mb", "70MBs", "7e3", "1,5GB", "nan", "inf",
+  for (const char* text : {"", "MB", "-1MB", "70 m", "70MBs", "7e3", "1,5GB", "nan", "inf",
                            "infMB", "99999999999 GB", "70MB ", " 70MB", "0x10"}) {
     EXPECT_EQ(ParseBytes(text), std::nullopt) << text;
   }

@@ -352,6 +352,7 @@ Result<RecodeReport> Recode(const model::Checkpoint& source, const TypeRules& ru
   RecodeReport report;
   report.source_bytes = source.file_bytes();
   report.left_out = form.left_out;
+  ALT_ASSIGN_OR_RETURN(report.unused, FindUnused(source));
   ALT_RETURN_IF_ERROR(Plan(source, form, rules, writer, report));
   for (RecodeReport::Tensor& row : report.tensors) SayWhatIsExact(facts.grids, row);
   CountWhatIsOutside(form, team, report);

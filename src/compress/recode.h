@@ -44,6 +44,7 @@ struct RecodeReport {
   double bits_per_weight = 0;  ///< of all tensors of the new file
   double source_bits_per_weight = 0;
   std::vector<std::string> left_out;  ///< the source's tensors that no weight uses
+  std::vector<std::string> unused;    ///< that no weight uses either, and were copied
 };
 
 /// Where a file comes from, as metadata that is written into it: key, value. Keys of ours begin

@@ -129,6 +129,20 @@ Status CheckThatItRuns(const model::Checkpoint& source) {
   return model::PlanWeights(source, config, {.precision = kernels::Precision::kF32}).status();
 }
 
+Result<std::vector<std::string>> FindUnused(const model::Checkpoint& source) {
+  ALT_ASSIGN_OR_RETURN(const model::GgufForm form, model::GgufFormOf(source));
+  ALT_ASSIGN_OR_RETURN(const model::ModelConfig config, model::ReadConfig(source));
+  ALT_ASSIGN_OR_RETURN(const model::WeightPlan plan,
+                       model::PlanWeights(source, config, {.precision = kernels::Precision::kF32}));
+  std::vector<std::string> unused;
+  for (const model::GgufForm::Tensor& tensor : form.tensors) {
+    // What turns the heads is read with the configuration.
+    if (plan.tensors.count(tensor.name) != 0 || tensor.name.starts_with("rope_f")) continue;
+    unused.push_back(tensor.name);
+  }
+  return unused;
+}
+
 Result<Magnitudes> ExamineSource(const model::Checkpoint& source, ThreadTeam& team,
                                  const ProgressSink& progress) {
   ALT_ASSIGN_OR_RETURN(const model::GgufForm form, model::GgufFormOf(source));

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "base/sinks.h"
 #include "base/status.h"
@@ -25,6 +26,11 @@ using Magnitudes = std::map<std::string, float, std::less<>>;
 /// and shapes only.
 /// @return kUnsupported naming the architecture or the tensor; as model::ReadConfig, PlanWeights
 Status CheckThatItRuns(const model::Checkpoint& source);
+
+/// Tensors that would be written though no weight uses them: of layers beyond the model's, or of a
+/// name that nothing here knows. A reader that knows more may want them, so they are copied.
+/// @return as CheckThatItRuns
+Result<std::vector<std::string>> FindUnused(const model::Checkpoint& source);
 
 /// Reads all that would be written.
 /// @param progress  told of tensors

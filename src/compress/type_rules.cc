@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "base/check.h"
 #include "base/human_units.h"
 #include "compress/plain_encoder.h"
 #include "compress/type_reach.h"
@@ -133,6 +134,23 @@ Result<bool> TypeRules::FindException(std::string_view name, std::optional<DType
     found = true;
   }
   return found;
+}
+
+Result<TypeRules::Use> TypeRules::UseOf(
+    size_t exception, std::span<const model::Checkpoint::NamedTensor> tensors) const {
+  ALT_CHECK(exception < exceptions_->size());
+  const auto& [pattern, type] = (*exceptions_)[exception];
+  Use use;
+  text::Pattern::Scratch scratch;
+  for (const model::Checkpoint::NamedTensor& tensor : tensors) {
+    std::vector<text::TextRange> matches;
+    ALT_RETURN_IF_ERROR(pattern.FindAll(tensor.name, scratch, matches));
+    if (matches.empty()) continue;
+    ++use.n_tensors;
+    const bool has_it = type.value_or(tensor.view.type) == tensor.view.type;
+    use.n_served += has_it || IsMatrix(tensor.name, tensor.view) ? 1 : 0;
+  }
+  return use;
 }
 
 Result<std::vector<DType>> TypeRules::ChoicesFor(std::string_view name, const TensorView& tensor,

@@ -16,6 +16,7 @@
 
 #include "base/status.h"
 #include "compress/source_exam.h"
+#include "model/checkpoint.h"
 #include "tensor/dtype.h"
 #include "tensor/tensor_view.h"
 #include "text/pattern.h"
@@ -57,6 +58,17 @@ class TypeRules {
   /// then its own. A single one where a rule decides, or for what is no matrix.
   Result<std::vector<DType>> ChoicesFor(std::string_view name, const TensorView& tensor,
                                         std::span<const DType> candidates) const;
+
+  /// What an exception is for among some tensors.
+  struct Use {
+    size_t n_tensors = 0;  ///< that its expression matches
+    size_t n_served = 0;   ///< of these: matrices, and others that have the type already; others
+                           ///< stay as they are whatever it says
+  };
+  /// @param exception  by its place in what Create() was given
+  /// @return kInvalidArgument when matching takes too long
+  Result<Use> UseOf(size_t exception,
+                    std::span<const model::Checkpoint::NamedTensor> tensors) const;
 
   /// From now on the tensor of this name gets this type, whatever the rules say.
   void Assign(std::string name, DType type) { assigned_[std::move(name)] = type; }

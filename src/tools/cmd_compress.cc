@@ -32,6 +32,7 @@
 #include "tools/model_pull.h"
 #include "tools/refine_mix.h"
 #include "tools/report_files.h"
+#include "tools/tensor_patterns.h"
 #include "tools/terminal_text.h"
 #include "tools/version.h"
 #include "tools/work_phase.h"
@@ -67,6 +68,7 @@ class CompressCommand : public Command {
     ALT_ASSIGN_OR_RETURN(source_, model::Checkpoint::Open(options_.model, StandardErrorLog()));
     ALT_RETURN_IF_ERROR(options_.plan ? compress::CheckThatItRuns(*source_)
                                       : compress::CheckRecode(*source_, options_.out));
+    ALT_RETURN_IF_ERROR(CheckPatterns(rules, options_.only, options_.keep, *source_));
     if (!options_.machine.empty()) ALT_RETURN_IF_ERROR(FindRoom());
     most_bytes_ = MostBytes();
     ALT_RETURN_IF_ERROR(OpenReport());

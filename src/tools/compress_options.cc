@@ -110,10 +110,11 @@ void CompressOptions::AddTo(CLI::App& app) {
                  "NAME=FILE: a text on which original and result are held against each other; "
                  "may be repeated")
       ->allow_extra_args(false);
-  app.add_option("--judge-chunks", judge_options.max_chunks,
-                 "chunks of 512 tokens of each text that is judged on, 0: all")
-      ->check(WholeNumber(0, kMostCount, "0 means all"))
-      ->capture_default_str();
+  judge_chunks_option_ =
+      app.add_option("--judge-chunks", judge_options.max_chunks,
+                     "chunks of 512 tokens of each text that is judged on, 0: all")
+          ->check(WholeNumber(0, kMostCount, "0 means all"))
+          ->capture_default_str();
   app.add_option("--max-kld", max_kld,
                  "no file when the KL divergence is larger than this [nats a token], on the "
                  "first text that is judged on or else on what was held out")
@@ -164,8 +165,19 @@ Status CompressOptions::Check() {
     return refuse("--plan writes nothing that --judge, --max-kld or --report could be about");
   }
   if (plan && !card) return refuse("--plan writes nothing that --no-card could be about");
+  if (plan && force) return refuse("--plan writes nothing that --force could be about");
   if (plan && (resume || restart)) {
     return refuse("--plan keeps no work that --resume or --restart could be about");
+  }
+  if (!IsCalibrated() && (resume || restart)) {
+    return refuse(
+        "--type without a calibration text keeps no work that --resume or --restart could be "
+        "about; leave them away, or give --text or --own-text");
+  }
+  if (judge_chunks_option_->count() != 0 && judge.empty() && (plan || !HoldsOut())) {
+    return refuse(
+        "--judge-chunks has no effect: nothing is judged on; give a text (--judge "
+        "NAME=FILE)");
   }
   if ((max_kld > 0 || !report.empty()) && !IsCalibrated() && judge.empty()) {
     return refuse(

@@ -88,6 +88,7 @@ struct CompressOptions {
   std::optional<uint64_t> size_bytes_;
   std::vector<const CLI::Option*> for_calibration_;
   const CLI::Option* descents_option_ = nullptr;
+  const CLI::Option* judge_chunks_option_ = nullptr;
 };
 
 }  // namespace altteul::tools

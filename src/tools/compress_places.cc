@@ -2,6 +2,7 @@
 
 #include "tools/compress_places.h"
 
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -79,6 +80,10 @@ Result<std::optional<compress::WorkFolder>> OpenWork(const CompressOptions& opti
   const std::string path = WorkPathOf(options);
   if (options.restart) ALT_RETURN_IF_ERROR(compress::WorkFolder::Remove(path));
   std::error_code ignored;
+  if (options.resume && !std::filesystem::exists(path, ignored)) {
+    // A script may say --resume always.
+    std::fprintf(stderr, "There is no unfinished work in %s; it begins anew\n", path.c_str());
+  }
   if (!options.resume && std::filesystem::exists(path, ignored)) {
     return Status(ErrorCode::kInvalidArgument,
                   path +

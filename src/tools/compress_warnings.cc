@@ -55,6 +55,14 @@ std::string OfWidth(const WidthKind& each) {
          (each.n == 1 ? "it " : "they ") + (each.stays ? "stayed " : "became ") + NameOf(got);
 }
 
+std::string OfUnused(const std::vector<std::string>& unused) {
+  const bool is_one = unused.size() == 1;
+  return (is_one ? "tensor " + unused.front() + " is"
+                 : FormatCount(unused.size()) + " tensors, the first " + unused.front() + ", are") +
+         " not used here and " + (is_one ? "was" : "were") +
+         " written all the same, for readers that know more";
+}
+
 }  // namespace
 
 std::vector<std::string> WarningsOf(const compress::RecodeReport& report) {
@@ -66,6 +74,7 @@ std::vector<std::string> WarningsOf(const compress::RecodeReport& report) {
   for (const std::string& tensor : report.left_out) {
     warnings.push_back("tensor " + tensor + " is not used and was left out");
   }
+  if (!report.unused.empty()) warnings.push_back(OfUnused(report.unused));
   return warnings;
 }
 
