@@ -56,36 +56,58 @@ struct Layer {
   std::string sha256;
 };
 
-/// The layers of a manifest whose digests are well-formed; none for what is no manifest.
-std::vector<Layer> LayersOf(const fs::path& manifest) {
+/// A small JSON object; null for anything else.
+json ReadObject(const fs::path& path) {
   std::error_code error;
-  const uint64_t bytes = fs::file_size(manifest, error);
-  if (error || bytes > kMostManifestBytes) return {};
-  std::ifstream file(manifest, std::ios::binary);
+  const uint64_t bytes = fs::file_size(path, error);
+  if (error || bytes > kMostManifestBytes) return nullptr;
+  std::ifstream file(path, std::ios::binary);
   const std::string text(std::istreambuf_iterator<char>(file), {});
-  const json parsed = json::parse(text, nullptr, false);
-  if (!parsed.is_object() || !parsed.contains("layers")) return {};
+  json parsed = json::parse(text, nullptr, false);
+  return parsed.is_object() ? parsed : json();
+}
+
+std::string TextIn(const json& object, const char* key) {
+  const json value = object.is_object() ? object.value(key, json()) : json();
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+/// Of a layer or the like: the SHA-256 of its "digest"; empty where that is none.
+std::string Sha256In(const json& object) {
+  constexpr std::string_view kPrefix = "sha256:";
+  const std::string digest = TextIn(object, "digest");
+  const std::string sha256 = digest.starts_with(kPrefix) ? digest.substr(kPrefix.size()) : "";
+  return IsSha256(sha256) ? sha256 : "";
+}
+
+/// The layers of a manifest whose digests are well-formed; none for what is no manifest.
+std::vector<Layer> LayersOf(const json& manifest) {
+  if (!manifest.is_object() || !manifest.contains("layers")) return {};
   std::vector<Layer> layers;
-  for (const json& layer : parsed["layers"]) {
-    if (!layer.is_object()) continue;
-    const json type = layer.value("mediaType", json());
-    const json digest = layer.value("digest", json());
-    if (!type.is_string() || !digest.is_string()) continue;
-    const auto type_text = type.get<std::string>();
-    const auto digest_text = digest.get<std::string>();
-    constexpr std::string_view kPrefix = "sha256:";
-    if (!type_text.starts_with(kLayerType) || !digest_text.starts_with(kPrefix)) continue;
-    const std::string sha256 = digest_text.substr(kPrefix.size());
-    if (IsSha256(sha256)) layers.push_back({type_text.substr(kLayerType.size()), sha256});
+  for (const json& layer : manifest["layers"]) {
+    const std::string type = TextIn(layer, "mediaType"), sha256 = Sha256In(layer);
+    if (!type.starts_with(kLayerType) || sha256.empty()) continue;
+    layers.push_back({type.substr(kLayerType.size()), sha256});
   }
   return layers;
+}
+
+std::string BlobPath(const std::string& folder, const std::string& sha256) {
+  return folder + "/blobs/sha256-" + sha256;
+}
+
+/// What the configuration beside a manifest names as its renderer; mostly nothing.
+std::string RendererOf(const json& manifest, const std::string& folder) {
+  if (!manifest.is_object()) return "";
+  const std::string sha256 = Sha256In(manifest.value("config", json()));
+  return sha256.empty() ? "" : TextIn(ReadObject(BlobPath(folder, sha256)), "renderer");
 }
 
 /// The model of these layers, without its name; nothing where its file is not there.
 std::optional<StoredModel> ModelOf(const std::vector<Layer>& layers, const std::string& folder) {
   StoredModel model;
   for (const Layer& layer : layers) {
-    const std::string path = folder + "/blobs/sha256-" + layer.sha256;
+    const std::string path = BlobPath(folder, layer.sha256);
     if (layer.kind == "model" && model.path.empty()) {
       model.path = path;
       model.sha256 = layer.sha256;
@@ -122,11 +144,13 @@ std::optional<std::string> OllamaName(const fs::path& relative) {
 std::vector<StoredModel> OllamaModels(const std::string& folder) {
   std::vector<StoredModel> models;
   const fs::path manifests = fs::path(folder) / "manifests";
-  for (const fs::path& manifest : FilesBelow(manifests)) {
-    const auto name = OllamaName(manifest.lexically_relative(manifests));
+  for (const fs::path& path : FilesBelow(manifests)) {
+    const auto name = OllamaName(path.lexically_relative(manifests));
+    const json manifest = ReadObject(path);
     auto model = ModelOf(LayersOf(manifest), folder);
     if (!name || !model) continue;
     model->name = std::string(kOllamaScheme) + *name;
+    model->layers.renderer = RendererOf(manifest, folder);
     models.push_back(std::move(*model));
   }
   std::ranges::sort(models, {}, &StoredModel::name);

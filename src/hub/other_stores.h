@@ -7,7 +7,8 @@
 //   media
 //              type, application/vnd.ollama.image.<kind>, and a digest, "sha256:<hex>"
 //              <folder>/blobs/sha256-<hex>                           a layer: of kind model the
-//              GGUF file, and beside it small ones (OllamaLayers)
+//              GGUF file, and beside it small ones (OllamaLayers); or the manifest's "config", an
+//              object that may have a "renderer"
 //   LM Studio  <folder>/<publisher>/<model>/<file>.gguf
 //
 // What lies there may have been written by anyone.
@@ -23,12 +24,14 @@
 
 namespace altteul::hub {
 
-/// Paths of what an Ollama model has beside its GGUF file; empty where there is none.
+/// What an Ollama model has beside its GGUF file: paths, empty where there is none.
 struct OllamaLayers {
   std::string chat_template;        ///< in Go's language
   std::string system;               ///< the text of a system message
   std::string parameters;           ///< JSON: stop, temperature, ...
   std::vector<std::string> others;  ///< kinds that change answers and that nothing here uses
+  /// No path: the name of the code inside Ollama that writes the chat in place of the template.
+  std::string renderer = {};
 };
 
 struct StoredModel {

@@ -69,7 +69,10 @@ TEST_F(OtherStoresTest, LayersBesideTheModelAreKnown) {
     layers += (i == 0 ? "" : ",") + std::string(R"({"mediaType":"application/vnd.ollama.image.)") +
               kinds[i] + R"(","digest":"sha256:)" + std::string(64, digits[i]) + R"("})";
   }
-  Write("manifests/registry.ollama.ai/library/m/1", R"({"layers":[)" + layers + "]}");
+  const std::string config(64, '3');
+  Write("blobs/sha256-" + config, R"({"renderer": "gemma4", "parser": 3})");
+  Write("manifests/registry.ollama.ai/library/m/1",
+        R"({"config":{"digest":"sha256:)" + config + R"("},"layers":[)" + layers + "]}");
   const auto models = OllamaModels(folder_);
   ASSERT_EQ(models.size(), 1u);
   const OllamaLayers& found = models[0].layers;
@@ -78,6 +81,7 @@ TEST_F(OtherStoresTest, LayersBesideTheModelAreKnown) {
   EXPECT_EQ(found.system, blobs + std::string(64, 'c'));
   EXPECT_EQ(found.parameters, blobs + std::string(64, 'd'));
   EXPECT_EQ(found.others, std::vector<std::string>{"adapter"});
+  EXPECT_EQ(found.renderer, "gemma4");
 }
 
 TEST_F(OtherStoresTest, HostileManifestsAreNoModels) {
@@ -94,6 +98,19 @@ TEST_F(OtherStoresTest, HostileManifestsAreNoModels) {
   Write("manifests/registry.ollama.ai/library/odd/1",
         R"({"layers":[1,{"mediaType":3,"digest":{}}]})");
   EXPECT_TRUE(OllamaModels(folder_).empty());
+  Write("blobs/sha256-" + std::string(64, 'd'), "[1]");
+  for (const std::string config : {R"("x")", R"({"digest":"sha256:../../secret"})",
+                                   R"({"digest":"sha256:)"
+                                   "dddddddddddddddddddddddddddddddd"
+                                   R"(dddddddddddddddddddddddddddddddd"})"}) {
+    Write("manifests/registry.ollama.ai/library/odd/2",
+          R"({"config":)" + config +
+              R"(,"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:)" +
+              a + R"("}]})");
+    const auto models = OllamaModels(folder_);
+    ASSERT_EQ(models.size(), 1u);
+    EXPECT_EQ(models[0].layers.renderer, "") << config;
+  }
 }
 
 TEST_F(OtherStoresTest, LmStudioModelsAreFilesTwoFoldersDeep) {

@@ -21,6 +21,7 @@ namespace {
 using engine::Generated;
 using nlohmann::ordered_json;
 
+constexpr std::string_view kBlanks = " \t";  // that nobody sees at the end of a command
 constexpr std::string_view kFence = "\"\"\"";
 
 constexpr const char* kHelp =
@@ -115,15 +116,20 @@ Status ChatLoop::SetPrompt() const {
 }
 
 /// False: the chat ends.
-Result<bool> ChatLoop::ObeyCommand(const std::string& line) {
+Result<bool> ChatLoop::ObeyCommand(const std::string& typed) {
+  const std::string line = typed.substr(0, typed.find_last_not_of(kBlanks) + 1);
   if (line == "/bye" || line == "/exit" || line == "/quit") return false;
   if (line == "/clear") {
     messages_ = first_messages_;
     std::fprintf(stderr, "The conversation starts anew.\n");
     return true;
   }
+  if (line == "/save") {
+    std::fprintf(stderr, "/save needs the name of a file.\n");
+    return true;
+  }
   if (line.starts_with("/save ")) {
-    const Status saved = Save(line.substr(6));
+    const Status saved = Save(line.substr(line.find_first_not_of(kBlanks, 6)));
     // A wrong path must not end the chat.
     std::fprintf(stderr, "%s\n", saved.ok() ? "Saved." : TerminalLines(saved.message()).c_str());
     return true;

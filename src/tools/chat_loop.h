@@ -35,7 +35,7 @@ class ChatLoop {
   bool ReadInput(Input* input);
   Result<bool> Answer(const std::string& text);
   Status SetPrompt() const;
-  Result<bool> ObeyCommand(const std::string& line);
+  Result<bool> ObeyCommand(const std::string& typed);
   Status Save(const std::string& path) const;
 
   const ChatEncoder& encoder_;

@@ -2,13 +2,16 @@
 
 #include "tools/chat_source.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "text/chat_template.h"
 #include "text/ollama_template.h"
 #include "tools/hub_environment.h"
 #include "tools/terminal_text.h"
@@ -17,6 +20,7 @@ namespace altteul::tools {
 namespace {
 
 using nlohmann::json;
+using nlohmann::ordered_json;
 
 constexpr uintmax_t kMostLayerBytes = uintmax_t{1} << 20;  // of texts that a person wrote
 
@@ -32,6 +36,36 @@ Result<std::string> ReadLayer(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
+/// What a template makes of a conversation; nothing where it makes none of it. A token that begins
+/// the text is left out: some templates write it, for others whoever encodes the text adds it.
+std::optional<std::string> Rendered(const text::ChatTemplate& chat_template,
+                                    const ordered_json& messages) {
+  const ordered_json context = {{"messages", messages}, {"tools", nullptr},
+                                {"documents", nullptr}, {"add_generation_prompt", true},
+                                {"bos_token", ""},      {"eos_token", "</s>"},
+                                {"__now", 0},           {"__utc_offset", 0}};
+  auto chat = chat_template.Render(context);
+  if (!chat.ok()) return std::nullopt;
+  return std::move(chat).value().text;
+}
+
+/// Whether two templates write conversations alike, with and without a system message.
+bool SayTheSame(const std::string& a, const std::string& b) {
+  const auto first = text::ChatTemplate::Parse(a);
+  const auto second = text::ChatTemplate::Parse(b);
+  if (!first.ok() || !second.ok()) return false;
+  const auto turn = [](const char* role, const char* content) {
+    return ordered_json{{"role", role}, {"content", content}};
+  };
+  const ordered_json conversations[] = {
+      ordered_json::array({turn("user", "1")}),
+      ordered_json::array({turn("system", "0"), turn("user", "1")}),
+      ordered_json::array({turn("user", "1"), turn("assistant", "2"), turn("user", "3")})};
+  return std::all_of(std::begin(conversations), std::end(conversations), [&](const auto& each) {
+    return Rendered(first.value(), each) == Rendered(second.value(), each);
+  });
+}
+
 class LayerReader {
  public:
   LayerReader(const hub::StoredModel& stored, const LogSink& log) : stored_(stored), log_(log) {}
@@ -39,8 +73,13 @@ class LayerReader {
   ChatSource Read(const std::string& own_template) {
     ChatSource source{.chat_template = own_template, .system = {}, .stop = {}};
     const hub::OllamaLayers& layers = stored_.layers;
-    if (own_template.empty() && !layers.chat_template.empty()) {
-      source.chat_template = Template(layers.chat_template);
+    if (!layers.renderer.empty() && !own_template.empty()) {
+      // Beside one stands a template that Ollama does not run, often only the prompt itself.
+      Say(LogLevel::kInfo, "Ollama writes its chats by code of its own ('" + layers.renderer +
+                               "'); here the chat template inside the file is used");
+    } else if (!layers.chat_template.empty()) {
+      std::string beside = Template(layers.chat_template, !own_template.empty());
+      if (!beside.empty()) source.chat_template = Choose(own_template, std::move(beside));
     }
     if (!layers.system.empty()) source.system = Text(layers.system, "system message");
     if (!layers.parameters.empty()) source.stop = Stops(layers.parameters);
@@ -66,14 +105,32 @@ class LayerReader {
     return "";
   }
 
-  std::string Template(const std::string& path) const {
+  /// @param has_own  whether there is one inside the model in its place
+  std::string Template(const std::string& path, bool has_own) const {
     const std::string what = "chat template";
-    const std::string text = Text(path, what);
-    if (text.empty()) return "";
-    auto translated = text::TranslateOllamaTemplate(text);
+    auto text = ReadLayer(path);
+    if (!text.ok()) {
+      NotUsed(what, text.status());
+      return "";
+    }
+    if (text.value().empty()) return "";
+    auto translated = text::TranslateOllamaTemplate(text.value());
     if (translated.ok()) return std::move(translated).value();
-    NotUsed(what + " " + path, translated.status());
+    const Status& why = translated.status();
+    NotUsed(what + " " + path,
+            Status(why.code(), why.message() + (has_own ? "; the one inside the file is" : "")));
     return "";
+  }
+
+  /// Ollama runs the layer, whose owner may have meant it against what the file says.
+  std::string Choose(const std::string& own, std::string beside) const {
+    if (own.empty()) return beside;
+    if (SayTheSame(own, beside)) return own;  // and it may know of tools and variables
+    Say(LogLevel::kInfo,
+        "Ollama's chat template is used, as Ollama does; the one inside the file says something "
+        "else (opened as " +
+            stored_.path + " it is used)");
+    return beside;
   }
 
   // Stop texts are used; settings of the sampler are this program's own.

@@ -19,8 +19,10 @@ struct ChatSource {
   std::vector<std::string> stop;  ///< texts that end an answer
 };
 
-/// A template inside the model wins, because the file is what everybody else runs; where it has
-/// none, Ollama's layer is translated.
+/// Of a model in Ollama's store the template layer is translated and wins, because Ollama runs that
+/// and its owner may have written it against what the file says; `log` hears of it where the two
+/// give different texts. The template inside the model is used everywhere else, where both say the
+/// same, and where the layer cannot be translated.
 /// @param own_template  the one inside the model, may be empty
 /// @param log  hears of everything that lies beside the model and is not used, and why
 ChatSource ChatSourceOf(const std::string& own_template, const hub::StoredModel& stored,

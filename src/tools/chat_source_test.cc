@@ -36,12 +36,40 @@ class ChatSourceTest : public ::testing::Test {
   LogSink log_;
 };
 
-TEST_F(ChatSourceTest, TheTemplateInsideTheModelWins) {
+TEST_F(ChatSourceTest, TheTemplateOfTheStoreWinsAndIsTold) {
+  stored_.path = "/models/blob";
   stored_.layers.chat_template = Layer("t", "{{ .Prompt }}");
-  EXPECT_EQ(ChatSourceOf("own", stored_, log_).chat_template, "own");
   EXPECT_NE(ChatSourceOf("", stored_, log_).chat_template.find("macro turn"), std::string::npos);
-  EXPECT_EQ(said_, "");
+  EXPECT_EQ(said_, "") << "there is no other one";
+  EXPECT_NE(ChatSourceOf("own", stored_, log_).chat_template.find("macro turn"), std::string::npos);
+  EXPECT_EQ(said_,
+            "I ollama:m: Ollama's chat template is used, as Ollama does; the one inside the file "
+            "says something else (opened as /models/blob it is used)\n");
+  EXPECT_EQ(ChatSourceOf("own", {}, log_).chat_template, "own");
   EXPECT_EQ(ChatSourceOf("", {}, log_).chat_template, "");
+}
+
+TEST_F(ChatSourceTest, ATemplateThatOllamaDoesNotRunLosesToTheModels) {
+  stored_.layers.chat_template = Layer("t", "{{ .Prompt }}");
+  stored_.layers.renderer = "qwen3-coder";
+  EXPECT_EQ(ChatSourceOf("own", stored_, log_).chat_template, "own");
+  EXPECT_NE(said_.find("('qwen3-coder'); here the chat template inside the file"),
+            std::string::npos)
+      << said_;
+  EXPECT_NE(ChatSourceOf("", stored_, log_).chat_template, "") << "there is no other one";
+}
+
+TEST_F(ChatSourceTest, TwoTemplatesThatSayTheSameAreNoNews) {
+  stored_.layers.chat_template = Layer(
+      "t", "{{- range .Messages }}<|{{ .Role }}|>{{ .Content }}<|end|>{{ end }}<|assistant|>");
+  const std::string own =
+      "{{ bos_token }}{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+      "{% if add_generation_prompt %}<|assistant|>{% endif %}";
+  EXPECT_EQ(ChatSourceOf(own, stored_, log_).chat_template, own);
+  EXPECT_EQ(said_, "");
+  // One blank makes another prompt.
+  EXPECT_NE(ChatSourceOf(own + " ", stored_, log_).chat_template, own + " ");
+  EXPECT_NE(said_, "");
 }
 
 TEST_F(ChatSourceTest, ATemplateThatCannotBeTranslatedIsNamedWithTheReason) {
@@ -51,6 +79,8 @@ TEST_F(ChatSourceTest, ATemplateThatCannotBeTranslatedIsNamedWithTheReason) {
                        "/t is not used: line 2: .Weather is not known"),
             std::string::npos)
       << said_;
+  EXPECT_EQ(ChatSourceOf("own", stored_, log_).chat_template, "own");
+  EXPECT_NE(said_.find("; the one inside the file is\n"), std::string::npos) << said_;
 }
 
 TEST_F(ChatSourceTest, SystemMessageAndStopTextsAreTaken) {

@@ -45,7 +45,8 @@ class RunCommand : public Command {
         ->excludes(prompt);
     app.add_option("--sys,--system", system_, "system message (-sys)");
     app.add_option("-n,--n-predict", n_predict_,
-                   "most tokens of an answer, 0 or -1: until the turn ends or the context is full")
+                   "most tokens of an answer, -1: until the turn ends or the context is full, 0: "
+                   "the prompt is read and nothing answered")
         ->check(WholeNumber(-2, kMostTokens, "-1 means no limit"))  // -2 is llama.cpp's word for it
         ->capture_default_str();
     app.add_option("-c,--ctx-size", context_,
@@ -102,7 +103,7 @@ class RunCommand : public Command {
     ALT_ASSIGN_OR_RETURN(const std::optional<ChatEncoder> encoder, MakeEncoder(*model));
     const Answerer answerer{
         .model = *model, .session = session, .sampler = sampler, .options = generate_};
-    if (prompt_) return AnswerOnce(answerer, encoder);
+    if (prompt_) return AnswerOnce(answerer, encoder, runtime->clock);
     if (!encoder) {
       return Status(ErrorCode::kUnsupported,
                     model_ + ": has no chat template; give a text to continue with -p");
@@ -118,6 +119,11 @@ class RunCommand : public Command {
     ALT_ASSIGN_OR_RETURN(options.variables, ParseTemplateVariables(template_variables_));
     ALT_ASSIGN_OR_RETURN(auto encoder,
                          MakeChatEncoder(model_, model, std::move(options), StandardErrorLog()));
+    if (!encoder && !template_variables_.empty()) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "--template-var " + template_variables_.front() +
+                        ": the model has no chat template that could read it");
+    }
     if (!encoder) return encoder;
     if (system_.empty()) system_ = encoder->source().system;
     if (!generate_.ignore_end) {
@@ -132,11 +138,15 @@ class RunCommand : public Command {
       return Status(ErrorCode::kInvalidArgument,
                     "--json needs a prompt (-p or -f); a chat has none");
     }
+    if (n_predict_ == 0 && !prompt_ && file_.empty()) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "-n 0 means no answer, and a chat has nothing else; -n -1 means no limit");
+    }
     for (const std::string& stop : generate_.stop) {
       if (stop.empty()) return Status(ErrorCode::kInvalidArgument, "--stop with an empty text");
     }
     ALT_RETURN_IF_ERROR(speculation_.Check());
-    generate_.max_tokens = n_predict_ < 0 ? 0 : static_cast<size_t>(n_predict_);
+    generate_.max_tokens = n_predict_ < 0 ? 0 : static_cast<size_t>(n_predict_);  // 0: no limit
     if (escape_) TakeEscapes();
     return Status();
   }
@@ -207,10 +217,24 @@ class RunCommand : public Command {
     return ids;
   }
 
-  Status AnswerOnce(const Answerer& answerer, const std::optional<ChatEncoder>& encoder) const {
+  /// -n 0, as llama.cpp means it.
+  static Result<engine::Generated> ReadPromptOnly(Session& session, const Clock& clock) {
+    engine::Generated nothing;
+    nothing.reason = engine::FinishReason::kMaxTokens;
+    nothing.prompt_tokens = session.history().size();
+    const double start = clock.Seconds();
+    ALT_RETURN_IF_ERROR(session.Prefill([] { return !Interrupted(); }));
+    nothing.prompt_seconds = clock.Seconds() - start;
+    return nothing;
+  }
+
+  Status AnswerOnce(const Answerer& answerer, const std::optional<ChatEncoder>& encoder,
+                    const Clock& clock) const {
     ALT_ASSIGN_OR_RETURN(const auto ids, EncodePrompt(answerer.model, encoder));
     ALT_RETURN_IF_ERROR(answerer.session.SetPrompt(ids));
-    ALT_ASSIGN_OR_RETURN(const engine::Generated answer, answerer.Answer(!json_));
+    ALT_ASSIGN_OR_RETURN(
+        const engine::Generated answer,
+        n_predict_ == 0 ? ReadPromptOnly(answerer.session, clock) : answerer.Answer(!json_));
     if (json_) {
       PrintJson({{"text", answer.text},
                  {"ids", answer.ids},

@@ -47,8 +47,9 @@ constexpr LlamaCppOption kRows[] = {
     {"--predict", kRun, kOurs, "N", "", "-n"},
     {"-bf --binary-file", kRun, kOurs, "N", "", "-f"},
     {"-hf -hfr --hf-repo", kAll, kOurs, "N", "", "hf:"},
-    {"-hfd -hfrd --hf-repo-draft", kRun, kOurs, "N", "", "--draft hf:"},
-    {"-md --model-draft", kRun, kOurs, "N", "", "--draft"},
+    {"-hfd -hfrd --hf-repo-draft --spec-draft-hf", kRun, kOurs, "N", "", "--draft hf:"},
+    {"-md --model-draft --spec-draft-model", kRun, kOurs, "N", "", "--draft"},
+    {"--draft-n --spec-draft-n-max", kRun, kOurs, "N", "", "--draft-max"},
     {"-no-cnv --no-conversation", kRun, kOurs, "", "", "--raw"},
     {"--prompts-file", kEval, kOurs, "N", "", "--text"},
 
@@ -105,6 +106,11 @@ constexpr LlamaCppOption kRows[] = {
     {"--grammar --grammar-file -j --json-schema -jf --json-schema-file", kRun, kRefused, "N", "",
      kFreeText},
     {"-bs --backend-sampling", kRun, kIgnored, "", "", kNoGpu},
+
+    // ---- Guessing ahead
+    {"--draft-min --draft-n-min --spec-draft-n-min --draft-p-min --spec-draft-p-min "
+     "--draft-p-split --spec-draft-p-split",
+     kRun, kIgnored, "N", "", "how many guesses pay is measured while it answers"},
 
     // ---- Context
     {"--keep", kAnswers, kIgnored, "N", "", kNoShift},

@@ -25,11 +25,27 @@
 #include "tools/utf16_text.h"
 
 namespace altteul::tools {
+namespace {
+
+constexpr std::string_view kAsManyAsFit = "auto";
+
+CLI::Validator GpuLayers() {
+  CLI::Validator number = WholeNumber(-2, kMostCount);  // below 0 are auto and all, as numbers
+  const auto check = [number](std::string text) -> std::string {
+    if (text == kAsManyAsFit || text == "all" || number(text).empty()) return "";
+    return text + ": a number of layers, all or auto";
+  };
+  return {check, ""};
+}
+
+}  // namespace
 
 void ComputeOptions::AddTo(CLI::App& app) {
-  app.add_option("-t,--threads", threads, "threads (default: one a core)")
-      ->check(WholeNumber(1, ThreadTeam::kMaxThreads));
-  app.add_option("--ngl,--n-gpu-layers", gpu_layers, "layers on a GPU, as -ngl N");
+  app.add_option("-t,--threads", threads, "threads, 0 or -1: one a core (default)")
+      ->check(WholeNumber(-1, ThreadTeam::kMaxThreads, "0 and -1 mean one a core"));
+  app.add_option("--ngl,--n-gpu-layers", gpu_layers,
+                 "layers on a GPU, as -ngl N: a number, all or auto")
+      ->check(GpuLayers());
 }
 
 LogSink StandardErrorLog() {
@@ -76,15 +92,15 @@ Result<const kernels::KernelTable*> KernelsFromEnvironment() {
 Result<std::unique_ptr<Runtime>> MakeRuntime(const ComputeOptions& options) {
   auto runtime = std::make_unique<Runtime>();
   ALT_ASSIGN_OR_RETURN(runtime->kernels, KernelsFromEnvironment());
-  const int threads = options.threads == 0 ? OnlineCores() : options.threads;
+  const int threads = options.threads <= 0 ? OnlineCores() : options.threads;
   if (threads > OnlineCores()) {
     std::fprintf(stderr, "warning: %d threads on %d cores wait for each other\n", threads,
                  OnlineCores());
   }
   runtime->team = std::make_unique<ThreadTeam>(std::min(threads, ThreadTeam::kMaxThreads));
-  if (options.gpu_layers != 0) {
-    std::fprintf(stderr, "-ngl %d: this build has no GPU backend, all layers stay on the CPU\n",
-                 options.gpu_layers);
+  if (options.gpu_layers != "0" && options.gpu_layers != kAsManyAsFit) {
+    std::fprintf(stderr, "-ngl %s: this build has no GPU backend, all layers stay on the CPU\n",
+                 options.gpu_layers.c_str());
   }
   return runtime;
 }

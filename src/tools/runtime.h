@@ -21,8 +21,8 @@ namespace altteul::tools {
 
 /// Options that mean the same in every verb.
 struct ComputeOptions {
-  int threads = 0;  ///< 0: one a core
-  int gpu_layers = 0;
+  int threads = 0;                  ///< 0 or less: one a core
+  std::string gpu_layers = "auto";  ///< as -ngl takes it
 
   void AddTo(CLI::App& app);
 };

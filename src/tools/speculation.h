@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/draft_model.h"
 #include "engine/speculator.h"
@@ -20,8 +21,15 @@ struct SpeculationOptions {
   size_t draft_max = 8;
 
   void AddTo(CLI::App& app);
-  /// @return kInvalidArgument for numbers that make no sense
-  Status Check() const;
+  /// Also reads what --draft was given.
+  /// @return kInvalidArgument for numbers that make no sense, and for those without a draft
+  Status Check();
+
+ private:
+  Status ReadDrafts();
+
+  std::vector<std::string> drafts_;  // a model, and llama.cpp's --draft N
+  const CLI::Option* draft_max_option_ = nullptr;
 };
 
 /// A speculator with what it stands on. Members are destroyed in reverse order.

@@ -39,6 +39,12 @@ with case.folder():
     chat(b"a\rb\n/save talk.json\n")
     case.same("inside", saved()[0], ("user", "a\rb"))
 
+    # Blanks that nobody sees behind a command, or before a name.
+    done = chat(b"Hi\n/save  talk.json \t\n/save \n/bye \nmore\n")
+    case.same("one answer before /bye", done.out, "Ok\n")
+    case.same("said", done.err, "Saved.\n/save needs the name of a file.\n")
+    case.same("blanks", saved(), [("user", "Hi"), ("assistant", "Ok")])
+
     # A prompt from a file keeps its bytes, but the mark is no part of the text.
     def prompt_ids(content):
         with open("prompt.txt", "wb") as file:

@@ -34,8 +34,38 @@ with case.folder():
     refused(*RUN, "-c", "4k", err="-c 4k: a whole number")
     refused(*RUN, "--ctx-size", 10**25, err="at most 1099511627776")
     refused(*RUN, "-n", "few", err="-n few: a whole number, at least")
-    refused(*RUN, "-t", 0, err="-t 0: from 1 to")
+    refused(*RUN, "-t", -2, err="-t -2: from -1 to")
     refused("run", "m.gguf", "-p", "a", "--temp", "hot", err="--temp hot: a number")
+
+    # -n 0: the prompt is read and nothing answered; -t 0 and -1: one thread a core.
+    nothing = answer("-n", 0)
+    case.same("-n 0", (nothing["text"], nothing["ids"], nothing["finish_reason"],
+                       nothing["prompt_tokens"]), ("", [], "length", 1))
+    case.same("-n 0 without --json", case.run(*RUN, "-n", 0, err="answer 0 tokens").out, "\n")
+    refused("run", "m.gguf", "-n", 0, err="-n 0 means no answer, and a chat has nothing else")
+    for threads in (-1, 0):
+        case.same("-t", answer("-t", threads, "-n", 3)["text"], "bcd")
+
+    # -ngl in words, as newer releases have it.
+    case.same("-ngl all", case.run(*RUN, "-ngl", "all", "-n", 3, err="-ngl all: this build has no "
+                                   "GPU").out, "bcd\n")
+    case.same("-ngl auto", case.run(*RUN, "-ngl", "auto", "-n", 3, no_err="GPU").out, "bcd\n")
+    refused(*RUN, "-ngl", "most", err="-ngl most: a number of layers, all or auto")
+
+    # --draft N beside -md MODEL: how far a draft is ahead. What else steers it is measured.
+    for ahead in (["--draft", 4], ["--draft-max", 4], ["--draft-n", 4], ["--spec-draft-n-max", 4]):
+        done = case.run(*RUN, "-n", 7, "-md", "m.gguf", *ahead, err="tokens proposed")
+        case.same(str(ahead), done.out, "bcdefgh\n")
+    for ignored in ("--draft-min", "--draft-p-min", "--spec-draft-n-min"):
+        case.run(*RUN, "-n", 3, "-md", "m.gguf", ignored, 1, err=f"{ignored}: not needed here")
+    refused(*RUN, "--draft", 16, err="--draft 16: how far ahead what guesses?")
+    refused(*RUN, "--draft-max", 4, err="--draft-max 4: how far ahead what guesses?")
+    refused(*RUN, "--draft", "m.gguf", "--draft", 99, err="--draft 99: from 1 to 64")
+    refused(*RUN, "--draft", "m.gguf", "--draft", "n.gguf", err="one model guesses")
+
+    # A variable for a template that there is not.
+    refused("run", "m.gguf", "-p", "a", "--template-var", "enable_thinking=false",
+            err="--template-var enable_thinking=false: the model has no chat template")
 
     # --seed -1: another one each time, told so that the answer can be had again.
     drawn = ("run", "m.gguf", "-p", "a", "--raw", "--ignore-eos", "--temp", 100, "--top-k", 0,

@@ -6,6 +6,7 @@ Go's package and of Ollama's template.go.)"""
 import hashlib
 import json
 import os
+import re
 
 import case
 import chat
@@ -36,12 +37,12 @@ def blob(data):
     return "sha256:" + digest
 
 
-def lay(name, own_template=None, **layers):
+def lay(name, own_template=None, config="{}", **layers):
     """A model in the store, as `ollama create` lays it out."""
     chat.model_with(own_template, "blob.gguf")
     layers = {"model": open("blob.gguf", "rb").read(),
               **{kind: text.encode() for kind, text in layers.items()}}
-    manifest = {"schemaVersion": 2, "layers": [
+    manifest = {"schemaVersion": 2, "config": {"digest": blob(config.encode())}, "layers": [
         {"mediaType": f"application/vnd.ollama.image.{kind}", "digest": blob(data),
          "size": len(data)} for kind, data in layers.items()]}
     chat.write(f"store/manifests/registry.ollama.ai/library/{name}/latest", json.dumps(manifest))
@@ -75,15 +76,39 @@ with case.folder():
                     env={"OLLAMA_MODELS": os.path.abspath("store")})
     case.same("a control token in a message", done.json.get("prompt_tokens"), 1 + 10)
 
-    # The template inside the file wins.
+    # Beside another one inside the file the layer wins, as in Ollama, and that is told once. The
+    # file's own is used where the file is opened by its path.
     lay("own", own_template=chat.CHATML, template=TURNS, system="S")
-    chat.same_prompt("its own", run("own"), "<|im_start|>system\nS<|im_end|>"
+    told = "ollama:own:latest: Ollama's chat template is used, as Ollama does; "
+    done = run("own", err=told)
+    case.same("told once", done.err.count("Ollama's chat template"), 1)
+    chat.same_prompt("the layer", done, "<|im_start|>system S<|im_end|>"
+                     "<|im_start|>user Hi<|im_end|><|im_start|>assistant ")
+    path = re.search(r"opened as (\S+) it is used", done.err).group(1)
+    chat.same_prompt("its own", case.run("run", path, "-p", "Hi", *chat.ANSWER, no_err="Ollama"),
+                     "<|im_start|>user\nHi<|im_end|><|im_start|>assistant\n")
+    # Two that say the same are no news, and neither is a layer that is empty.
+    lay("same", own_template=chat.CHATML, template="{{ range .Messages }}<|im_start|>{{ .Role }}\n"
+        "{{ .Content }}<|im_end|>{{ end }}<|im_start|>assistant\n")
+    run("same", no_err="chat template")
+    lay("empty", own_template=chat.CHATML, template="")
+    chat.same_prompt("an empty layer", run("empty", no_err="chat template"),
+                     "<|im_start|>user\nHi<|im_end|><|im_start|>assistant\n")
+
+    # A model whose chats Ollama writes by code of its own has a layer that it does not run.
+    lay("coded", own_template=chat.CHATML, template="{{ .Prompt }}",
+        config='{"renderer": "qwen3-coder"}')
+    chat.same_prompt("in place of Ollama's code", run("coded", err="('qwen3-coder')"),
                      "<|im_start|>user\nHi<|im_end|><|im_start|>assistant\n")
 
     # What cannot be translated is named, and why.
     lay("strange", template="a\n{{ .Weather }}")
     done = run("strange", err="is not used: line 2: .Weather is not known")
     case.same("without a template", done.json.get("prompt_tokens"), 2)
+    lay("both", own_template=chat.CHATML, template="a\n{{ .Weather }}")
+    chat.same_prompt("its own in place of it",
+                     run("both", err=".Weather is not known; the one inside the file is"),
+                     "<|im_start|>user\nHi<|im_end|><|im_start|>assistant\n")
     lay("adapted", template=TURNS, adapter="x")
     run("adapted", err="Ollama's layer 'adapter' of the model is not used")
 case.end()
