@@ -18,6 +18,7 @@
 #include "base/human_units.h"
 #include "formats/atomic_file.h"
 #include "formats/gguf.h"
+#include "tools/command_line.h"
 #include "tools/compress_warnings.h"
 
 namespace altteul::tools {
@@ -28,36 +29,9 @@ namespace fs = std::filesystem;
 // The line by which a page of ours is known again.
 constexpr std::string_view kMark =
     "<!-- Written by altteul compress, which replaces pages that have this line. -->";
-constexpr size_t kMostOfText = size_t{64} << 10;  // of a file that is looked into
+constexpr size_t kMostOfPage = size_t{64} << 10;  // that is looked into
 constexpr size_t kMostOfIdentifier = 40;
 constexpr std::string_view kHub = "https://huggingface.co/";
-
-/// The beginning of a text file; empty when it cannot be read.
-std::string ReadBeginning(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string text(kMostOfText, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(std::max<std::streamsize>(in.gcount(), 0)));
-  return text;
-}
-
-std::string_view Trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n\"'";
-  const size_t first = text.find_first_not_of(kBlanks);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
-/// The licence in the YAML at the head of a folder's own card.
-std::string LicenseOfCard(const std::string& card) {
-  if (!card.starts_with("---")) return "";
-  constexpr std::string_view kKey = "\nlicense:";
-  const size_t end = card.find("\n---", 3);
-  const size_t at = card.find(kKey);
-  if (end == card.npos || at >= end) return "";
-  const size_t value = at + kKey.size();
-  return std::string(Trimmed(std::string_view(card).substr(value, card.find('\n', value) - value)));
-}
 
 bool IsRepository(std::string_view name) {
   const auto is_letter = [](char c) {
@@ -154,25 +128,68 @@ std::string Table(const std::vector<std::string>& head, const Rows& rows) {
   return text + "\n";
 }
 
+/// Identifiers where all are such that hubs may know them; none else.
+std::vector<std::string> IdentifiersOf(const CardLicense& license) {
+  std::vector<std::string> identifiers;
+  for (const std::string& id : license.ids) {
+    const auto identifier = IdentifierOf(id);
+    if (!identifier) return {};
+    identifiers.push_back(*identifier);
+  }
+  return identifiers;
+}
+
+/// Where a licence can be read; empty for a path when nobody knows within what.
+std::string LinkOf(const CardSource& source) {
+  const std::string& link = source.license.link;
+  if (link.empty() || link.starts_with("https://") || link.starts_with("http://")) return link;
+  if (source.repository.empty() || link.find_first_of(" :\\\n") != link.npos) return "";
+  const size_t name = link.starts_with("./") ? 2 : link.starts_with('/') ? 1 : 0;
+  return std::string(kHub) + source.repository + "/blob/main/" + link.substr(name);
+}
+
+/// The fields of a card's head that hubs know.
+std::string LicenseMatter(const CardSource& source) {
+  const CardLicense& license = source.license;
+  if (!license.IsStated()) return "";
+  const std::vector<std::string> identifiers = IdentifiersOf(license);
+  std::string text;
+  if (identifiers.empty()) {
+    text = "license: other\n";
+  } else if (identifiers.size() == 1) {
+    text = "license: " + Quoted(identifiers.front()) + "\n";
+  } else {
+    text = "license:\n";
+    for (const std::string& each : identifiers) text += "- " + Quoted(each) + "\n";
+  }
+  if (!license.name.empty()) text += "license_name: " + Quoted(license.name) + "\n";
+  if (const std::string link = LinkOf(source); !link.empty()) {
+    text += "license_link: " + Quoted(link) + "\n";
+  }
+  return text;
+}
+
 std::string FrontMatter(const CompressionRecord& record, const CardSource& source) {
   std::string text = "---\n";
   if (!source.repository.empty()) {
     text += "base_model: " + Quoted(source.repository) + "\nbase_model_relation: quantized\n";
   }
-  if (const auto identifier = IdentifierOf(source.license)) {
-    text += "license: " + Quoted(*identifier) + "\n";
-  } else if (!source.license.empty() || !source.license_text.empty()) {
-    text += "license: other\n";
-  }
+  text += LicenseMatter(source);
   return text + "quantized_by: " + Quoted("Altteul " + record.version) +
          "\ntags:\n- gguf\n- altteul\n---\n";
+}
+
+/// A file as a shell and a program take it.
+std::string FileWord(const std::string& name) {
+  return ShellWord(name.starts_with('-') ? "./" + name : name);
 }
 
 std::string Losses(const CompressionRecord& record) {
   std::string text = "## What was lost\n\n";
   if (!record.judgement) {
     return text + "Not measured. This does it:\n\n" +
-           Fenced("altteul eval " + NameOf(record.out) + " --reference SOURCE --text FILE");
+           Fenced("altteul eval " + FileWord(NameOf(record.out)) +
+                  " --reference SOURCE --text FILE");
   }
   Rows rows;
   for (const JudgedText& judged : record.judgement->texts) {
@@ -243,16 +260,31 @@ std::string Making(const CompressionRecord& record) {
 }
 
 std::string License(const CardSource& source) {
+  const CardLicense& license = source.license;
   std::string text = "## Licence\n\n";
-  if (source.license.empty() && source.license_text.empty()) {
+  if (!license.IsStated()) {
     return text + "The source states none; see where it comes from.\n";
   }
-  if (const auto identifier = IdentifierOf(source.license)) {
-    text += "That of the source: " + Plain(source.license) + ".\n";
-  } else if (!source.license.empty()) {
-    text += "That of the source:\n\n" + Fenced(source.license);
+  if (!IdentifiersOf(license).empty()) {
+    std::string names;
+    for (const std::string& id : license.ids) names += (names.empty() ? "" : ", ") + Plain(id);
+    if (!license.name.empty()) names += " (" + Plain(license.name) + ")";
+    text += "That of the source: " + names + ".\n";
+  } else {
+    text += "That of the source" + (license.name.empty() ? "" : ": " + Plain(license.name));
+    text += license.ids.empty() ? ".\n" : ":\n";
+    for (const std::string& id : license.ids) text += "\n" + Fenced(id);
   }
-  return source.license_text.empty() ? text : text + "\n" + Fenced(source.license_text);
+  if (const std::string link = LinkOf(source); !link.empty()) {
+    text += "\nIts text: <" + Quoted(link).substr(1, Quoted(link).size() - 2) + ">\n";
+  }
+  if (license.text.empty()) return text;
+  text += "\n" + Fenced(license.text);
+  if (license.is_cut) text += "\nCut here; the source's own file has the whole text.\n";
+  if (license.is_mended) {
+    text += "\nThe source's file is not in UTF-8; what could not be read stands as \uFFFD.\n";
+  }
+  return text;
 }
 
 }  // namespace
@@ -268,13 +300,7 @@ CardSource CardSourceOf(const model::Checkpoint& source, const std::string& aske
   card.repository = RepositoryOfName(asked_for);
   if (card.repository.empty()) card.repository = RepositoryOfName(source.path());
   if (card.repository.empty()) card.repository = RepositoryOfFile(source);
-  card.license = source.License();
-  if (source.gguf() != nullptr) return card;
-  const fs::path folder(source.path());
-  if (card.license.empty()) card.license = LicenseOfCard(ReadBeginning(folder / "README.md"));
-  for (const char* name : {"LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE"}) {
-    if (card.license_text.empty()) card.license_text = ReadBeginning(folder / name);
-  }
+  card.license = LicenseOf(source);
   return card;
 }
 
@@ -288,14 +314,16 @@ std::string ModelCard(const CompressionRecord& record, const CardSource& source)
           " bits a weight. The source has " + FormatBytes(recoded.source_bytes) + " and " +
           FormatFixed(recoded.source_bits_per_weight, 2) + " bits a weight.\n\n";
   text += Losses(record);
-  text += "## How to run it\n\n" + Fenced("altteul run " + name + "\nllama-cli -m " + name) + "\n";
+  text += "## How to run it\n\n" +
+          Fenced("altteul run " + FileWord(name) + "\nllama-cli -m " + FileWord(name)) + "\n";
   return text + Types(recoded) + Remarks(recoded) + Making(record) + License(source);
 }
 
 Result<bool> WriteCard(const std::string& path, const std::string& card) {
   std::error_code ignored;
-  if (fs::exists(path, ignored) && (!fs::is_regular_file(path, ignored) ||
-                                    ReadBeginning(path).find(kMark) == std::string::npos)) {
+  if (fs::exists(path, ignored) &&
+      (!fs::is_regular_file(path, ignored) ||
+       ReadBeginning(path, kMostOfPage).find(kMark) == std::string::npos)) {
     return false;
   }
   ALT_ASSIGN_OR_RETURN(formats::AtomicFile file, formats::AtomicFile::Create(path));

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "model/checkpoint.h"
+#include "tools/card_license.h"
 #include "tools/compress_report.h"
 
 namespace altteul::tools {
@@ -18,9 +19,8 @@ std::string CardPathOf(const std::string& out);
 
 /// What the source says of itself, from its file, its folder or the name it was asked for by.
 struct CardSource {
-  std::string repository;    ///< "OWNER/NAME" on a hub; empty where nothing tells
-  std::string license;       ///< as the source has it, mostly an identifier; may be empty
-  std::string license_text;  ///< of the folder's LICENSE; may be empty
+  std::string repository;  ///< "OWNER/NAME" on a hub; empty where nothing tells
+  CardLicense license;
 };
 
 /// @param asked_for  the model as the user named it

@@ -47,8 +47,9 @@ void ExpectHas(const std::string& card, const std::string& part) {
 }
 
 TEST(ModelCardTest, SaysWhatItIsFromWhatAndHow) {
-  const std::string card = ModelCard(
-      SomeRecord(), {.repository = "owner/big", .license = "Apache-2.0", .license_text = {}});
+  CardSource source{.repository = "owner/big", .license = {}};
+  source.license.ids = {"Apache-2.0"};
+  const std::string card = ModelCard(SomeRecord(), source);
   EXPECT_TRUE(card.starts_with("---\nbase_model: \"owner/big\"\n")) << card;
   for (const char* part :
        {"license: \"apache-2.0\"\n", "quantized_by: \"Altteul 1.2.3 (abc)\"\n", "tags:\n- gguf\n",
@@ -76,14 +77,43 @@ TEST(ModelCardTest, WhatWasMeasuredStandsInATable) {
 TEST(ModelCardTest, NothingFromASourceLeavesItsPlace) {
   CompressionRecord record = SomeRecord();
   record.recoded.left_out = {"a\n---\n# b `c` | <script>"};
-  const std::string card = ModelCard(record, {.repository = {},
-                                              .license = "mine\nquantized_by: someone",
-                                              .license_text = "```\n# not a heading\n"});
+  CardSource source;
+  source.license.ids = {"mine\nquantized_by: someone"};
+  source.license.name = "mine\nquantized_by: someone";
+  source.license.text = "```\n# not a heading\n";
+  const std::string card = ModelCard(record, source);
   EXPECT_EQ(card.find("\nquantized_by: someone\n---"), std::string::npos);
   ExpectHas(card, "license: other\n");
   ExpectHas(card, "````text\n```\n# not a heading\n````");
   ExpectHas(card, "a --- \\# b \\`c\\` \\| \\<script\\>");
   EXPECT_EQ(card.find("base_model"), std::string::npos) << "nobody said of which";
+}
+
+TEST(ModelCardTest, SeveralLicencesAndThoseWithANameOfTheirOwn) {
+  CardSource source{.repository = "owner/big", .license = {}};
+  source.license.ids = {"MIT", "Apache-2.0"};
+  ExpectHas(ModelCard(SomeRecord(), source), "license:\n- \"mit\"\n- \"apache-2.0\"\n");
+  ExpectHas(ModelCard(SomeRecord(), source), "That of the source: MIT, Apache-2.0.");
+  source.license.ids = {"other"};
+  source.license.name = "llama3.2";
+  source.license.link = "LICENSE.txt";
+  const std::string card = ModelCard(SomeRecord(), source);
+  ExpectHas(card,
+            "license: \"other\"\nlicense_name: \"llama3.2\"\n"
+            "license_link: \"https://huggingface.co/owner/big/blob/main/LICENSE.txt\"\n");
+  ExpectHas(card, "That of the source: other (llama3.2).");
+  source.repository.clear();
+  EXPECT_EQ(ModelCard(SomeRecord(), source).find("license_link"), std::string::npos)
+      << "a path within nobody knows what";
+}
+
+TEST(ModelCardTest, CommandsCanBeCopied) {
+  CompressionRecord record = SomeRecord();
+  record.out = "some/my small.gguf";
+  ExpectHas(ModelCard(record, {}), "altteul run 'my small.gguf'\nllama-cli -m 'my small.gguf'\n");
+  ExpectHas(ModelCard(record, {}), "altteul eval 'my small.gguf' --reference");
+  record.out = "-small.gguf";
+  ExpectHas(ModelCard(record, {}), "altteul run ./-small.gguf\n");
 }
 
 TEST(ModelCardTest, APageThatIsNotOursStays) {
@@ -110,7 +140,7 @@ TEST(ModelCardTest, WhereASourceComesFromStandsInItsNameOrPlace) {
   const auto source = std::move(model::Checkpoint::Open(file)).value();
   const CardSource by_path = CardSourceOf(*source, file);
   EXPECT_EQ(by_path.repository, "owner/name");
-  EXPECT_EQ(by_path.license, "0BSD");
+  EXPECT_EQ(by_path.license.ids, std::vector<std::string>{"0BSD"});
   EXPECT_EQ(CardSourceOf(*source, "hf:else/what:Q4_0").repository, "else/what");
   EXPECT_EQ(CardSourceOf(*source, "hf:../..").repository, "owner/name");
 }

@@ -6,6 +6,7 @@ import hashlib
 import os
 
 import case
+import chat
 import gguf
 
 
@@ -51,4 +52,22 @@ with case.folder():
              err="--plan writes nothing")
     case.run("compress", "m.gguf", "w.gguf", "--type", "Q4_0", "--text", "judge.txt",
              "--write-imatrix", "w.md", code=2, err="is where the model card goes")
+
+    # Licences as folders state them: in any form of YAML, with a name of their own, in a text that
+    # is not UTF-8. Names with blanks are quoted in the commands.
+    chat.folder_model("folder", {
+        "README.md": "---\nlicense:\n  - mit\n  - apache-2.0  # either\n---\n# Model\n"})
+    case.run("compress", "folder", "of folder.gguf", "--type", "Q8_0")
+    for part in ('\nlicense:\n- "mit"\n- "apache-2.0"\n', "altteul run 'of folder.gguf'\n",
+                 "llama-cli -m 'of folder.gguf'\n", "altteul eval 'of folder.gguf' --reference"):
+        case.check(part in page("of folder.md"), f"{part!r} is not in {page('of folder.md')}")
+    chat.write("folder/README.md", "---\nlicense: other\nlicense_name: >-\n  tiny\n"
+               "license_link: https://example.org/L\n---\n")
+    with open("folder/LICENSE", "wb") as file:
+        file.write(b"\xa9 somebody\n" + b"all rights\n" * 7000)
+    case.run("compress", "folder", "of folder.gguf", "--type", "Q8_0", "--force")
+    for part in ('\nlicense: "other"\nlicense_name: "tiny"\nlicense_link: "https://example.org/L"\n',
+                 "\uFFFD somebody\nall rights\n", "Cut here; the source's own file has the whole",
+                 "is not in UTF-8"):
+        case.check(part in page("of folder.md"), f"{part!r} is not in the card of the folder")
 case.end()
