@@ -65,6 +65,15 @@ void KeepNames(const std::string& path) {
   close(folder);
 }
 
+std::string LongestName(const std::string& path) {
+  const long most = pathconf(FolderOf(path).c_str(), _PC_NAME_MAX);
+  const size_t length = path.size() - (path.rfind('/') + 1);  // npos + 1 is 0
+  return most <= 0 ? ""
+                   : "; the name has " + std::to_string(length) + " bytes, and the " +
+                         std::to_string(most) +
+                         " that are the most here must hold an ending too until the file is whole";
+}
+
 std::string FreeSpace(const std::string& path) {
   struct statvfs disk {};
   if (statvfs(FolderOf(path).c_str(), &disk) != 0) return "";
@@ -100,6 +109,7 @@ void AtomicFile::Abandon() {
 Status AtomicFile::Fail(const std::string& verb, int error) {
   std::string message = path_ + ": cannot " + verb + ": " + std::strerror(error);
   if (error == ENOSPC || error == EDQUOT || error == EFBIG) message += FreeSpace(path_);
+  if (error == ENAMETOOLONG) message += LongestName(path_);
   failure_ = Status(error == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIoError,
                     message + " (no unfinished file is left)");
   Abandon();

@@ -23,7 +23,8 @@ namespace {
 
 constexpr uint64_t kMostPieces = 256;  // few enough that requests do not count
 constexpr size_t kSha1Digits = 40;
-constexpr double kSlice = 0.1;  // [s] of a wait between two questions whether to go on
+constexpr int kSameAnswers = 2;  // of one machine behind an address that knows another version
+constexpr double kSlice = 0.1;   // [s] of a wait between two questions whether to go on
 
 class Fetcher {
  public:
@@ -141,15 +142,17 @@ class Fetcher {
 
   Status FetchPiece(HttpClient& client, size_t piece) {
     double wait_s = options_.http.first_wait_s;
+    int n_hopeless = 0;
     for (int barren = 0; part_->Done(piece) < part_->Size(piece);) {
       const uint64_t before = part_->Done(piece);
       const HttpRequest request{
           .url = file_.url,
           .key = options_.key,
           .range = ByteRange{part_->Begin(piece) + before, part_->Size(piece) - before}};
+      bool is_hopeless = false;
       const auto received =
           client.Receive(request, [&](const HttpHead& head, std::span<const std::byte> bytes) {
-            return Take(piece, *request.range, before, head, bytes);
+            return Take(piece, *request.range, before, head, bytes, &is_hopeless);
           });
       if (stop_) return Status(ErrorCode::kCancelled, file_.url + ": fetching was stopped");
       double retry_after_s = 0;
@@ -160,6 +163,8 @@ class Fetcher {
         if (!reception.is_whole && !reception.may_pass) return Refusal(reception);
         reason = reception.is_whole ? "the answer ended early" : reception.reason;
         retry_after_s = reception.retry_after_s;
+      } else if (is_hopeless && ++n_hopeless == kSameAnswers) {
+        return Status(ErrorCode::kNetwork, file_.url + ": " + received.status().message());
       } else if (received.status().code() == ErrorCode::kNetwork) {
         reason = received.status().message();  // what Take() did not like
       } else {
@@ -171,20 +176,31 @@ class Fetcher {
       } else if (++barren > options_.http.retries) {
         return Status(ErrorCode::kNetwork, file_.url + ": " + reason + ", at the end of " +
                                                std::to_string(barren) +
-                                               " tries in which nothing came");
+                                               " tries in which nothing came; try again later");
       }
       const double wait = std::min(std::max(wait_s, retry_after_s), options_.http.longest_wait_s);
+      {
+        const std::lock_guard lock(mutex_);
+        SayWait(options_.http.log, WithoutKey(file_.url + ": " + reason, options_.key), wait,
+                retry_after_s);
+      }
       if (!Wait(wait)) return Status(ErrorCode::kCancelled, file_.url + ": fetching was stopped");
       wait_s *= 2;
     }
     return Status();
   }
 
+  /// @param is_hopeless  becomes true where most likely another try would give the same
   /// @return kNetwork for an answer to another question
   Status Take(size_t piece, const ByteRange& asked, uint64_t before, const HttpHead& head,
-              std::span<const std::byte> bytes) {
+              std::span<const std::byte> bytes, bool* is_hopeless) {
     const uint64_t came = part_->Done(piece) - before;
-    if (came == 0) ALT_RETURN_IF_ERROR(CheckAnswer(piece, asked, head));
+    if (came == 0) {
+      const Status another = CheckFile(head);
+      *is_hopeless = !another.ok();
+      ALT_RETURN_IF_ERROR(another);
+      ALT_RETURN_IF_ERROR(CheckAnswer(piece, asked, head));
+    }
     if (bytes.size() > part_->Size(piece) - part_->Done(piece)) {
       return Status(ErrorCode::kNetwork, "more bytes came than were asked for");
     }
@@ -198,13 +214,25 @@ class Fetcher {
     return Status();
   }
 
+  /// Is it this file at all?
+  Status CheckFile(const HttpHead& head) const {
+    if (head.IsPage()) {
+      return Status(ErrorCode::kNetwork,
+                    "a page of HTML came in place of the file, as proxies and logins send it");
+    }
+    const auto part = head.PartSent();
+    const auto length = head.headers.find("content-length");
+    std::string bytes;
+    if (part && part->total) bytes = std::to_string(*part->total);
+    if (head.status != 206 && length != head.headers.end()) bytes = length->second;
+    if (bytes.empty() || bytes == std::to_string(file_.bytes)) return Status();
+    return Status(ErrorCode::kNetwork, "the file has " + bytes + " bytes, but the index says " +
+                                           std::to_string(file_.bytes) +
+                                           "; one of the two is of another version");
+  }
+
   Status CheckAnswer(size_t piece, const ByteRange& asked, const HttpHead& head) {
     if (head.status != 206) {
-      const auto length = head.headers.find("content-length");
-      if (length != head.headers.end() && length->second != std::to_string(file_.bytes)) {
-        return Status(ErrorCode::kNetwork, "the file has " + length->second + " bytes instead of " +
-                                               FormatCount(file_.bytes));
-      }
       if (asked.first == 0 && asked.count == file_.bytes) return Status();
       // A server without ranges sends the whole file.
       if (in_order_) {
@@ -222,10 +250,6 @@ class Fetcher {
                                              " bytes from " + FormatCount(part->range.first) +
                                              " on instead of " + FormatCount(asked.count) +
                                              " from " + FormatCount(asked.first) + " on");
-    }
-    if (part->total && *part->total != file_.bytes) {
-      return Status(ErrorCode::kNetwork, "the file has " + FormatCount(*part->total) +
-                                             " bytes instead of " + FormatCount(file_.bytes));
     }
     return Status();
   }

@@ -165,6 +165,8 @@ TEST_F(FetchFileTest, WhatStaysBrokenEndsWithAnErrorAndGoesOnLater) {
     EXPECT_EQ(fetched.status().code(), ErrorCode::kNetwork);
     EXPECT_NE(fetched.status().message().find("3 tries"), std::string::npos)
         << fetched.status().message();
+    EXPECT_TRUE(fetched.status().message().ends_with("; try again later"))
+        << fetched.status().message();
     EXPECT_FALSE(std::filesystem::exists(path()));
   }
   const TestServer server({{"/file", content}});
@@ -189,6 +191,23 @@ TEST_F(FetchFileTest, OtherContentThrowsAwayWhatIsThere) {
   ASSERT_TRUE(fetched.ok()) << fetched.status().message();
   EXPECT_EQ(fetched.value().kept_bytes, 0u);
   ExpectWhole(content);
+}
+
+TEST_F(FetchFileTest, AFileOfAnotherSizeIsNotAskedForAgainAndAgain) {
+  const std::string content = Content();
+  options_.http.retries = 50;
+  options_.connections = 1;
+  const TestServer server({{"/file", content + "more"}});
+  const auto fetched = Fetch(server, content);
+  ASSERT_FALSE(fetched.ok());
+  EXPECT_EQ(fetched.status().code(), ErrorCode::kNetwork);
+  EXPECT_NE(fetched.status().message().find("the file has " + std::to_string(kBytes + 4) +
+                                            " bytes, but the index says " + std::to_string(kBytes) +
+                                            "; one of the two is of another version"),
+            std::string::npos)
+      << fetched.status().message();
+  EXPECT_EQ(fetched.status().message().find("try again"), std::string::npos);
+  EXPECT_EQ(server.n_requests(), 2u);
 }
 
 TEST_F(FetchFileTest, NotThereAndNotAllowedAreToldAtOnce) {

@@ -2,6 +2,8 @@
 
 #include "hub/file_url.h"
 
+#include <cctype>
+
 #include "hub/file_facts.h"
 #include "hub/repository.h"
 
@@ -44,9 +46,11 @@ std::optional<HubReference> ReferenceOfUrl(std::string_view endpoint, std::strin
   return reference;
 }
 
-Result<UrlFile> AskUrl(const std::string& url, const std::string& sha256, const std::string& key,
+Result<UrlFile> AskUrl(const std::string& url, const std::string& given, const std::string& key,
                        const HttpOptions& http) {
   UrlFile file;
+  std::string sha256 = given;  // Windows' own programs print capitals
+  for (char& c : sha256) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   const std::string path = url.substr(0, url.find_first_of("?#"));
   const size_t scheme = path.find("://");
   const size_t host = scheme == path.npos ? path.npos : path.find('/', scheme + 3);
@@ -56,7 +60,7 @@ Result<UrlFile> AskUrl(const std::string& url, const std::string& sha256, const 
   }
   if (!sha256.empty() && (sha256.size() != kSha256Digits || !IsBlobHash(sha256))) {
     return Status(ErrorCode::kInvalidArgument,
-                  "'" + sha256 + "' is no SHA-256: 64 digits of 0 to 9 and a to f");
+                  "'" + given + "' is no SHA-256: 64 digits of 0 to 9 and a to f");
   }
   ALT_ASSIGN_OR_RETURN(const auto client, HttpClient::Create(http));
   ALT_ASSIGN_OR_RETURN(const FileFacts facts, AskFacts(*client, url, key));

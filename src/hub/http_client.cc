@@ -12,11 +12,15 @@
 #include <thread>
 #include <utility>
 
+#include "base/human_units.h"
+
 namespace altteul::hub {
 namespace {
 
+constexpr int kTooMany = 429;
 constexpr long kMostRedirects = 5;
-constexpr double kSlice = 0.1;  // [s] of a wait between two questions whether to go on
+constexpr double kLongWait = 3;  // [s] after which a person wonders
+constexpr double kSlice = 0.1;   // [s] of a wait between two questions whether to go on
 
 struct ListDeleter {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
@@ -31,7 +35,7 @@ std::string_view SchemeOf(std::string_view url) {
 }
 
 bool WorthARetry(int status) {
-  return status == 429 || status == 500 || (status >= 502 && status <= 504);
+  return status == kTooMany || status == 500 || (status >= 502 && status <= 504);
 }
 
 bool WorthARetry(CURLcode code) {
@@ -175,7 +179,14 @@ struct HttpClient::Try {
       return "the response has more than the " + std::to_string(options->most_bytes) +
              " bytes that are read";
     }
-    if (code == CURLE_OK) return "HTTP status " + std::to_string(status);
+    if (code == CURLE_OK) {
+      return "HTTP status " + std::to_string(status) +
+             (status == kTooMany ? " (too many requests)" : "");
+    }
+    if (code == CURLE_TOO_MANY_REDIRECTS) {
+      return "the server leads on from one address to the next, more than " +
+             std::to_string(kMostRedirects) + " times";
+    }
     return error[0] != '\0' ? error.data() : curl_easy_strerror(code);
   }
 };
@@ -256,10 +267,15 @@ Result<HttpResponse> HttpClient::Send(const HttpRequest& request, Method method)
     if (!may_pass || done >= options_.retries) {
       const std::string tries =
           done == 0 ? "" : ", at the end of " + std::to_string(done + 1) + " tries";
-      return Status(ErrorCode::kNetwork,
-                    WithoutKey(request.url + ": " + attempt.Reason() + tries, request.key));
+      const std::string advice = may_pass ? "; try again later" : "";
+      return Status(
+          ErrorCode::kNetwork,
+          WithoutKey(request.url + ": " + attempt.Reason() + tries + advice, request.key));
     }
-    if (!Wait(std::min(std::max(wait_s, attempt.retry_after_s), options_.longest_wait_s))) {
+    const double wait = std::min(std::max(wait_s, attempt.retry_after_s), options_.longest_wait_s);
+    SayWait(options_.log, WithoutKey(request.url + ": " + attempt.Reason(), request.key), wait,
+            attempt.retry_after_s);
+    if (!Wait(wait)) {
       return Status(ErrorCode::kCancelled, request.url + ": waiting to try again was interrupted");
     }
     wait_s *= 2;
@@ -362,6 +378,18 @@ bool HttpClient::Wait(double seconds) const {
     }
   }
   return !options_.go_on || options_.go_on();
+}
+
+void SayWait(const LogSink& log, const std::string& what, double seconds, double asked_s) {
+  if (!log || seconds < kLongWait) return;
+  const std::string asked =
+      asked_s > seconds ? " (the server asks for " + FormatDuration(asked_s) + ")" : "";
+  log(LogLevel::kInfo, what + "; the next try is in " + FormatDuration(seconds) + asked);
+}
+
+bool HttpHead::IsPage() const {
+  const auto type = headers.find("content-type");
+  return type != headers.end() && Lower(type->second).starts_with("text/html");
 }
 
 std::string WithoutKey(std::string text, std::string_view key) {

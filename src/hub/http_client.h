@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/sinks.h"
 #include "base/status.h"
 
 namespace altteul::hub {
@@ -33,6 +34,7 @@ struct HttpOptions {
   std::function<bool()> go_on = {};                ///< asked about once a second; false ends with
                                                    ///< kCancelled. May be empty
   std::function<void(double seconds)> sleep = {};  ///< empty: the calling thread sleeps
+  LogSink log = {};                                ///< of waits that a person would notice
 };
 
 /// Bytes of a file, [first, first + count).
@@ -77,6 +79,9 @@ struct HttpHead {
     std::optional<uint64_t> total;  ///< the whole file's size
   };
   std::optional<Part> PartSent() const;
+
+  /// A page of HTML, as proxies and logins send in place of what was asked for.
+  bool IsPage() const;
 };
 
 /// How one try to receive a body ended.
@@ -128,6 +133,9 @@ class HttpClient {
   const HttpOptions options_;
   std::unique_ptr<Handle> handle_;
 };
+
+/// "WHAT; the next try is in 30 s", for waits of some seconds. @param asked_s  by the server
+void SayWait(const LogSink& log, const std::string& what, double seconds, double asked_s);
 
 /// `text` with each occurrence of `key` as "***", for words of a peer, who may repeat it.
 std::string WithoutKey(std::string text, std::string_view key);

@@ -137,9 +137,22 @@ TEST(HttpClientTest, AClosedConnectionIsTriedAgain) {
 TEST(HttpClientTest, WaitsAsLongAsThePeerAsksButNotForEver) {
   ScriptedServer server({Answer("429 Slow", "", "Retry-After: 7\r\n"),
                          Answer("429 Slow", "", "Retry-After: 86400\r\n"), Answer("200 OK", "")});
-  TestClient test;
+  std::string said;
+  TestClient test(
+      {.log = [&](LogLevel, std::string_view sentence) { said += std::string(sentence) + "\n"; }});
   ASSERT_TRUE(test.client->Get({.url = server.Url()}).ok());
   EXPECT_NEAR(test.slept_s, 7.0 + 60.0, 1e-6);
+  const std::string what = server.Url() + ": HTTP status 429 (too many requests); the next try is ";
+  EXPECT_EQ(said, what + "in 7 s\n" + what + "in 60 s (the server asks for 24.0 h)\n");
+}
+
+TEST(HttpClientTest, RedirectsWithoutAnEndAreNamedAndNothingForLater) {
+  ScriptedServer server(std::vector<std::string>(
+      8, Answer("302 Found", "", "Location: /again\r\nConnection: close\r\n")));
+  TestClient test;
+  const auto result = test.client->Get({.url = server.Url()});
+  ExpectError(result, ErrorCode::kNetwork, "leads on from one address to the next");
+  EXPECT_EQ(result.status().message().find("later"), std::string::npos);
 }
 
 TEST(HttpClientTest, AfterTheLastTryTheErrorNamesUrlReasonAndTries) {
@@ -148,7 +161,7 @@ TEST(HttpClientTest, AfterTheLastTryTheErrorNamesUrlReasonAndTries) {
   const auto result = test.client->Get({.url = server.Url("/path")});
   ExpectError(result, ErrorCode::kNetwork, server.Url("/path"));
   ExpectError(result, ErrorCode::kNetwork, "HTTP status 503");
-  ExpectError(result, ErrorCode::kNetwork, "2 tries");
+  ExpectError(result, ErrorCode::kNetwork, "2 tries; try again later");
 }
 
 TEST(HttpClientTest, OtherStatusesAreTheCallersMatter) {

@@ -3,6 +3,7 @@
 #include "hub/model_index.h"
 
 #include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -23,6 +24,11 @@ const json* Member(const json& object, const char* key) {
 std::string TextOf(const json& object, const char* key) {
   const json* member = Member(object, key);
   return member != nullptr && member->is_string() ? member->get<std::string>() : std::string();
+}
+
+std::string Lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
 }
 
 std::string LicenseOf(const json& root) {
@@ -52,6 +58,7 @@ std::string ReadFile(const json& sibling, IndexedFile* file) {
   const bool has_size = size != nullptr && !size->is_null();
   if (has_hash) {
     file->hash = hash->is_string() ? hash->get<std::string>() : std::string();
+    file->hash = Lower(std::move(file->hash));  // some write capitals; files are named without
     if (!IsBlobHash(file->hash)) return file->name + " has a hash that is none";
   }
   if (has_size) {
@@ -91,7 +98,11 @@ Result<ModelIndex> ParseModelIndex(std::string_view answer, const std::string& u
     return Status(ErrorCode::kNetwork, url + ": the answer is no index of a model: " + why);
   };
   const json root = json::parse(answer, nullptr, false);
-  if (root.is_discarded() || !root.is_object()) return refused("it is no JSON object");
+  if (root.is_discarded() || !root.is_object()) {
+    const bool is_page = answer.substr(0, answer.find_first_not_of(" \t\r\n") + 1).ends_with('<');
+    return refused(is_page ? "it is a page of HTML, as proxies and logins send it"
+                           : "it is no JSON object");
+  }
   ModelIndex index;
   index.commit = TextOf(root, "sha");
   if (!IsCommit(index.commit)) return refused("it names no commit");

@@ -63,6 +63,20 @@ TEST(ModelIndexTest, AProxyMayListNamesAlone) {
   EXPECT_EQ(index.value().Find("hashes.gguf")->hash, kSha1);
 }
 
+TEST(ModelIndexTest, HashesInCapitalsAreThoseInSmallLetters) {
+  std::string answer = Answer(Large("model.gguf"));
+  answer.replace(answer.find(kSha256), kSha256.size(), std::string(kSha256.size(), 'A'));
+  const auto index = ParseModelIndex(answer, "URL");
+  ASSERT_TRUE(index.ok()) << index.status().message();
+  EXPECT_EQ(index.value().files[0].hash, kSha256);
+}
+
+TEST(ModelIndexTest, APageOfAProxyIsNamedAsSuch) {
+  const auto index = ParseModelIndex("\n<!DOCTYPE html><html>Log in</html>", "URL");
+  EXPECT_NE(index.status().message().find("a page of HTML"), std::string::npos)
+      << index.status().message();
+}
+
 TEST(ModelIndexTest, RefusesWhatCouldNotBeKept) {
   const std::string no_hash = R"({"rfilename":"a","size":1,"blobId":3})";
   const std::string no_size = R"({"rfilename":"a","size":"1","blobId":")" + kSha1 + R"("})";

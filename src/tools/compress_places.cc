@@ -37,6 +37,15 @@ Status CheckImatrixPlace(const CompressOptions& options) {
   return formats::AtomicFile::Create(name).status();
 }
 
+/// Made and thrown away: the folder may not be there, or the name be too long.
+Status CheckOut(const CompressOptions& options) {
+  if (options.max_kld > 0 || options.kld > 0) {  // it gets its name after a test
+    ALT_ASSIGN_OR_RETURN(const auto pending, formats::PendingFile::Beside(options.out));
+    return formats::AtomicFile::Create(pending.name()).status();
+  }
+  return formats::AtomicFile::Create(options.out).status();
+}
+
 /// What the work belongs to: all that the file will say of how it was made, and what else its bytes
 /// depend on.
 compress::Job JobOf(const CompressOptions& options, const compress::FileNotes& notes,
@@ -69,6 +78,7 @@ Status CheckPlaces(const CompressOptions& options) {
     return Status(ErrorCode::kInvalidArgument,
                   name + ": is already there; give another name or --force");
   }
+  if (!options.plan) ALT_RETURN_IF_ERROR(CheckOut(options));
   return CheckImatrixPlace(options);
 }
 

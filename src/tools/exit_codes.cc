@@ -13,7 +13,7 @@ constexpr std::array kRows = {
             "See 'altteul VERB --help'."},
     ExitRow{ErrorCode::kNotFound, 3, "Not found", ""},
     ExitRow{ErrorCode::kDoesNotFit, 4, "Does not fit", ""},
-    ExitRow{ErrorCode::kNetwork, 5, "Network trouble", "Try again later."},
+    ExitRow{ErrorCode::kNetwork, 5, "Network trouble", ""},  // the message says where waiting helps
     ExitRow{ErrorCode::kCorruptFile, 6, "Broken file",
             "Compare its size and checksum with the source, or fetch it again."},
     ExitRow{ErrorCode::kRefused, 7, "Refused", ""},

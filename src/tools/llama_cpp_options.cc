@@ -174,6 +174,10 @@ constexpr LlamaCppOption kRows[] = {
     {"-lcs --lookup-cache-static -lcd --lookup-cache-dynamic", kRun, kIgnored, "N", "",
      "--lookup guesses from the conversation itself"},
 
+    // ---- Of our other verbs
+    {"--pull", "plan", kIgnored, "", "",
+     "plan asks the hub for the heads of the files; altteul pull fetches them"},
+
     // ---- llama-perplexity, llama-bench
     {"--ppl-stride", kEval, kRefused, "N", "0", "chunks of -c tokens are judged, side by side"},
     {"--kl-divergence-base --save-all-logits", kEval, kRefused, "N", "",

@@ -3,7 +3,8 @@
 // What the options of llama.cpp's programs mean here, so that a command line that was written for
 // them is understood, or refused in one clear line.
 //
-// Options that are ours too are not in the table: a verb's own options come first. Those that only
+// A few options of our own verbs stand there for verbs that have no use for them. Options that are
+// ours too are not in the table: a verb's own options come first. Those that only
 // steer llama.cpp's machinery are ignored with a word; those that would change an answer in a way
 // that we cannot are refused, with the nearest thing that we have.
 

@@ -154,6 +154,7 @@ hub::FetchOptions FetchOptionsOf(const PullSettings& settings) {
   options.http.retries = settings.retries;
   options.http.stall_timeout_s = settings.stall_timeout_s;
   options.http.go_on = [] { return !Interrupted(); };
+  options.http.log = StandardErrorLog();
   options.connections = settings.connections;
   options.progress = TerminalProgress("fetching: byte");
   options.log = StandardErrorLog();

@@ -53,6 +53,15 @@ with case.folder():
              err="--plan writes nothing that --force could be about")
     case.run("compress", "m.gguf", "judged.gguf", *TYPE, "--judge", "t=text.txt", "--judge-chunks", 1)
 
+    # A name that leaves no room for what stands behind it until the file is whole, told before work.
+    name = "n" * 245 + ".gguf"
+    done = case.run("compress", "m.gguf", name, *TYPE, code=1,
+                    err="the name has 250 bytes, and the 255 that are the most here")
+    case.run("compress", "m.gguf", "n" * 225 + ".gguf", *TYPE, "--judge", "t=text.txt", "--max-kld",
+             9, code=1, err="that are the most here")
+    case.run("compress", "m.gguf", "no/such/out.gguf", *TYPE, "--text", "text.txt", code=3,
+             err="no/such/out.gguf")
+
     # A size as it is typed.
     for size in ("80kb", "80 KB", "0.08mb"):
         case.run("compress", "m.gguf", "out.gguf", "--size", size, "--text", "missing.txt", code=3,
