@@ -115,7 +115,7 @@ TEST(LlamaCppOptionsTest, EveryRowIsOfAKnownFormAndNoNameMeansTwoThingsInOneVerb
     EXPECT_TRUE(row.value.empty() || row.value == "N" || row.value.starts_with('[')) << row.names;
     EXPECT_FALSE(row.text.empty()) << row.names;
     for (const std::string& verb : CLI::detail::split(std::string(row.verbs), ' ')) {
-      EXPECT_TRUE(IsOneOf(verb, "run eval bench", ' ')) << row.names;
+      EXPECT_TRUE(IsOneOf(verb, "run eval bench plan", ' ')) << row.names;
       for (const std::string& name : CLI::detail::split(std::string(row.names), ' ')) {
         EXPECT_TRUE(name.starts_with('-')) << row.names;
         EXPECT_EQ(FindLlamaCppOption(verb, name), &row) << verb << " " << name << " stands twice";

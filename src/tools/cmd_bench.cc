@@ -26,6 +26,7 @@
 #include "tools/command_line.h"
 #include "tools/json_output.h"
 #include "tools/layer_rates.h"
+#include "tools/model_pull.h"
 #include "tools/option_values.h"
 #include "tools/roofline_page.h"
 #include "tools/runtime.h"
@@ -96,6 +97,7 @@ class BenchCommand : public Command {
     kv_options_.AddTo(app, "KV cache");
     app.add_option("--html", html_, "also write a page with the roofline chart, NAME.html");
     app.add_flag("--json", json_, "one JSON object");
+    AddPullFlag(app, &may_pull_);
   }
 
   Status Run() override {
@@ -161,7 +163,8 @@ class BenchCommand : public Command {
       ALT_ASSIGN_OR_RETURN(page, formats::AtomicFile::Create(html_));
     }
     for (const int threads : threads_) {
-      ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime({.threads = threads}));
+      ALT_ASSIGN_OR_RETURN(const auto runtime,
+                           MakeRuntime({.threads = threads, .may_pull = may_pull_}));
       ALT_ASSIGN_OR_RETURN(const auto model, Load(path, *runtime, kernels::Precision::kFast));
       report.isa = std::string(runtime->kernels->name);
       report.bytes_per_token = BytesReadPerToken(*model);
@@ -302,6 +305,7 @@ class BenchCommand : public Command {
   SeriesRequest request_;
   size_t repetitions_ = 5, rounds_ = 5;
   std::vector<int> threads_;
+  bool may_pull_ = false;
   bool json_ = false;
 };
 

@@ -3,9 +3,7 @@
 // altteul compress MODEL OUT: a smaller file. With --type every weight goes into that type; with
 // --size, --for, --bpw or --kld each tensor gets the type that its sensitivity asks for.
 
-#include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,7 +11,6 @@
 
 #include "base/human_units.h"
 #include "base/machine.h"
-#include "compress/column_importance.h"
 #include "compress/divergence_search.h"
 #include "compress/grids.h"
 #include "compress/input_squares.h"
@@ -23,11 +20,14 @@
 #include "formats/imatrix.h"
 #include "tools/command.h"
 #include "tools/command_line.h"
+#include "tools/compress_notes.h"
 #include "tools/compress_options.h"
 #include "tools/compress_places.h"
 #include "tools/compress_report.h"
 #include "tools/compress_warnings.h"
+#include "tools/importance_file.h"
 #include "tools/json_output.h"
+#include "tools/mix_plan.h"
 #include "tools/model_card.h"
 #include "tools/model_pull.h"
 #include "tools/refine_mix.h"
@@ -58,8 +58,8 @@ class CompressCommand : public Command {
   Status Run() override {
     ALT_RETURN_IF_ERROR(options_.Check());
     asked_for_ = options_.model;
-    ALT_ASSIGN_OR_RETURN(options_.model, ModelPath(asked_for_));
-    if (!options_.plan) compress::WorkFolder::EndRemoval(WorkPath());
+    ALT_ASSIGN_OR_RETURN(options_.model, ModelPath(asked_for_, options_.compute.may_pull));
+    if (!options_.plan) compress::WorkFolder::EndRemoval(WorkPathOf(options_));
     ALT_RETURN_IF_ERROR(CheckPlaces(options_));
     ALT_ASSIGN_OR_RETURN(TypeRules rules, options_.MakeRules());
     ALT_ASSIGN_OR_RETURN(record_.judge_texts,
@@ -78,12 +78,15 @@ class CompressCommand : public Command {
     rules.KnowMagnitudes(std::move(magnitudes));
     if (options_.IsCalibrated()) ALT_RETURN_IF_ERROR(ReadCalibration());
     ALT_RETURN_IF_ERROR(FindGrids(rules));
-    if (!options_.imatrix.empty()) ALT_RETURN_IF_ERROR(ReadImportances(rules));
+    if (!options_.imatrix.empty()) {
+      ALT_ASSIGN_OR_RETURN(record_.imatrix,
+                           ReadImportances(options_.imatrix, *source_, rules, &facts_));
+    }
     ALT_RETURN_IF_ERROR(ReadJudgeTexts());
     ALT_RETURN_IF_ERROR(TakeNotes());
     ALT_ASSIGN_OR_RETURN(work_, OpenWork(options_, notes_, record_.isa));
     const Status status = Compress(rules);
-    return work_ ? EndWork(status) : status;
+    return work_ ? EndWork(options_, status, &*work_) : status;
   }
 
  private:
@@ -145,28 +148,6 @@ class CompressCommand : public Command {
     return Status();
   }
 
-  Status ReadImportances(const TypeRules& rules) {
-    ALT_ASSIGN_OR_RETURN(const formats::Imatrix imatrix, formats::ReadImatrix(options_.imatrix));
-    ALT_ASSIGN_OR_RETURN(
-        compress::ImportanceMatch match,
-        compress::MatchImportance(imatrix, options_.imatrix, *source_, rules, facts_.grids));
-    facts_.importances = std::move(match.importances);
-    ALT_ASSIGN_OR_RETURN(FileDigest digest, DigestFile(options_.imatrix));
-    record_.imatrix = {.file = options_.imatrix,
-                       .sha256 = std::move(digest.sha256),
-                       .tensors = facts_.importances.size(),
-                       .without = match.without.size()};
-    if (match.without.empty()) return Status();
-    const size_t n = match.without.size();
-    const std::string first = Printable(match.without.front());
-    std::fprintf(stderr, "warning: %s: has no entry for %s, %s encoded plainly%s\n",
-                 options_.imatrix.c_str(),
-                 n == 1 ? first.c_str() : (FormatCount(n) + " tensors, the first " + first).c_str(),
-                 n == 1 ? "which is" : "which are",
-                 facts_.importances.empty() ? "; nor any other" : "");
-    return Status();
-  }
-
   /// Now, because work of hours should not end at a text that is missing or too short. What was
   /// held out comes last.
   Status ReadJudgeTexts() {
@@ -202,25 +183,7 @@ class CompressCommand : public Command {
     record_.threads = runtime_->team->size();
     ALT_ASSIGN_OR_RETURN(record_.source_files, DigestModel(*source_));
 
-    const auto note = [this](const char* key, auto value) { notes_.emplace_back(key, value); };
-    note("general.quantized_by", "Altteul " + record_.version);
-    note("altteul.source.sha256", JoinDigests(record_.source_files));
-    options_.AppendTo(notes_);
-    if (options_.RefinesMix()) {
-      // Known later; the file's size is known now.
-      for (const char* key : {kSwapsNote, kSwapsTakenNote}) note(key, uint64_t{0});
-    }
-    if (record_.imatrix) note("altteul.imatrix.sha256", record_.imatrix->sha256);
-    if (!record_.calibration) return Status();
-    note("altteul.calibration.sha256", record_.calibration->sha256);
-    if (options_.text.is_own_text()) note("altteul.calibration.seed", options_.text.seed());
-    note("altteul.calibration.tokens", uint64_t{text_.fitted.size()});
-    note("altteul.calibration.held_out_tokens", uint64_t{text_.held_out.size()});
-    note("altteul.calibration.context", uint64_t{options_.calibration.context});
-    note("altteul.calibration.damping", options_.calibration.damping);
-    note("altteul.calibration.descents", uint64_t(options_.calibration.steps.descents));
-    note("altteul.calibration.feedback", options_.calibration.steps.feedback);
-    note("altteul.calibration.asymmetric", options_.calibration.asymmetric);
+    notes_ = NotesOf(options_, record_, text_);
     return Status();
   }
 
@@ -233,63 +196,24 @@ class CompressCommand : public Command {
     return Status();
   }
 
-  std::string WorkPath() const { return WorkPathOf(options_); }
   compress::WorkFolder* folder() { return work_ ? &*work_ : nullptr; }
-
-  Status EndWork(const Status& status) {
-    if (status.ok() || work_->n_pieces() == 0) {
-      const Status finished = work_->Finish();
-      return status.ok() ? finished : status;
-    }
-    std::fprintf(stderr, "What is finished is kept in %s; the same command with --resume goes on\n",
-                 WorkPath().c_str());
-    return status;
-  }
-
-  /// Surveys every tensor between whose types there is a choice; all others get their type in
-  /// `rules`.
-  Result<TypePlan> MakePlan(TypeRules& rules) {
-    ALT_ASSIGN_OR_RETURN(const std::vector<DType> candidates, options_.MixedTypes());
-    const auto choices = [&](std::string_view name, const TensorView& tensor) {
-      std::vector<DType> all = candidates;
-      if (const auto found = facts_.grids.find(name); found != facts_.grids.end()) {
-        if (std::find(all.begin(), all.end(), found->second) == all.end()) {
-          all.push_back(found->second);
-        }
-      }
-      return rules.ChoicesFor(name, tensor, all);
-    };
-    for (const auto& tensor : source_->tensors()) {
-      ALT_ASSIGN_OR_RETURN(const auto types, choices(tensor.name, tensor.view));
-      ALT_ASSIGN_OR_RETURN(const TypeRules::Choice choice, rules.For(tensor.name, tensor.view));
-      // What the rules give anyway keeps its reason.
-      if (types.size() == 1 && choice.type != types.front()) {
-        rules.Assign(tensor.name, types.front());
-      }
-    }
-    ALT_RETURN_IF_ERROR(CheckSize(rules, choices));
-    const size_t context = options_.calibration.context;
-    const compress::Probe probe =
-        compress::ProbeOf(HeldOut().choosing, context, std::min(context, kProbeTokens));
-    const compress::SurveyOptions options{.context = context,
-                                          .probe_context = probe.context,
-                                          .probe_every = options_.ProbeEvery(),
-                                          .damping = options_.calibration.damping,
-                                          .grids = &facts_.grids};
-    const WorkPhase phase("Measuring", "measuring group", runtime_->clock, folder());
-    ALT_ASSIGN_OR_RETURN(
-        auto surveys, compress::SurveyTensors(*original_, choices, SurveyText(), probe.ids, options,
-                                              *runtime_->kernels, *runtime_->team, phase.place()));
-    phase.Finish();
-    return TypePlan::Create(std::move(surveys), *source_, rules, notes_);
-  }
 
   HeldOutParts HeldOut() const {
     return PartsOf(text_.held_out, options_.calibration.context, options_.RefinesMix());
   }
-  std::span<const TokenId> SurveyText() const {
-    const std::span<const TokenId> fitted(text_.fitted);
-    return fitted.first(std::min(fitted.size(), kSurveyChunks * options_.calibration.context));
+  std::span<const TokenId> TextOfSurvey() const {
+    return SurveyText(text_.fitted, options_.calibration.context);
+  }
+
+  Result<TypePlan> MakePlan(TypeRules& rules) {
+    const MixToPlan mix{.source = *source_,
+                        .original = *original_,
+                        .grids = facts_.grids,
+                        .notes = notes_,
+                        .most_bytes = most_bytes_,
+                        .calibration = TextOfSurvey(),
+                        .choosing = HeldOut().choosing};
+    return PlanMix(mix, options_, rules, *runtime_, folder());
   }
 
   /// Swaps make the mix another, within the same bytes.
@@ -298,15 +222,12 @@ class CompressCommand : public Command {
                           .plan = *record_.plan,
                           .start = *record_.chosen,
                           .most_bytes = *most_bytes_,
-                          .calibration = SurveyText(),
+                          .calibration = TextOfSurvey(),
                           .held_out = HeldOut(),
                           .grids = facts_.grids};
     ALT_ASSIGN_OR_RETURN(record_.swaps, RefineBySwaps(mix, options_, *runtime_, folder()));
     record_.chosen = record_.swaps->mix.planned;
-    for (auto& note : notes_) {
-      if (note.first == kSwapsNote) note.second = uint64_t{record_.swaps->mix.tried.size()};
-      if (note.first == kSwapsTakenNote) note.second = uint64_t{record_.swaps->mix.n_taken()};
-    }
+    NoteSwaps(*record_.swaps, &notes_);
     return Status();
   }
 
@@ -341,24 +262,6 @@ class CompressCommand : public Command {
         compress::SearchMix(*record_.plan, options_.kld, maker, folder(), StandardErrorLog()));
     record_.chosen = best.chosen;
     return Finish(std::move(best));
-  }
-
-  /// Refuses a size out of reach before anything is measured.
-  Status CheckSize(const TypeRules& rules, const compress::TypeChoices& choices) const {
-    if (!most_bytes_) return Status();
-    TypeRules smallest = rules;
-    for (const auto& tensor : source_->tensors()) {
-      ALT_ASSIGN_OR_RETURN(const auto types, choices(tensor.name, tensor.view));
-      smallest.Assign(tensor.name,
-                      *std::min_element(types.begin(), types.end(), [](DType a, DType b) {
-                        return TraitsOf(a).bits_per_element() < TraitsOf(b).bits_per_element();
-                      }));
-    }
-    ALT_ASSIGN_OR_RETURN(const auto file, compress::PlanRecode(*source_, smallest, notes_));
-    if (file.file_bytes <= *most_bytes_) return Status();
-    return Status(ErrorCode::kQualityGate,
-                  "no mix of the types gives a file of " + FormatCount(*most_bytes_) +
-                      " bytes; the smallest has " + FormatCount(file.file_bytes));
   }
 
   Status ShowPlan(const TypePlan& plan) const {
@@ -462,27 +365,9 @@ class CompressCommand : public Command {
       record_.result_sha256 = digest.sha256;
     }
     if (made.pending) ALT_RETURN_IF_ERROR(made.pending->Publish());
-    if (options_.card) WriteCardBeside();
+    if (options_.card) WriteCardBeside(record_, CardSourceOf(*source_, asked_for_));
     return Status();
   }
-
-  /// The model is there by now, so that what goes wrong here is only told.
-  void WriteCardBeside() const {
-    const std::string path = CardPathOf(options_.out);
-    const auto written = WriteCard(path, ModelCard(record_, CardSourceOf(*source_, asked_for_)));
-    if (!written.ok()) {
-      std::fprintf(stderr, "warning: the model is written, its card is not: %s\n",
-                   written.status().message().c_str());
-    } else if (!written.value()) {
-      std::fprintf(stderr, "%s is there and not of altteul, so it stays; there is no card\n",
-                   path.c_str());
-    }
-  }
-
-  // Second moments for the survey need less text than those that weights are fitted to.
-  static constexpr size_t kSurveyChunks = 8;
-  // What a tensor does to the answers is measured for each tensor, so on little text.
-  static constexpr size_t kProbeTokens = 256;
 
   const CLI::App* app_ = nullptr;
   CompressOptions options_;

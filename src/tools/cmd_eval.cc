@@ -12,6 +12,7 @@
 #include "report/table.h"
 #include "tools/command.h"
 #include "tools/json_output.h"
+#include "tools/model_pull.h"
 #include "tools/option_values.h"
 #include "tools/runtime.h"
 #include "tools/task_evaluation.h"
@@ -63,6 +64,7 @@ class EvalCommand : public Command {
                  "--tasks both models");
     app.add_flag("--json", json_, "one JSON object");
     compute_.AddTo(app);
+    AddPullFlag(app, &compute_.may_pull);
   }
 
   Status Run() override {

@@ -17,6 +17,7 @@
 #include "tools/escaped_text.h"
 #include "tools/interrupt.h"
 #include "tools/json_output.h"
+#include "tools/model_pull.h"
 #include "tools/option_values.h"
 #include "tools/runtime.h"
 #include "tools/sampling_options.h"
@@ -71,6 +72,7 @@ class RunCommand : public Command {
     sampling_.AddTo(app);
     speculation_.AddTo(app);
     compute_.AddTo(app);
+    AddPullFlag(app, &compute_.may_pull);
     app.footer(
         "Other options of llama.cpp are taken under their own names, ignored with a word where "
         "they only steer its machinery, or refused with the nearest thing.");

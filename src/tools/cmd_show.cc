@@ -61,10 +61,11 @@ class ShowCommand : public Command {
     app.add_option("model", model_, "GGUF file or Hugging Face folder")->required();
     app.add_flag("--tensors", list_tensors_, "every tensor, not only sums by type");
     app.add_flag("--json", json_, "one JSON object");
+    AddPullFlag(app, &may_pull_);
   }
 
   Status Run() override {
-    ALT_ASSIGN_OR_RETURN(const std::string path, ModelPath(model_));
+    ALT_ASSIGN_OR_RETURN(const std::string path, ModelPath(model_, may_pull_));
     ALT_ASSIGN_OR_RETURN(const auto file, model::Checkpoint::Open(path, StandardErrorLog()));
     const auto config = model::ReadConfig(*file, StandardErrorLog());
     const Result<TemplateFacts> chat = ReadTemplate(*file);
@@ -227,7 +228,7 @@ class ShowCommand : public Command {
   }
 
   std::string model_;
-  bool list_tensors_ = false, json_ = false;
+  bool list_tensors_ = false, json_ = false, may_pull_ = false;
 };
 
 }  // namespace

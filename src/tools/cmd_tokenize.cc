@@ -49,13 +49,14 @@ class TokenizeCommand : public Command {
     app.add_flag("--bos", bos_, "begin and end as the model asks (BOS, EOS)");
     app.add_flag("-e,--escape,!--no-escape", escape_, "\\n, \\t, \\xHH in -p are escapes");
     app.add_flag("--json", json_, "one JSON object: ids, tokens, detokenized, detokenized_hex");
+    AddPullFlag(app, &may_pull_);
   }
 
   Status Run() override {
     if (text_option_->empty() && file_option_->empty() && ids_.empty()) {
       return Status(ErrorCode::kInvalidArgument, "give a text (-p or -f) or ids (--ids)");
     }
-    ALT_ASSIGN_OR_RETURN(const std::string path, ModelPath(model_));
+    ALT_ASSIGN_OR_RETURN(const std::string path, ModelPath(model_, may_pull_));
     ALT_ASSIGN_OR_RETURN(const auto checkpoint, model::Checkpoint::Open(path, StandardErrorLog()));
     ALT_ASSIGN_OR_RETURN(text::TokenizerSpec spec, checkpoint->ReadTokenizer(StandardErrorLog()));
     auto made = text::MakeTokenizer(std::move(spec), StandardErrorLog());
@@ -110,7 +111,7 @@ class TokenizeCommand : public Command {
   CLI::Option* text_option_ = nullptr;  // the parser owns them
   CLI::Option* file_option_ = nullptr;
   std::vector<int32_t> ids_;
-  bool special_ = false, bos_ = false, escape_ = false, json_ = false;
+  bool special_ = false, bos_ = false, escape_ = false, json_ = false, may_pull_ = false;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "base/human_units.h"
 #include "compress/grid_encoder.h"
+#include "tools/model_pull.h"
 #include "tools/option_values.h"
 
 namespace altteul::tools {
@@ -131,6 +132,7 @@ void CompressOptions::AddTo(CLI::App& app) {
       ->excludes("--resume");
   app.add_flag("--json", json, "one JSON object");
   compute.AddTo(app);
+  AddPullFlag(app, &compute.may_pull);
 }
 
 Status CompressOptions::Check() {

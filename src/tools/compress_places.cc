@@ -110,4 +110,14 @@ Result<std::optional<compress::WorkFolder>> OpenWork(const CompressOptions& opti
   return work;
 }
 
+Status EndWork(const CompressOptions& options, const Status& status, compress::WorkFolder* work) {
+  if (status.ok() || work->n_pieces() == 0) {
+    const Status finished = work->Finish();
+    return status.ok() ? finished : status;
+  }
+  std::fprintf(stderr, "What is finished is kept in %s; the same command with --resume goes on\n",
+               WorkPathOf(options).c_str());
+  return status;
+}
+
 }  // namespace altteul::tools

@@ -39,4 +39,10 @@ Result<std::optional<compress::WorkFolder>> OpenWork(const CompressOptions& opti
                                                      const compress::FileNotes& notes,
                                                      const std::string& isa);
 
+/// Removes the folder when nothing in it is worth keeping, and says on standard error how to go on
+/// when something is.
+/// @param status  how the work ended
+/// @return that, or what removing the folder gives
+Status EndWork(const CompressOptions& options, const Status& status, compress::WorkFolder* work);
+
 }  // namespace altteul::tools

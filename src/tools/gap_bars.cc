@@ -60,4 +60,16 @@ std::string SvgBars(const std::string& title, const std::vector<SvgBar>& bars, b
   return svg + "</svg>\n";
 }
 
+SvgBar BarOf(const plan::Figure& figure, const std::string& name_en, const std::string& name_ko,
+             bool mine) {
+  return {.name = name_en,
+          .other_name = name_ko,
+          .value = figure.value,
+          .text = plan::ShortFigure(figure.value),
+          .attributes = "class=\"f\" data-v=\"" + plan::Exact(figure.value) + "\" data-t=\"" +
+                        report::EscapeMarkup(figure.trace) + "\"",
+          .tooltip = figure.source,
+          .is_marked = mine};
+}
+
 }  // namespace altteul::tools

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "plan/figure.h"
+
 namespace altteul::tools {
 
 struct SvgBar {
@@ -18,6 +20,10 @@ struct SvgBar {
   std::string tooltip;
   bool is_marked = false;  ///< in the colour of what is one's own
 };
+
+/// The bar of a figure, with what it follows from at hand. @param mine  it is one's own
+SvgBar BarOf(const plan::Figure& figure, const std::string& name_en, const std::string& name_ko,
+             bool mine);
 
 /// Well-formed XML whatever the texts hold, as long as `attributes` is.
 /// @param title  read out in place of the picture

@@ -22,7 +22,6 @@
 #include "tools/command.h"
 #include "tools/exit_codes.h"
 #include "tools/interrupt.h"
-#include "tools/model_pull.h"
 #include "tools/terminal_text.h"
 #include "tools/usage_error.h"
 #include "tools/version.h"
@@ -58,12 +57,6 @@ Result<const CLI::App*> FindVerb(std::string_view verb, const CLI::App& app) {
   }
   return Status(ErrorCode::kInvalidArgument,
                 "'" + std::string(verb) + "' is no verb; these are: " + verbs);
-}
-
-/// Whether a verb opens a model as a whole, and so may have to fetch it.
-bool OpensModels(std::string_view verb) {
-  constexpr std::string_view kVerbs[] = {"run", "show", "tokenize", "compress", "eval", "bench"};
-  return std::find(std::begin(kVerbs), std::end(kVerbs), verb) != std::end(kVerbs);
 }
 
 /// Gives the options their values. False: help or version was asked for, and printed.
@@ -110,9 +103,6 @@ int Main(int argc, char** argv) {
     CLI::App& verb =
         *app.add_subcommand(std::string(command->name()), std::string(command->summary()));
     command->AddOptions(verb);
-    if (OpensModels(command->name())) {
-      verb.add_flag("--pull", MayPull(), "fetch a model hf:OWNER/NAME that is not here yet");
-    }
   }
   if (argc <= 1) {
     std::fputs(app.help().c_str(), stderr);

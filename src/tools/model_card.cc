@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -330,6 +331,18 @@ Result<bool> WriteCard(const std::string& path, const std::string& card) {
   ALT_RETURN_IF_ERROR(file.Write(std::as_bytes(std::span(card))));
   ALT_RETURN_IF_ERROR(file.Commit());
   return true;
+}
+
+void WriteCardBeside(const CompressionRecord& record, const CardSource& source) {
+  const std::string path = CardPathOf(record.out);
+  const auto written = WriteCard(path, ModelCard(record, source));
+  if (!written.ok()) {
+    std::fprintf(stderr, "warning: the model is written, its card is not: %s\n",
+                 written.status().message().c_str());
+  } else if (!written.value()) {
+    std::fprintf(stderr, "%s is there and not of altteul, so it stays; there is no card\n",
+                 path.c_str());
+  }
 }
 
 }  // namespace altteul::tools

@@ -32,4 +32,8 @@ std::string ModelCard(const CompressionRecord& record, const CardSource& source)
 /// @return true when it was written, false when another one stays; kIoError
 Result<bool> WriteCard(const std::string& path, const std::string& card);
 
+/// The page of a model that is written, in its place. What goes wrong is only told, on standard
+/// error, because the model is there.
+void WriteCardBeside(const CompressionRecord& record, const CardSource& source);
+
 }  // namespace altteul::tools

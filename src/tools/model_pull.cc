@@ -9,6 +9,8 @@
 #include <iostream>
 #include <utility>
 
+#include <CLI/CLI.hpp>
+
 #include "base/human_units.h"
 #include "base/machine.h"
 #include "plan/memory_plan.h"
@@ -56,7 +58,7 @@ bool SaysYes(const std::string& question) {
   return answer.empty() || answer == "y" || answer == "Y" || answer == "yes";
 }
 
-Result<std::string> OfferedModelPath(const std::string& model, const Status& why) {
+Result<std::string> OfferedModelPath(const std::string& model, const Status& why, bool may_pull) {
   ALT_ASSIGN_OR_RETURN(const hub::HubPlace place, HubPlaceFromEnvironment());
   if (place.is_offline) {
     return Status(ErrorCode::kNotFound,
@@ -65,7 +67,7 @@ Result<std::string> OfferedModelPath(const std::string& model, const Status& why
                       "nothing is to be asked over the network (HF_HUB_OFFLINE)");
   }
   const std::string how = "altteul pull " + model + " fetches it, and so does --pull here";
-  if (!MayPull() && !IsWatched()) {
+  if (!may_pull && !IsWatched()) {
     return Status(ErrorCode::kNotFound, why.message() + "; " + how);
   }
   ALT_ASSIGN_OR_RETURN(const hub::HubReference reference,
@@ -81,7 +83,7 @@ Result<std::string> OfferedModelPath(const std::string& model, const Status& why
   pull.Announce();
   ALT_RETURN_IF_ERROR(hub::CheckRoom(place, pull.missing.bytes));
   const std::string question = "fetch " + FormatBytes(pull.missing.bytes) + " now?";
-  if (!MayPull() && pull.missing.n_files != 0 && !SaysYes(question)) {
+  if (!may_pull && pull.missing.n_files != 0 && !SaysYes(question)) {
     if (Interrupted()) return Status(ErrorCode::kCancelled, "nothing was fetched");
     return Status(ErrorCode::kNotFound, why.message() + ", and nothing was fetched; " + how);
   }
@@ -169,16 +171,15 @@ void NoteFetched(const hub::HubPlace& place, const hub::Repository& repository,
                noted.message().c_str());
 }
 
-bool& MayPull() {
-  static bool may_pull = false;
-  return may_pull;
+void AddPullFlag(CLI::App& app, bool* may_pull) {
+  app.add_flag("--pull", *may_pull, "fetch a model hf:OWNER/NAME that is not here yet");
 }
 
-Result<std::string> ModelPath(const std::string& model) {
+Result<std::string> ModelPath(const std::string& model, bool may_pull) {
   auto path = CachedModelPath(model);
   const bool is_missing = path.status().code() == ErrorCode::kNotFound;
   if (!is_missing || !model.starts_with(kHubScheme)) return path;
-  return OfferedModelPath(model, path.status());
+  return OfferedModelPath(model, path.status(), may_pull);
 }
 
 }  // namespace altteul::tools

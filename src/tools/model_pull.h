@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "hub/fetch_model.h"
+#include "tools/cli_forward.h"
 
 namespace altteul::tools {
 
@@ -52,14 +53,14 @@ hub::FetchOptions FetchOptionsOf(const PullSettings& settings);
 void NoteFetched(const hub::HubPlace& place, const hub::Repository& repository,
                  const std::vector<std::string>& blobs);
 
-/// Whether this run may fetch without asking: what the option --pull of verbs that open models
-/// sets. Off until then.
-bool& MayPull();
+/// The option --pull of verbs that open models.
+void AddPullFlag(CLI::App& app, bool* may_pull);
 
 /// CachedModelPath(), and for a model of a hub that is not there: asks whether to fetch it, on a
-/// terminal, with its bytes; fetches it with MayPull(); and says how to get it anywhere else.
+/// terminal, with its bytes; and says how to get it anywhere else.
+/// @param may_pull  it is fetched without asking
 /// @return kNotFound also when the answer was no, or when the environment forbids to ask a hub;
 ///         otherwise as CachedModelPath(), AskHub(), ModelPull::Fetch()
-Result<std::string> ModelPath(const std::string& model);
+Result<std::string> ModelPath(const std::string& model, bool may_pull);
 
 }  // namespace altteul::tools

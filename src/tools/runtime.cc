@@ -102,12 +102,13 @@ Result<std::unique_ptr<Runtime>> MakeRuntime(const ComputeOptions& options) {
     std::fprintf(stderr, "-ngl %s: this build has no GPU backend, all layers stay on the CPU\n",
                  options.gpu_layers.c_str());
   }
+  runtime->may_pull = options.may_pull;
   return runtime;
 }
 
 Result<std::unique_ptr<const model::Model>> Load(const std::string& name, Runtime& runtime,
                                                  kernels::Precision precision) {
-  ALT_ASSIGN_OR_RETURN(const std::string path, ModelPath(name));
+  ALT_ASSIGN_OR_RETURN(const std::string path, ModelPath(name, runtime.may_pull));
   auto model = model::LoadModel(
       path,
       {.kernels = runtime.kernels, .precision = precision, .go_on = [] { return !Interrupted(); }},

@@ -23,6 +23,7 @@ namespace altteul::tools {
 struct ComputeOptions {
   int threads = 0;                  ///< 0 or less: one a core
   std::string gpu_layers = "auto";  ///< as -ngl takes it
+  bool may_pull = false;            ///< a model of a hub may be fetched without asking
 
   void AddTo(CLI::App& app);
 };
@@ -42,6 +43,7 @@ struct Runtime {
   const kernels::KernelTable* kernels = nullptr;
   std::unique_ptr<ThreadTeam> team;
   SteadyClock clock;
+  bool may_pull = false;  ///< ComputeOptions::may_pull, for models that are loaded
 };
 
 /// @return also kInvalidArgument for a senseless number of threads
