@@ -167,15 +167,14 @@ class HfCheckpoint : public Checkpoint {
     const bool is_matrix = embedding != nullptr && embedding->shape.n_dims == 2;
     const std::string of_model = config_.dump(-1, ' ', false, json::error_handler_t::replace);
     const auto parse = [&](const std::string& tokenizer_json) {
-      return text::ParseTokenizerJson(
-          {.tokenizer_json = tokenizer_json,
-           .tokenizer_config_json = config,
-           .generation_config_json = generation,
-           .config_json = of_model,
-           .added_tokens_json = added,
-           .special_tokens_map_json = special,
-           .n_rows = is_matrix ? size_t{embedding->shape.rows()} : 0},
-          with_folder);
+      return text::ParseTokenizerJson({.tokenizer_json = tokenizer_json,
+                                       .tokenizer_config_json = config,
+                                       .generation_config_json = generation,
+                                       .config_json = of_model,
+                                       .added_tokens_json = added,
+                                       .special_tokens_map_json = special,
+                                       .n_rows = is_matrix ? size_t{embedding->shape.rows()} : 0},
+                                      with_folder);
     };
     auto parsed = parse(tokenizer);
     if (!parsed.ok() && parsed.status().code() == ErrorCode::kCorruptFile) {
