@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <string>
 
 #include "base/check.h"
@@ -293,13 +294,31 @@ void Forward::AddSubBlock(const Linear& linear, const PreparedRows& in, const fl
 }
 
 void Forward::Logits(size_t first, size_t count, std::span<float> out) {
-  Workspace& work = *work_;
+  ALT_CHECK(first + count <= work_->n_rows);
+  MultiplyHead(work_->shared.norm + first * model_.config.hidden, count, out);
+}
+
+void Forward::Logits(std::span<const size_t> rows, std::span<float> out) {
+  if (rows.empty()) return;
+  ALT_CHECK(std::is_sorted(rows.begin(), rows.end()) && rows.back() < work_->n_rows);
+  if (rows.back() - rows.front() + 1 == rows.size()) return Logits(rows.front(), rows.size(), out);
+  // Behind a pass the residual stream is free.
+  const size_t hidden = model_.config.hidden;
+  float* gathered = work_->shared.x;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    std::memcpy(gathered + i * hidden, work_->shared.norm + rows[i] * hidden,
+                hidden * sizeof(float));
+  }
+  MultiplyHead(gathered, rows.size(), out);
+}
+
+/// out = head(norm) [count, vocabulary]
+void Forward::MultiplyHead(const float* norm, size_t count, std::span<float> out) {
   const ModelConfig& config = model_.config;
-  ALT_CHECK(first + count <= work.n_rows && out.size() >= count * config.vocabulary);
-  const float* in = work.shared.norm + first * config.hidden;
+  ALT_CHECK(out.size() >= count * config.vocabulary);
   team_.Run([&](int thread) {
     const RowTeam team = TeamOf(count, thread);
-    const PreparedRows x = PrepareRows(in, count, {&model_.weights.output}, team);
+    const PreparedRows x = PrepareRows(norm, count, {&model_.weights.output}, team);
     Product(model_.weights.output, x, out.data(), config.vocabulary, false, thread);
     if (config.final_softcap == 0.0f) return;
     Barrier();

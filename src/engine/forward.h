@@ -84,6 +84,8 @@ class Forward {
 
   /// Logits of rows [first, first + count) of the last Run(). out [count, vocabulary].
   void Logits(size_t first, size_t count, std::span<float> out);
+  /// Of any of its rows, ascending, with one reading of the head. out [rows.size(), vocabulary].
+  void Logits(std::span<const size_t> rows, std::span<float> out);
 
   // The same pass in pieces: Embed(), for each layer the six steps in their order, Finish(), then
   // Logits(). The rows are sequences of one length, one after another, each from its beginning.
@@ -140,6 +142,7 @@ class Forward {
   kernels::PreparedRows PrepareRows(const float* x, size_t n_rows,
                                     std::initializer_list<const model::Linear*> readers,
                                     const RowTeam& team);
+  void MultiplyHead(const float* norm, size_t count, std::span<float> out);
   void Product(const model::Linear& linear, const kernels::PreparedRows& x, float* out,
                size_t out_stride, bool add_to_out, int thread);
   void Barrier() { team_.Barrier(); }

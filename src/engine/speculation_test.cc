@@ -41,7 +41,7 @@ class MadeUpClock : public Clock {
  public:
   explicit MadeUpClock(Time time) : time_(time) {}
   double Seconds() const override {
-    constexpr uint64_t kFirstPass = 6;  // readings until it is over
+    constexpr uint64_t kFirstPass = 9;  // readings until it is over
     ++readings_;
     if (time_ == Time::kEager) return static_cast<double>(std::min(readings_, kFirstPass));
     return now_ += 0.01 + random_.Uniform(readings_);
