@@ -33,22 +33,23 @@ TestModelOptions Tiny(uint64_t seed, uint32_t layers, uint32_t window = 0, float
   return options;
 }
 
-// Time that makes sessions guess. Eager: after the first pass time stands still, so more rows seem
-// to cost nothing. Fickle: no two passes alike, so the number of guesses jumps about.
+// Time that makes sessions guess. Eager: once a single row's pass has been measured, time stands
+// still, so more rows seem to cost nothing. Fickle: no two passes alike, so the number of guesses
+// jumps about.
 enum class Time { kEager, kFickle };
 
 class MadeUpClock : public Clock {
  public:
   explicit MadeUpClock(Time time) : time_(time) {}
   double Seconds() const override {
-    constexpr uint64_t kFirstPass = 9;  // readings until it is over
-    ++readings_;
-    if (time_ == Time::kEager) return static_cast<double>(std::min(readings_, kFirstPass));
-    return now_ += 0.01 + random_.Uniform(readings_);
+    if (time_ == Time::kEager) return now_ += is_still_ ? 0.0 : 1.0;
+    return now_ += 0.01 + random_.Uniform(++readings_);
   }
+  void StandStill() { is_still_ = true; }
 
  private:
   Time time_;
+  bool is_still_ = false;
   RandomStream random_{7, "fickle clock"};
   mutable uint64_t readings_ = 0;
   mutable double now_ = 0;
@@ -94,7 +95,12 @@ struct Bench {
     sampler.emplace(std::move(Sampler::Create(sampling, testing::kVocabulary)).value());
   }
   Generated Answer(const GenerateOptions& options) {
-    auto result = session->Generate(options, *sampler, {});
+    // Behind the second token, the first pass of the answer is over.
+    const size_t second = session->history().size() + 2;
+    auto result = session->Generate(options, *sampler, [&](std::string_view) {
+      if (session->history().size() >= second) clock.StandStill();
+      return true;
+    });
     EXPECT_TRUE(result.ok()) << result.status().message();
     return std::move(result).value();
   }

@@ -47,9 +47,26 @@ constexpr std::array kLayerTensors = {
     NamePair{"mlp.down_proj", "ffn_down"},
 };
 
-std::optional<std::string_view> Translate(std::string_view stem, std::span<const NamePair> table) {
+/// What stands for the "*" of a pattern, with a dot before it; empty where it has none.
+std::optional<std::string> Match(std::string_view pattern, std::string_view stem) {
+  const size_t star = pattern.find('*');
+  if (star == std::string_view::npos) {
+    return pattern == stem ? std::optional<std::string>("") : std::nullopt;
+  }
+  const std::string_view before = pattern.substr(0, star), behind = pattern.substr(star + 1);
+  if (stem.size() <= before.size() + behind.size() || !stem.starts_with(before) ||
+      !stem.ends_with(behind)) {
+    return std::nullopt;
+  }
+  const std::string_view number =
+      stem.substr(before.size(), stem.size() - before.size() - behind.size());
+  if (number.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
+  return "." + std::string(number);
+}
+
+std::optional<std::string> Translate(std::string_view stem, std::span<const NamePair> table) {
   for (const NamePair& pair : table) {
-    if (pair.hf == stem) return pair.gguf;
+    if (const auto number = Match(pair.hf, stem)) return std::string(pair.gguf) + *number;
   }
   return std::nullopt;
 }
@@ -64,7 +81,7 @@ std::optional<std::string> GgufTensorName(std::string_view hf_name,
   if (dot == std::string_view::npos) return std::nullopt;
   const std::string suffix(hf_name.substr(dot));  // ".weight" or ".bias"
   const std::string_view stem = hf_name.substr(0, dot);
-  if (const auto global = Translate(stem, kGlobalTensors)) return std::string(*global) + suffix;
+  if (const auto global = Translate(stem, kGlobalTensors)) return *global + suffix;
 
   constexpr std::string_view kLayers = "model.layers.";
   if (stem.substr(0, kLayers.size()) != kLayers) return std::nullopt;
@@ -75,7 +92,7 @@ std::optional<std::string> GgufTensorName(std::string_view hf_name,
   auto name = Translate(part, overrides);
   if (!name) name = Translate(part, kLayerTensors);
   if (!name) return std::nullopt;
-  return "blk." + std::string(rest.substr(0, end)) + "." + std::string(*name) + suffix;
+  return "blk." + std::string(rest.substr(0, end)) + "." + *name + suffix;
 }
 
 }  // namespace altteul::model

@@ -29,6 +29,21 @@ TEST(HfNamesTest, LayersKeepTheirNumberAndSuffix) {
   EXPECT_EQ(Name("model.layers.3.mlp.down_proj.weight"), "blk.3.ffn_down.weight");
 }
 
+TEST(HfNamesTest, NumbersOfExpertsGoToTheEnd) {
+  constexpr std::array kOwn = {NamePair{"mlp.experts.*.up_proj", "ffn_up_exps"},
+                               NamePair{"block.*.w1", "ffn_gate_exps"}};
+  EXPECT_EQ(Name("model.layers.3.mlp.experts.17.up_proj.weight", kOwn),
+            "blk.3.ffn_up_exps.17.weight");
+  EXPECT_EQ(Name("model.layers.0.block.0.w1.bias", kOwn), "blk.0.ffn_gate_exps.0.bias");
+  for (const char* name :
+       {"model.layers.3.mlp.experts..up_proj.weight", "model.layers.3.mlp.experts.x.up_proj.weight",
+        "model.layers.3.mlp.experts.1.2.up_proj.weight",
+        "model.layers.3.mlp.experts.up_proj.weight",
+        "model.layers.3.mlp.experts.17.up_projx.weight"}) {
+    EXPECT_EQ(Name(name, kOwn), "(unknown)") << name;
+  }
+}
+
 TEST(HfNamesTest, FusedTensorsHaveTheNamesOfGguf) {
   EXPECT_EQ(Name("model.layers.3.self_attn.qkv_proj.weight"), "blk.3.attn_qkv.weight");
   EXPECT_EQ(Name("model.layers.3.mlp.gate_up_proj.weight"), "blk.3.ffn_up.weight");
