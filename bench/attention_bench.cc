@@ -39,24 +39,40 @@ constexpr Shape kShapes[] = {
     {"decode4096_30layers/h9_kv3_d64", 9, 3, 64, 4095, 1, 30},
 };
 
+/// The pages of one sequence as an engine has them: 64 positions of all layers in each.
+struct Pages {
+  Pages(const KvLayout& kv_layout, size_t n_layers, size_t n_positions)
+      : layout(kv_layout), memory((n_positions + 63) / 64 * n_layers * layout.page_bytes()) {
+    for (size_t at = 0; at < memory.size(); at += n_layers * layout.page_bytes()) {
+      table.push_back(memory.data() + at);
+    }
+  }
+  SequenceRows Rows(size_t layer, size_t n_rows, size_t first_position = 0) const {
+    return {.layout = layout,
+            .pages = table.data(),
+            .page_offset = layer * layout.page_bytes(),
+            .n_rows = n_rows,
+            .first_position = first_position};
+  }
+
+  KvLayout layout;
+  std::vector<std::byte> memory;
+  std::vector<std::byte*> table;
+};
+
 void RunAttention(benchmark::State& state, const IsaUnderTest& isa, const Shape& shape,
                   KvType type) {
   const size_t end = shape.n_before + shape.n_tokens;
-  const KvLayout layout{type, shape.n_kv_heads, shape.head_dim, (end + 63) / 64 * 64};
-  std::vector<std::byte> cache(layout.total_bytes() * shape.n_layers);
+  const Pages pages({type, shape.n_kv_heads, shape.head_dim}, shape.n_layers, end);
   const auto k = NormalValues(end * shape.n_kv_heads * shape.head_dim, "k");
   const auto q = NormalValues(shape.n_tokens * shape.n_heads * shape.head_dim, "q");
   std::vector<float> out(q.size());
   for (size_t layer = 0; layer < shape.n_layers; ++layer) {
-    const SequenceRows all{
-        .layout = layout, .cache = cache.data() + layer * layout.total_bytes(), .n_rows = end};
+    const SequenceRows all = pages.Rows(layer, end);
     isa.store_kv({.sequences = {&all, 1}, .k = k.data(), .v = k.data()}, 0, 1);
   }
 
-  SequenceRows rows{.layout = layout,
-                    .cache = cache.data(),
-                    .n_rows = shape.n_tokens,
-                    .first_position = shape.n_before};
+  SequenceRows rows = pages.Rows(0, shape.n_tokens, shape.n_before);
   std::vector<std::byte> scratch(AttentionScratchBytes(shape.head_dim));
   const AttentionArgs args{.sequences = {&rows, 1},
                            .q = q.data(),
@@ -65,7 +81,7 @@ void RunAttention(benchmark::State& state, const IsaUnderTest& isa, const Shape&
                            .scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim))};
   for (auto _ : state) {
     for (size_t layer = 0; layer < shape.n_layers; ++layer) {
-      rows.cache = cache.data() + layer * layout.total_bytes();
+      rows.page_offset = layer * pages.layout.page_bytes();
       isa.attend(args, scratch, 0, 1);
     }
     benchmark::ClobberMemory();
@@ -82,10 +98,9 @@ void RunAttention(benchmark::State& state, const IsaUnderTest& isa, const Shape&
 
 void RunStore(benchmark::State& state, const IsaUnderTest& isa, KvType type) {
   constexpr size_t kTokens = 512;
-  const KvLayout layout{type, 3, 64, kTokens};
-  std::vector<std::byte> cache(layout.total_bytes());
+  const Pages pages({type, 3, 64}, 1, kTokens);
   const auto k = NormalValues(kTokens * 3 * 64, "k");
-  const SequenceRows rows{.layout = layout, .cache = cache.data(), .n_rows = kTokens};
+  const SequenceRows rows = pages.Rows(0, kTokens);
   for (auto _ : state) {
     isa.store_kv({.sequences = {&rows, 1}, .k = k.data(), .v = k.data()}, 0, 1);
     benchmark::ClobberMemory();

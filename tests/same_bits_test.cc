@@ -81,26 +81,32 @@ void ExpectSameBits(const model::Model& model, const KernelTable& kernels,
   }
 }
 
-/// How many layers reuse slots when `n_tokens` are computed in passes of `chunk`.
-size_t LayersThatWrap(const model::ModelConfig& config, size_t n_tokens, size_t chunk) {
-  auto cache = engine::KvCache::Create(config, KvType::kF16, n_tokens, chunk);
-  if (!cache.ok()) return 0;
+/// How many layers use pages again when `n_tokens` are computed in passes of `chunk`.
+size_t LayersThatRecycle(const model::ModelConfig& config, size_t n_tokens, size_t chunk) {
+  auto made = engine::KvCache::Create(config, KvType::kF16, n_tokens, chunk);
+  if (!made.ok()) return 0;
+  engine::KvCache cache = std::move(made).value();
+  while (cache.length() < n_tokens) {
+    const size_t rows = std::min(chunk, n_tokens - cache.length());
+    if (!cache.Reserve(rows).ok()) return 0;
+    cache.Advance(rows);
+  }
   size_t n = 0;
   for (size_t layer = 0; layer < config.n_layers(); ++layer) {
-    n += cache.value().layout(layer).capacity < n_tokens;
+    n += cache.pages(layer)[0] == nullptr;
   }
   return n;
 }
 
 struct FamilyCase {
   const char* model;
-  bool wraps;  // has windows
+  bool recycles;  // has windows
 };
 void PrintTo(const FamilyCase& one, std::ostream* out) { *out << one.model; }
 
 class SameBitsTest : public ::testing::TestWithParam<FamilyCase> {};
 
-// f16, bf16 and f32 weights; windows of 8 in rings of 64 and 128 slots, 140 tokens.
+// f16, bf16 and f32 weights; windows of 8 over pages of 64, 140 tokens.
 TEST_P(SameBitsTest, FamiliesInPlainTypes) {
   const auto path = GoldenFolder() / "families" / GetParam().model / "model.gguf";
   for (const KernelTable* kernels : KernelsHere()) {
@@ -109,11 +115,11 @@ TEST_P(SameBitsTest, FamiliesInPlainTypes) {
     ASSERT_TRUE(model.ok()) << model.status().message();
     const model::Model& m = *model.value();
     const auto tokens = RandomTokens(140, m.config.vocabulary, 76);
-    if (GetParam().wraps) {
-      ASSERT_GT(LayersThatWrap(m.config, tokens.size(), 64), 0u);
+    if (GetParam().recycles) {
+      ASSERT_GT(LayersThatRecycle(m.config, tokens.size(), 64), 0u);
     }
     ExpectSameBits(m, *kernels, tokens, {1, 7, 64, 0}, KvType::kF16);
-    if (!GetParam().wraps) ExpectSameBits(m, *kernels, tokens, {7}, KvType::kF32);
+    if (!GetParam().recycles) ExpectSameBits(m, *kernels, tokens, {7}, KvType::kF32);
   }
 }
 
@@ -150,8 +156,8 @@ TEST_P(MixedModelTest, HasTheSameBitsHoweverItIsCut) {
     const model::Model& m = *model.value();
     // The reference is slow; the others go past a segment of attention (512 keys).
     const bool reference = kernels == &kernels::kReferenceKernels;
-    const auto tokens = RandomTokens(reference ? 70 : 540, m.config.vocabulary, 79);
-    ASSERT_EQ(LayersThatWrap(m.config, tokens.size(), 7), 1u);
+    const auto tokens = RandomTokens(reference ? 100 : 540, m.config.vocabulary, 79);
+    ASSERT_EQ(LayersThatRecycle(m.config, tokens.size(), 7), 1u);
     const std::vector<size_t> chunks =
         reference ? std::vector<size_t>{7, 0} : std::vector<size_t>{1, 7, 64, 0};
     ExpectSameBits(m, *kernels, tokens, chunks, KvType::kQ8_0);
@@ -247,14 +253,14 @@ TEST(SameBitsTest, ForgettingLeavesNoTrace) {
     engine::KvCache cache = std::move(made).value();
     const auto expected = GoOn(*forward.value(), cache, tokens);
 
-    // The ring of 64 slots holds a window of 8 and 56 positions more.
-    EXPECT_FALSE(cache.TruncateTo(93)) << "lost to the window";
+    // A window of 8 and the page it begins in: positions 128 and on.
+    EXPECT_FALSE(cache.TruncateTo(134)) << "lost to the window";
     EXPECT_EQ(cache.length(), 150u);
-    ASSERT_TRUE(cache.TruncateTo(110));
+    ASSERT_TRUE(cache.TruncateTo(143)) << "a pass back";
     auto other = tokens;
-    for (size_t i = 110; i < 140; ++i) other[i] = static_cast<TokenId>((other[i] + 1) % 96);
-    GoOn(*forward.value(), cache, std::span(other).first(140));
-    ASSERT_TRUE(cache.TruncateTo(110));
+    for (size_t i = 143; i < 149; ++i) other[i] = static_cast<TokenId>((other[i] + 1) % 96);
+    GoOn(*forward.value(), cache, std::span(other).first(149));
+    ASSERT_TRUE(cache.TruncateTo(143));
     EXPECT_EQ(FirstDifference(expected, GoOn(*forward.value(), cache, tokens), vocabulary), "");
 
     ASSERT_TRUE(cache.TruncateTo(0));

@@ -36,7 +36,7 @@ class DraftModel : public Speculator {
   static Result<std::unique_ptr<DraftModel>> Create(Forward& forward, const model::Model& target,
                                                     const DraftOptions& options);
 
-  size_t kv_bytes() const { return cache_.size_bytes(); }
+  size_t kv_bytes() const { return cache_.pool().taken_bytes(); }  ///< that its pool has taken
 
   size_t longest() const override { return longest_; }
   Status Begin(std::span<const text::TokenId> history, const std::function<bool()>& go_on) override;

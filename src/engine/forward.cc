@@ -69,7 +69,8 @@ Result<std::unique_ptr<Forward>> Forward::Create(const model::Model& model,
   return forward;
 }
 
-Status Forward::Check(std::span<const SequenceInput> inputs) const {
+/// Refuses what cannot be computed; otherwise the caches have room for it.
+Status Forward::Prepare(std::span<const SequenceInput> inputs) {
   size_t n_rows = 0;
   for (const SequenceInput& input : inputs) {
     n_rows += input.tokens.size();
@@ -99,11 +100,15 @@ Status Forward::Check(std::span<const SequenceInput> inputs) const {
     return Status(ErrorCode::kDoesNotFit, std::to_string(n_rows) + " rows in a pass of at most " +
                                               std::to_string(max_rows_));
   }
-  return Status();
+  work_->growths.clear();
+  for (const SequenceInput& input : inputs) {
+    work_->growths.push_back({input.cache, input.tokens.size()});
+  }
+  return KvCache::ReserveAll(work_->growths);
 }
 
 Status Forward::Run(std::span<const SequenceInput> inputs) {
-  ALT_RETURN_IF_ERROR(Check(inputs));
+  ALT_RETURN_IF_ERROR(Prepare(inputs));
   Workspace& work = *work_;
   const ModelConfig& config = model_.config;
   work.ids.clear();
@@ -125,7 +130,8 @@ Status Forward::Run(std::span<const SequenceInput> inputs) {
     size_t first_row = 0;
     for (const SequenceInput& input : inputs) {
       work.sequences.push_back({.layout = input.cache->layout(layer),
-                                .cache = input.cache->data(layer),
+                                .pages = input.cache->pages(layer),
+                                .page_offset = input.cache->page_offset(layer),
                                 .first_row = first_row,
                                 .n_rows = input.tokens.size(),
                                 .first_position = input.cache->length()});

@@ -73,13 +73,13 @@ class Forward {
   const model::Model& model() const { return model_; }
   const PlacementTable& placement() const { return placement_; }
 
-  /// Computes all rows, sequence after sequence, and adds them to the caches. Afterwards Logits()
-  /// may be asked for any of these rows, until the next Run(). One call at a time per Forward; a
-  /// cache may be in one input only.
+  /// Computes all rows, sequence after sequence, and adds them to the caches, for which pages are
+  /// taken before. Afterwards Logits() may be asked for any of these rows, until the next Run().
+  /// One call at a time per Forward; a cache may be in one input only.
   /// @return kInvalidArgument for a token outside the vocabulary or no rows at all, kDoesNotFit
   /// when
-  ///         there are more than max_rows, more than a cache's max_chunk, or a cache is full; the
-  ///         caches are then unchanged
+  ///         there are more than max_rows, more than a cache's max_chunk, or a cache is full,
+  ///         kOutOfMemory when its pool is dry; the caches are then unchanged
   Status Run(std::span<const SequenceInput> inputs);
 
   /// Logits of rows [first, first + count) of the last Run(). out [count, vocabulary].
@@ -96,7 +96,8 @@ class Forward {
   /// @param x       the residual stream [n_rows, hidden], changed by the two output steps
   /// @param rows    [n_rows, WidthOf(step of the layer)], read by the two output steps, written by
   /// the others
-  /// @pre n_rows is a multiple of n_sequences and fits max_rows(), and a sequence its cache
+  /// @pre n_rows is a multiple of n_sequences and fits max_rows(), and a sequence the room() of its
+  /// cache
   void RunStep(size_t layer, BlockStep step, std::span<KvCache> caches, std::span<float> x,
                std::span<float> rows);
   /// @param x     [n, hidden] behind the last layer
@@ -114,7 +115,7 @@ class Forward {
 
   Forward(const model::Model& model, const kernels::KernelTable& kernels, ThreadTeam& team,
           size_t max_rows);
-  Status Check(std::span<const SequenceInput> inputs) const;
+  Status Prepare(std::span<const SequenceInput> inputs);
 
   // Steps of Run() and Logits(), walked through by every thread of the team.
   void TakeStep(size_t layer, BlockStep step, int thread);

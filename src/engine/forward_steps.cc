@@ -78,11 +78,12 @@ void Forward::RunStep(size_t layer, BlockStep step, std::span<KvCache> caches, s
   work.n_sequences = caches.size();
   work.sequences.resize(config.n_layers() * caches.size());
   for (size_t i = 0; i < caches.size(); ++i) {
-    ALT_CHECK(length <= caches[i].context());
+    ALT_CHECK(length <= caches[i].room());
     const size_t first = i * length;
     std::iota(work.positions.begin() + first, work.positions.begin() + first + length, size_t{0});
     work.sequences[layer * caches.size() + i] = {.layout = caches[i].layout(layer),
-                                                 .cache = caches[i].data(layer),
+                                                 .pages = caches[i].pages(layer),
+                                                 .page_offset = caches[i].page_offset(layer),
                                                  .first_row = first,
                                                  .n_rows = length};
   }

@@ -38,8 +38,19 @@ class ForwardTest : public ::testing::Test {
     EXPECT_TRUE(Run(cache, BytesAsTokens(text)).ok());
     return Logits(text.size() - 1, 1);
   }
-  static std::vector<std::byte> Bytes(KvCache& cache) {
-    return {cache.data(0), cache.data(0) + cache.size_bytes()};
+  KvCache NewStepCache() {
+    return std::move(KvCache::CreateForSteps(model_.model->config, KvType::kF16, kContext)).value();
+  }
+  /// Of all layers' pages that hold positions.
+  std::vector<std::byte> Bytes(const KvCache& cache) {
+    std::vector<std::byte> bytes;
+    for (size_t layer = 0; layer < model_.model->config.n_layers(); ++layer) {
+      for (size_t page = 0; page * kernels::kKeyTile < cache.length(); ++page) {
+        const std::byte* from = cache.pages(layer)[page] + cache.page_offset(layer);
+        bytes.insert(bytes.end(), from, from + cache.layout(layer).page_bytes());
+      }
+    }
+    return bytes;
   }
 
   TestModel model_{TestModelOptions{}};
@@ -66,7 +77,8 @@ TEST_F(ForwardTest, TwoSequencesInOnePassAreAsEachAlone) {
 
 TEST_F(ForwardTest, StepByStepItIsTheSamePass) {
   const auto ids = BytesAsTokens("step by step");
-  KvCache caches[] = {NewCache(), NewCache(), NewCache()};  // three sequences of four tokens
+  // Three sequences of four tokens.
+  KvCache caches[] = {NewStepCache(), NewStepCache(), NewStepCache()};
   const size_t length = ids.size() / std::size(caches);
   const model::ModelConfig& config = model_.model->config;
   std::vector<float> x(ids.size() * config.hidden);
@@ -94,7 +106,7 @@ TEST_F(ForwardTest, StepByStepItIsTheSamePass) {
 
 TEST_F(ForwardTest, InputStepsGiveWhatTheProductsRead) {
   const auto ids = BytesAsTokens("norm");
-  KvCache caches[] = {NewCache()};
+  KvCache caches[] = {NewStepCache()};
   const model::ModelConfig& config = model_.model->config;
   std::vector<float> x(ids.size() * config.hidden), norm(x.size());
   forward_->Embed(ids, x);
@@ -143,6 +155,119 @@ TEST_F(ForwardTest, RowsOfLogitsAreTheSameTogetherAndAlone) {
     const auto begin = all.begin() + static_cast<std::ptrdiff_t>(row * testing::kVocabulary);
     EXPECT_TRUE(std::equal(one.begin(), one.end(), begin)) << "row " << row;
   }
+}
+
+/// Sequences over one pool, in passes of up to kRows.
+class SharedPrefixTest : public ::testing::TestWithParam<std::pair<KvType, uint32_t>> {
+ protected:
+  static constexpr size_t kLong = 400;
+
+  KvCache NewCache(PagePool& pool) {
+    return std::move(KvCache::CreateIn(pool, model_.model->config, GetParam().first, kLong, kRows))
+        .value();
+  }
+  /// Reads what the cache does not hold yet. Returns the logits of the last token.
+  std::vector<float> Read(KvCache& cache, std::span<const TokenId> tokens) {
+    std::vector<float> logits(testing::kVocabulary);
+    while (cache.length() < tokens.size()) {
+      const size_t n = std::min(kRows, tokens.size() - cache.length());
+      const SequenceInput input{.cache = &cache, .tokens = tokens.subspan(cache.length(), n)};
+      const Status status = forward_->Run({&input, 1});
+      EXPECT_TRUE(status.ok()) << status.message();
+      if (!status.ok()) break;
+      forward_->Logits(n - 1, 1, logits);
+    }
+    return logits;
+  }
+  std::vector<float> Alone(std::span<const TokenId> tokens) {
+    PagePool pool;
+    KvCache cache = NewCache(pool);
+    return Read(cache, tokens);
+  }
+
+  TestModel model_{TestModelOptions{.window = GetParam().second}};
+  std::unique_ptr<Forward> forward_ = model_.NewForward(2 * kRows, kLong);
+};
+
+INSTANTIATE_TEST_SUITE_P(TypesAndWindows, SharedPrefixTest,
+                         ::testing::Values(std::pair{KvType::kF16, 0}, std::pair{KvType::kQ8_0, 0},
+                                           std::pair{KvType::kF16, 40},
+                                           std::pair{KvType::kQ4_0, 40}));
+
+std::vector<TokenId> Letters(size_t n, size_t step) {
+  std::vector<TokenId> letters;
+  for (size_t i = 0; i < n; ++i) letters.push_back(static_cast<TokenId>('a' + i * step % 26));
+  return letters;
+}
+
+// Wherever the common part ends in a page, and whoever goes on first.
+TEST_P(SharedPrefixTest, HasTheSameBitsAsAPrefixOfItsOwn) {
+  const auto tokens = Letters(250, 7);
+  PagePool pool;
+  KvCache first = NewCache(pool);
+  Read(first, std::span(tokens).first(200));
+  for (const size_t common : {200, 199, 193, 192, 191}) {
+    auto other = Letters(230, 7);
+    for (size_t i = common; i < other.size(); ++i) other[i] = static_cast<TokenId>('A' + i % 9);
+    KvCache second = NewCache(pool);
+    ASSERT_TRUE(second.ShareFrom(first, common)) << common;
+    KvCache third = NewCache(pool);
+    ASSERT_TRUE(third.ShareFrom(second, common - 1)) << common;
+    EXPECT_EQ(Read(second, other), Alone(other)) << common;
+    EXPECT_EQ(Read(third, tokens), Alone(tokens)) << common;
+  }
+  EXPECT_EQ(Read(first, tokens), Alone(tokens)) << "the lender notices nothing";
+}
+
+TEST_P(SharedPrefixTest, GoesOnInOnePassWithTheOther) {
+  const auto tokens = Letters(170, 5);
+  PagePool pool;
+  KvCache first = NewCache(pool), second = NewCache(pool);
+  Read(first, std::span(tokens).first(150));
+  ASSERT_TRUE(second.ShareFrom(first, 150));
+  const uint64_t shared = pool.used_bytes();
+  const auto a = Letters(5, 3), b = Letters(9, 11);
+  const SequenceInput both[] = {{.cache = &first, .tokens = a}, {.cache = &second, .tokens = b}};
+  ASSERT_TRUE(forward_->Run(both).ok());
+  std::vector<float> logits(2 * testing::kVocabulary);
+  forward_->Logits(4, 1, std::span(logits).first(testing::kVocabulary));
+  forward_->Logits(13, 1, std::span(logits).subspan(testing::kVocabulary));
+  EXPECT_LE(pool.used_bytes(), shared / 2 * 3) << "whole pages stay shared";
+
+  auto alone = std::vector(tokens.begin(), tokens.begin() + 150), other = alone;
+  alone.insert(alone.end(), a.begin(), a.end());
+  other.insert(other.end(), b.begin(), b.end());
+  auto expected = Alone(alone);
+  const auto of_other = Alone(other);
+  expected.insert(expected.end(), of_other.begin(), of_other.end());
+  EXPECT_EQ(logits, expected);
+}
+
+TEST_F(ForwardTest, ADryPoolLeavesAllCachesOfAPassUnchanged) {
+  const uint64_t page_bytes = KvCache::BytesOf(model_.model->config, KvType::kF16, 64, 1).value();
+  PagePool pool(2 * page_bytes);
+  const auto new_cache = [&] {
+    return std::move(KvCache::CreateIn(pool, model_.model->config, KvType::kF16, 128, kRows))
+        .value();
+  };
+  KvCache first = new_cache(), second = new_cache(), third = new_cache();
+  ASSERT_TRUE(Run(first, BytesAsTokens("hell")).ok());
+  const auto before = Bytes(first);
+  const auto o = BytesAsTokens("o"), b = BytesAsTokens("other");
+  const SequenceInput all[] = {{.cache = &first, .tokens = o},
+                               {.cache = &second, .tokens = b},
+                               {.cache = &third, .tokens = b}};
+  const Status status = forward_->Run(all);
+  EXPECT_EQ(status.code(), ErrorCode::kOutOfMemory);
+  EXPECT_NE(status.message().find("1 more pages of 32,768 bytes"), std::string::npos)
+      << status.message();
+  EXPECT_EQ(first.length(), 4u);
+  EXPECT_EQ(Bytes(first), before);
+  EXPECT_EQ(second.length(), 0u);
+  EXPECT_EQ(pool.used_bytes(), page_bytes);
+  ASSERT_TRUE(forward_->Run(std::span(all).first(2)).ok()) << "two have room";
+  const auto logits = Logits(0, 1);
+  EXPECT_EQ(logits, LogitsOf("hello"));
 }
 
 // Each refusal: the code, and nothing of the cache has changed.

@@ -88,6 +88,7 @@ struct Forward::Workspace {
   std::vector<text::TokenId> ids;                ///< [T]
   std::vector<size_t> positions;                 ///< [T]
   std::vector<kernels::SequenceRows> sequences;  ///< [n_layers][n_sequences]
+  std::vector<KvCache::Growth> growths;          ///< [n_sequences]
   bool shares_segments = false;  ///< few rows, and one of them with several segments
   size_t n_sequences = 0;
 

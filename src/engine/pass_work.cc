@@ -27,11 +27,9 @@ std::vector<MatrixSum> LayersOf(const model::Weights& weights) {
 
 /// Bytes that this layer's cache holds a position.
 double KvBytesPerPosition(const model::AttentionPlan& plan, kernels::KvType kv) {
-  const kernels::KvLayout layout = {.type = kv,
-                                    .n_kv_heads = plan.n_kv_heads,
-                                    .head_dim = plan.key_dim,
-                                    .capacity = kernels::kKeyTile};
-  return static_cast<double>(layout.total_bytes()) / static_cast<double>(kernels::kKeyTile);
+  const kernels::KvLayout layout = {
+      .type = kv, .n_kv_heads = plan.n_kv_heads, .head_dim = plan.key_dim};
+  return static_cast<double>(layout.page_bytes()) / static_cast<double>(kernels::kKeyTile);
 }
 
 /// Positions that the query at `position` sees.

@@ -16,12 +16,6 @@ Sequence::Sequence(const model::Model& model, const Clock& clock, KvCache cache)
   history_.reserve(cache_.context());
 }
 
-Result<Sequence> Sequence::Create(const model::Model& model, const Clock& clock,
-                                  kernels::KvType kv_type, size_t context, size_t max_chunk) {
-  ALT_ASSIGN_OR_RETURN(KvCache cache, KvCache::Create(model.config, kv_type, context, max_chunk));
-  return Sequence(model, clock, std::move(cache));
-}
-
 Status Sequence::SetPrompt(std::span<const TokenId> ids) {
   if (ids.empty()) return Status(ErrorCode::kInvalidArgument, "the prompt has no tokens");
   if (ids.size() >= cache_.context()) {

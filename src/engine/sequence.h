@@ -53,10 +53,8 @@ struct Generated {
 class Sequence {
  public:
   /// @param model, clock  must outlive the sequence
-  /// @param max_chunk     rows of it that one pass may have
-  /// @return as KvCache::Create()
-  static Result<Sequence> Create(const model::Model& model, const Clock& clock,
-                                 kernels::KvType kv_type, size_t context, size_t max_chunk);
+  /// @param cache         empty
+  Sequence(const model::Model& model, const Clock& clock, KvCache cache);
 
   size_t context() const { return cache_.context(); }
   const std::vector<text::TokenId>& history() const { return history_; }
@@ -107,8 +105,6 @@ class Sequence {
 
  private:
   enum class State { kIdle, kReading, kAnswering };
-
-  Sequence(const model::Model& model, const Clock& clock, KvCache cache);
 
   size_t n_pending() const { return history_.size() - cache_.length(); }
   size_t vocabulary() const { return model_->config.vocabulary; }

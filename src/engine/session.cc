@@ -13,9 +13,14 @@ Session::Session(Forward& forward, const Clock& clock, std::unique_ptr<Sequence>
 
 Result<Session> Session::Create(Forward& forward, const Clock& clock, kernels::KvType kv_type,
                                 size_t context) {
-  ALT_ASSIGN_OR_RETURN(Sequence sequence, Sequence::Create(forward.model(), clock, kv_type, context,
-                                                           forward.max_rows()));
-  return Session(forward, clock, std::make_unique<Sequence>(std::move(sequence)));
+  ALT_ASSIGN_OR_RETURN(
+      KvCache cache, KvCache::Create(forward.model().config, kv_type, context, forward.max_rows()));
+  return Create(forward, clock, std::move(cache));
+}
+
+Session Session::Create(Forward& forward, const Clock& clock, KvCache cache) {
+  return Session(forward, clock,
+                 std::make_unique<Sequence>(forward.model(), clock, std::move(cache)));
 }
 
 Result<Generated> Session::Generate(const GenerateOptions& options, Sampler& sampler,

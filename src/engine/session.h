@@ -23,10 +23,13 @@ class Session {
   /// @param forward, clock  must outlive the session
   static Result<Session> Create(Forward& forward, const Clock& clock, kernels::KvType kv_type,
                                 size_t context);
+  /// The same over a cache of the caller's making, empty and of at least forward.max_rows() a pass.
+  static Session Create(Forward& forward, const Clock& clock, KvCache cache);
 
   size_t context() const { return sequence_->context(); }
   const std::vector<text::TokenId>& history() const { return sequence_->history(); }
-  size_t kv_bytes() const { return sequence_->cache().size_bytes(); }
+  /// That the cache's pool has taken.
+  size_t kv_bytes() const { return sequence_->cache().pool().taken_bytes(); }
 
   /// As Sequence::SetPrompt().
   Status SetPrompt(std::span<const text::TokenId> ids) { return sequence_->SetPrompt(ids); }

@@ -62,6 +62,52 @@ struct Talk {
   }
 };
 
+// What does not fit is refused with numbers, and what is there stays: a shorter prompt is answered.
+TEST(SessionTest, ADryPoolIsRefusedWithNumbersAndTheSessionGoesOn) {
+  constexpr uint64_t kPageBytes = 32768;  // of two layers of two heads
+  PagePool pool(2 * kPageBytes);
+  Talk talk(Script("abcdef", true), 256);
+  const model::ModelConfig& config = talk.model.model->config;
+  auto cache = KvCache::CreateIn(pool, config, KvType::kF16, 256, talk.forward->max_rows());
+  ASSERT_TRUE(cache.ok());
+  talk.session.emplace(
+      std::move(Session::Create(*talk.forward, talk.model.clock, std::move(cache).value()))
+          .value());
+  EXPECT_EQ(talk.session->kv_bytes(), 0u);
+  const auto refused = [&] {
+    const Status status = talk.session->Generate({}, *talk.sampler, {}).status();
+    EXPECT_EQ(status.code(), ErrorCode::kOutOfMemory);
+    EXPECT_NE(status.message().find("1 more pages of 32,768 bytes are needed, but it holds 65,536"),
+              std::string::npos)
+        << status.message();
+  };
+  // A prompt that is too long, then an answer that comes to be.
+  ASSERT_TRUE(talk.session->SetPrompt(std::vector<TokenId>(150, 'a')).ok());
+  refused();
+  EXPECT_EQ(talk.session->history().size(), 150u);
+  ASSERT_TRUE(talk.session->SetPrompt(std::vector<TokenId>(100, 'a')).ok());
+  refused();
+  EXPECT_EQ(talk.session->history().size(), 129u) << "pages of 64 for 128, and the next token";
+  refused();
+  EXPECT_EQ(talk.session->history().size(), 129u);
+  GenerateOptions few;
+  few.max_tokens = 5;
+  EXPECT_EQ(talk.Ask("xxa", few).text, "bcdef");
+  EXPECT_EQ(talk.session->kv_bytes(), 2 * kPageBytes);
+}
+
+TEST(SessionTest, MemoryComesWithTheText) {
+  Talk talk(Script("abcdef", true), 4096);
+  GenerateOptions options;
+  options.max_tokens = 5;
+  talk.Ask("xxa", options);
+  const size_t page_bytes = talk.session->kv_bytes();
+  EXPECT_EQ(page_bytes, KvCache::BytesOf(talk.model.model->config, KvType::kF16, 64, 1).value());
+  options.max_tokens = 200;
+  talk.Ask("xxa", options);
+  EXPECT_EQ(talk.session->kv_bytes(), 4 * page_bytes);
+}
+
 TEST(SessionTest, AnswersUntilTheModelEndsItsTurn) {
   Talk talk(Script("abcdef"), 64);
   const Generated answer = talk.Ask("xxa", {});

@@ -44,32 +44,32 @@ enum class KvType : uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0 };
 
 std::string_view KvTypeName(KvType type);  ///< "f16", as -ctk takes it
 
-/// The cache of one layer of one sequence. Position p lives in slot p % capacity, so that a sliding
-/// window needs no more slots than window + chunk.
-///   K  [n_kv_heads][capacity / 16][head_dim][16]   16 keys side by side: a vector is 16 scores
-///   V  [n_kv_heads][capacity][head_dim]
+/// What a page of the cache holds of one layer: kKeyTile positions, so that a tile lies in one
+/// page. Position p lives in slot p % 64 of page p / 64.
+///   K  [n_kv_heads][64 / 16][head_dim][16]   16 keys side by side: a vector is 16 scores
+///   V  [n_kv_heads][64][head_dim]
 /// q8_0 stores s8 codes in fours, as processors multiply bytes, and f16 scales per 32 of head_dim:
-///   K  [n_kv_heads][capacity / 16][head_dim / 4][16][4]
-///   V  [n_kv_heads][capacity / 4][head_dim][4]
-///   scales of both  [n_kv_heads][capacity / 16][head_dim / 32][16]
+///   K  [n_kv_heads][64 / 16][head_dim / 4][16][4]
+///   V  [n_kv_heads][64 / 4][head_dim][4]
+///   scales of both  [n_kv_heads][64 / 16][head_dim / 32][16]
 /// q4_0 stores codes - 8, two in a byte: of 32 elements side by side the first 16 in the lower
 /// halves of 16 bytes. Its keys and values are turned (hadamard.h) before they are rounded; so are
 /// the queries that meet them, and the output is turned back. Scales:
-///   K  [n_kv_heads][capacity / 16][head_dim / 32][16],  V  [n_kv_heads][capacity][head_dim / 32]
+///   K  [n_kv_heads][64 / 16][head_dim / 32][16],  V  [n_kv_heads][64][head_dim / 32]
 struct KvLayout {
   KvType type = KvType::kF16;
   size_t n_kv_heads = 0;
   size_t head_dim = 0;  ///< for q8_0 and q4_0 a multiple of 32, for q4_0 at most kMostTurned
-  size_t capacity = 0;  ///< a multiple of kKeyTile
 
-  // Byte offsets of the four parts from the start of the layer's memory, and its size.
+  // Byte offsets of the four parts from where the layer begins in a page, and its share of the
+  // page.
   size_t k_offset() const { return 0; }
   size_t v_offset() const { return bytes_of(elements()); }
   size_t k_scale_offset() const { return 2 * bytes_of(elements()); }
   size_t v_scale_offset() const { return k_scale_offset() + scale_bytes(); }
-  size_t total_bytes() const { return k_scale_offset() + 2 * scale_bytes(); }
+  size_t page_bytes() const { return k_scale_offset() + 2 * scale_bytes(); }
 
-  size_t elements() const { return n_kv_heads * capacity * head_dim; }  ///< of K, and again of V
+  size_t elements() const { return n_kv_heads * kKeyTile * head_dim; }  ///< of K, and again of V
   bool has_scales() const { return type == KvType::kQ8_0 || type == KvType::kQ4_0; }
   bool is_turned() const { return type == KvType::kQ4_0; }
   size_t scale_bytes() const { return has_scales() ? elements() / 32 * 2 : 0; }
@@ -83,10 +83,16 @@ struct KvLayout {
 /// Rows [first_row, first_row + n_rows) of a batch: consecutive positions of one sequence.
 struct SequenceRows {
   KvLayout layout;
-  std::byte* cache = nullptr;  ///< layout.total_bytes(), of this layer and sequence
+  /// Page i holds positions [64 i, 64 i + 64), up to those of these rows. A page that no row sees
+  /// may be null, and is never read.
+  std::byte* const* pages = nullptr;
+  size_t page_offset = 0;  ///< of this layer in each page [bytes], a multiple of 64
   size_t first_row = 0;
   size_t n_rows = 0;
   size_t first_position = 0;
+
+  /// What the page of a position holds of this layer, layout.page_bytes().
+  std::byte* PageOf(size_t position) const { return pages[position / kKeyTile] + page_offset; }
 };
 
 struct StoreKvArgs {

@@ -16,19 +16,19 @@ TEST(KvTypeNameTest, NamesEveryType) {
   EXPECT_EQ(KvTypeName(KvType::kQ4_0), "q4_0");
 }
 
-TEST(KvLayoutTest, PartsFollowEachOtherWithoutGaps) {
-  const KvLayout q8{.type = KvType::kQ8_0, .n_kv_heads = 3, .head_dim = 64, .capacity = 128};
-  EXPECT_EQ(q8.v_offset(), 3u * 64 * 128);
-  EXPECT_EQ(q8.k_scale_offset(), 2u * 3 * 64 * 128);
-  EXPECT_EQ(q8.v_scale_offset() - q8.k_scale_offset(), 3u * 2 * 128 * 2);
-  EXPECT_EQ(q8.total_bytes(), 2u * 3 * 128 * (64 + 2 * 2));
+TEST(KvLayoutTest, PartsOfAPageFollowEachOtherWithoutGaps) {
+  const KvLayout q8{.type = KvType::kQ8_0, .n_kv_heads = 3, .head_dim = 96};
+  EXPECT_EQ(q8.v_offset(), 3u * 96 * 64);
+  EXPECT_EQ(q8.k_scale_offset(), 2u * 3 * 96 * 64);
+  EXPECT_EQ(q8.v_scale_offset() - q8.k_scale_offset(), 3u * 3 * 64 * 2);
+  EXPECT_EQ(q8.page_bytes(), 2u * 3 * 64 * (96 + 3 * 2));
 
-  const KvLayout q4{.type = KvType::kQ4_0, .n_kv_heads = 3, .head_dim = 64, .capacity = 128};
-  EXPECT_EQ(q4.v_offset(), 3u * 32 * 128);
-  EXPECT_EQ(q4.total_bytes(), 2u * 3 * 128 * (32 + 2 * 2));
+  const KvLayout q4{.type = KvType::kQ4_0, .n_kv_heads = 3, .head_dim = 96};
+  EXPECT_EQ(q4.v_offset(), 3u * 48 * 64);
+  EXPECT_EQ(q4.page_bytes(), 2u * 3 * 64 * (48 + 3 * 2));
 
-  const KvLayout f16{.type = KvType::kF16, .n_kv_heads = 3, .head_dim = 64, .capacity = 128};
-  EXPECT_EQ(f16.total_bytes(), 2u * 3 * 64 * 128 * 2);
+  const KvLayout f16{.type = KvType::kF16, .n_kv_heads = 3, .head_dim = 96};
+  EXPECT_EQ(f16.page_bytes(), 2u * 3 * 96 * 64 * 2);
 }
 
 TEST(AttentionScratchTest, HoldsEveryPartOfTheFastKernels) {

@@ -102,8 +102,15 @@ class PassBench {
     ALT_ASSIGN_OR_RETURN(bench.forward_,
                          engine::Forward::Create(model, kernels, team, max_rows, context));
     ALT_ASSIGN_OR_RETURN(auto cache, engine::KvCache::Create(model.config, kv, context, max_rows));
-    // Untouched memory would be one page of zeros, and in the cache.
-    std::memset(cache.data(0), 0, cache.size_bytes());
+    // Every page that a pass will find. Untouched memory would be one page of zeros, and in the
+    // processor's cache.
+    ALT_RETURN_IF_ERROR(cache.Reserve(context));
+    for (size_t layer = 0; layer < model.config.n_layers(); ++layer) {
+      for (size_t page = 0; page * kernels::kKeyTile < context; ++page) {
+        std::memset(cache.pages(layer)[page] + cache.page_offset(layer), 0,
+                    cache.layout(layer).page_bytes());
+      }
+    }
     bench.cache_ = std::make_unique<engine::KvCache>(std::move(cache));
     bench.tokens_.assign(max_rows, 0);
     return bench;
@@ -112,6 +119,7 @@ class PassBench {
   /// Seconds of a pass of `n_rows` behind `depth` positions of zeros, after one that warms up.
   Result<double> Seconds(size_t depth, size_t n_rows) {
     cache_->TruncateTo(0);
+    ALT_RETURN_IF_ERROR(cache_->Reserve(depth));
     cache_->Advance(depth);
     double seconds = 0;
     for (int sweep = 0; sweep < 2; ++sweep) {

@@ -29,9 +29,9 @@ TEST_F(MemoryPlanTest, IsWhatTheEngineThenTakes) {
   const MemoryRequest request{
       .context = 300, .slots = 3, .pass_rows = 64, .threads = model_.team.size(), .base_bytes = 7};
   const MemoryPlan plan = PlanMemory(config(), weights_, request).value();
-  const auto cache =
-      engine::KvCache::Create(config(), request.kv, request.context, request.pass_rows);
-  EXPECT_EQ(plan.kv, 3 * cache.value().size_bytes());
+  auto cache = engine::KvCache::Create(config(), request.kv, request.context, request.pass_rows);
+  ASSERT_TRUE(cache.value().Reserve(request.context).ok());
+  EXPECT_EQ(plan.kv, 3 * cache.value().size_bytes()) << "filled to its end";
   // Groups of 16 rows are filled up: the arena is a little larger than what rests in it.
   const model::Weights& loaded = model_.model->weights;
   EXPECT_EQ(weights_.arena_bytes, loaded.arena.size());

@@ -28,7 +28,7 @@ class SeriesRunner {
   static size_t StartOf(const SeriesSpec& spec);
 
   /// @param model, kernels, team, clock  must outlive the result
-  /// @param specs  all that will be measured: memory for it is taken here
+  /// @param specs  all that will be measured: caches have room for it, which they take as they grow
   /// @return kOutOfMemory; kInvalidArgument for a depth that no cache can hold
   static Result<std::unique_ptr<SeriesRunner>> Create(const model::Model& model,
                                                       const kernels::KernelTable& kernels,

@@ -82,9 +82,10 @@ void StoreKvReference(const StoreKvArgs& args, int thread, int n_threads) {
         k = Turned(k, layout.head_dim, turned_k);
         v = Turned(v, layout.head_dim, turned_v);
       }
-      WriteRow(layout, k, rows.cache + layout.k_offset(), rows.cache + layout.k_scale_offset(),
+      std::byte* page = rows.PageOf(position);
+      WriteRow(layout, k, page + layout.k_offset(), page + layout.k_scale_offset(),
                [&](size_t d) { return KeyPlace(layout, head, position, d); });
-      WriteRow(layout, v, rows.cache + layout.v_offset(), rows.cache + layout.v_scale_offset(),
+      WriteRow(layout, v, page + layout.v_offset(), page + layout.v_scale_offset(),
                [&](size_t d) { return ValuePlace(layout, head, position, d); });
     }
     first = end;

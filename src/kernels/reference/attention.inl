@@ -22,15 +22,15 @@
 
 namespace altteul::kernels {
 
-/// Where one element of the cache lies: its index among the keys or values and among their scales.
+/// Where one element lies in its page: its index among the keys or values and among their scales.
 struct KvPlace {
   size_t element;
   size_t scale;
 };
 
 inline KvPlace KeyPlace(const KvLayout& layout, size_t head, size_t position, size_t d) {
-  const size_t slot = position % layout.capacity;
-  const size_t group = head * (layout.capacity / 16) + slot / 16;
+  const size_t slot = position % kKeyTile;
+  const size_t group = head * (kKeyTile / 16) + slot / 16;
   const size_t scale = (group * (layout.head_dim / 32) + d / 32) * 16 + slot % 16;
   if (layout.type == KvType::kQ8_0) {
     return {(group * layout.head_dim / 4 + d / 4) * 64 + slot % 16 * 4 + d % 4, scale};
@@ -39,7 +39,7 @@ inline KvPlace KeyPlace(const KvLayout& layout, size_t head, size_t position, si
 }
 
 inline KvPlace ValuePlace(const KvLayout& layout, size_t head, size_t position, size_t d) {
-  const size_t row = head * layout.capacity + position % layout.capacity;
+  const size_t row = head * kKeyTile + position % kKeyTile;
   if (layout.type == KvType::kQ8_0) {
     return {row / 4 * layout.head_dim * 4 + d * 4 + row % 4,
             (row / 16 * (layout.head_dim / 32) + d / 32) * 16 + row % 16};
@@ -101,8 +101,9 @@ inline void ReadKv16(const std::byte* elements, const std::byte* scales, KvType 
 /// multiple of 16. Slots not yet written hold anything.
 inline void ReadKeys16(const SequenceRows& rows, size_t head, size_t position, float* panel) {
   const KvLayout& layout = rows.layout;
+  const std::byte* page = rows.PageOf(position);
   for (size_t d = 0; d < layout.head_dim; ++d) {
-    ReadKv16(rows.cache + layout.k_offset(), rows.cache + layout.k_scale_offset(), layout.type,
+    ReadKv16(page + layout.k_offset(), page + layout.k_scale_offset(), layout.type,
              KeyPlace(layout, head, position, d), 1, panel + d * kPanelRows);
   }
 }
@@ -110,8 +111,8 @@ inline void ReadKeys16(const SequenceRows& rows, size_t head, size_t position, f
 /// The value at a position of one head to row [head_dim].
 inline void ReadValue(const SequenceRows& rows, size_t head, size_t position, float* row) {
   const KvLayout& layout = rows.layout;
-  const std::byte* elements = rows.cache + layout.v_offset();
-  const std::byte* scales = rows.cache + layout.v_scale_offset();
+  const std::byte* elements = rows.PageOf(position) + layout.v_offset();
+  const std::byte* scales = rows.PageOf(position) + layout.v_scale_offset();
   size_t d = 0;
   for (; d + 16 <= layout.head_dim; d += 16) {
     ReadKv16(elements, scales, layout.type, ValuePlace(layout, head, position, d), 0, row + d);

@@ -108,6 +108,19 @@ inline void RunCells(const AttentionArgs& args, const Work& work, const Block& b
   }
 }
 
+/// After a segment most likely comes the next one, after a whole block the next kv head. Only a
+/// prefetch: behind the last head lies whatever a page has there.
+inline HeadTile TileBehind(const AttentionArgs& args, const Work& work, const Block& block,
+                           size_t segment) {
+  if (segment == kAllSegments) {
+    const size_t kv_head = work.head / (args.n_heads / work.rows->layout.n_kv_heads);
+    return TileOf(HeadOf(*work.rows, kv_head + 1), FirstKey(block, block.position[0]));
+  }
+  const size_t next = segment + kKeySegment;
+  const size_t last = block.position[block.n_rows - 1];
+  return TileOf(block.head, next <= last ? next : last);
+}
+
 inline void RunWork(const AttentionArgs& args, const Work& work, size_t segment, float* scratch) {
   const KvLayout& layout = work.rows->layout;
   const ScratchPlan plan = PlanScratch(layout.head_dim);
@@ -117,7 +130,7 @@ inline void RunWork(const AttentionArgs& args, const Work& work, size_t segment,
       .window = args.window,
       .scale = args.scale,
       .softcap = args.softcap,
-      .next_slot = 0,
+      .next = {},
       .padded = plan.padded,
       .keys = scratch + plan.keys,
       .values = scratch + plan.values,
@@ -134,11 +147,7 @@ inline void RunWork(const AttentionArgs& args, const Work& work, size_t segment,
   for (size_t row = 0; row < block.n_rows; ++row) {
     block.position[row] = work.rows->first_position + work.token + row / work.n_heads;
   }
-  // After a segment most likely comes the next one, after a whole block the next kv head. Only a
-  // prefetch: it may lie outside the cache.
-  const size_t first_slot = FirstKey(block, block.position[0]) / kKeyTile * kKeyTile;
-  block.next_slot = segment == kAllSegments ? first_slot % layout.capacity + layout.capacity
-                                            : (segment + kKeySegment) % layout.capacity;
+  block.next = TileBehind(args, work, block, segment);
   if (layout.type == KvType::kF32) {
     RunCells<F32Cells>(args, work, block, segment);
   } else if (layout.type == KvType::kQ8_0) {

@@ -34,12 +34,12 @@ struct Block {
   size_t window;
   float scale;
   float softcap;
-  size_t next_slot;  // where this thread will most likely read after this work
-  size_t padded;     // see ScratchPlan, as the rest
-  float* keys;       // cells
-  float* values;     // cells
-  float* queries;    // cells
-  float* weights;    // scores, then cells
+  HeadTile next;   // what this thread will most likely read after this work
+  size_t padded;   // see ScratchPlan, as the rest
+  float* keys;     // cells
+  float* values;   // cells
+  float* queries;  // cells
+  float* weights;  // scores, then cells
   float* segment;
   float* total;
   float* segment_max;
@@ -221,55 +221,56 @@ constexpr size_t kDirectRows = 4;
 
 /// All rows of a small block over the tile at `start`, straight from a cache of kType.
 template <class Cells, KvType kType>
-inline void AttendTileDirect(const Block& block, size_t start, size_t next_slot) {
-  const size_t slot = start % block.head.capacity;
+inline void AttendTileDirect(const Block& block, const HeadTile& tile, size_t start,
+                             const HeadTile& next) {
   const size_t n = block.head.head_dim;
-  const KeyColumns<Cells, kType> keys = {.elements = KeysAt(block.head, slot),
-                                         .scales = block.head.key_scales + slot * (n / 32),
-                                         .head_dim = n,
-                                         .ahead = ValuesAt(block.head, slot)};
-  const ValueColumns<Cells, kType> values = {.elements = ValuesAt(block.head, slot),
-                                             .scales = block.head.value_scales + slot * (n / 32),
-                                             .head_dim = n,
-                                             .ahead = KeysAt(block.head, next_slot)};
+  const KeyColumns<Cells, kType> keys = {
+      .elements = tile.keys, .scales = tile.key_scales, .head_dim = n, .ahead = tile.values};
+  const ValueColumns<Cells, kType> values = {
+      .elements = tile.values, .scales = tile.value_scales, .head_dim = n, .ahead = next.keys};
   AttendRows<Cells, kDirectRows>(block, keys, values, 0, block.n_rows, start);
+}
+
+/// What is read after the tile at `start` of a run that ends at `end`. Only to be asked for early.
+inline HeadTile TileAfter(const Block& block, size_t start, size_t end) {
+  const size_t next = start + kKeyTile;
+  return next < end ? TileOf(block.head, next) : block.next;
 }
 
 /// All rows of the block over the tile at `start`, in a run of tiles that ends at `end`.
 template <class Cells>
 inline void AttendTile(const Block& block, size_t start, size_t end) {
-  const size_t slot = start % block.head.capacity;
-  const size_t next = start + kKeyTile;
-  const size_t next_slot = next < end ? next % block.head.capacity : block.next_slot;
+  const HeadTile tile = TileOf(block.head, start);
+  const HeadTile next = TileAfter(block, start, end);
   if (block.n_rows <= kDirectRows && block.padded == block.head.head_dim) {
     switch (block.head.type) {
       case KvType::kF32:
       case KvType::kQ8_0:  // never here, see attention_q8.inl
         break;
       case KvType::kF16:
-        return AttendTileDirect<Cells, KvType::kF16>(block, start, next_slot);
+        return AttendTileDirect<Cells, KvType::kF16>(block, tile, start, next);
       case KvType::kBF16:
-        return AttendTileDirect<Cells, KvType::kBF16>(block, start, next_slot);
+        return AttendTileDirect<Cells, KvType::kBF16>(block, tile, start, next);
       case KvType::kQ4_0:
-        return AttendTileDirect<Cells, KvType::kQ4_0>(block, start, next_slot);
+        return AttendTileDirect<Cells, KvType::kQ4_0>(block, tile, start, next);
     }
   }
   const KeyRange any = SeenBy(block, 0, block.n_rows - 1, start, kKeyTile);
   constexpr size_t n = Cells::kValues;
   const size_t n_cells = (block.head.head_dim + n - 1) / n;
   const CellColumns keys = {
-      .cells = ReadKeys<Cells>(block.head, slot, any.first / 16, (any.last + 15) / 16, block.keys),
+      .cells = ReadKeys<Cells>(block.head, tile, any.first / 16, (any.last + 15) / 16, block.keys),
       .step_stride = 16,
       .group_stride = n_cells * 16};
   const CellColumns values = {
-      .cells = ReadValues<Cells>(block.head, slot, any.first, any.last, block.padded, block.values),
+      .cells = ReadValues<Cells>(block.head, tile, any.first, any.last, block.padded, block.values),
       .step_stride = block.padded,
       .group_stride = 16};
 
   const size_t n_tiles = (block.n_rows + kRowTile - 1) / kRowTile;
-  for (size_t tile = 0; tile < n_tiles; ++tile) {  // even shares: 8 rows are 4 + 4
-    const size_t row = block.n_rows * tile / n_tiles;
-    const size_t n_rows = block.n_rows * (tile + 1) / n_tiles - row;
+  for (size_t i = 0; i < n_tiles; ++i) {  // even shares: 8 rows are 4 + 4
+    const size_t row = block.n_rows * i / n_tiles;
+    const size_t n_rows = block.n_rows * (i + 1) / n_tiles - row;
     AttendRows<Cells, kRowTile>(block, keys, values, row, n_rows, start);
   }
 }

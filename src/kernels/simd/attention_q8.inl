@@ -66,17 +66,17 @@ struct Q8Tile {
   const uint16_t* key_scales;    // [4][head_dim / 32][16]
   const uint16_t* value_scales;  // [4][head_dim / 32][16]
   const std::byte* next_keys;    // of the tile read after this one
+  const std::byte* next_values;
+  const std::byte* later_keys;  // of the tile behind that
 };
 
 /// Asks for a share of what is read after this product, and into the second cache for what is read
 /// a tile later: products of bytes are faster than memory answers to the first alone.
 template <size_t kBytes>
-[[gnu::always_inline]] inline void PrefetchQ8(const std::byte* ahead, size_t head_dim) {
+[[gnu::always_inline]] inline void PrefetchQ8(const std::byte* ahead, const std::byte* later) {
   PrefetchShareOf<kBytes>(ahead);
 #pragma GCC unroll 8
-  for (size_t i = 0; i < kBytes; i += 64) {
-    __builtin_prefetch(ahead + head_dim * kKeyTile + i, 0, 2);
-  }
+  for (size_t i = 0; i < kBytes; i += 64) __builtin_prefetch(later + i, 0, 2);
 }
 
 /// scores[row + r][k] for the kGroups * 16 keys from `group` on; blocks of head_dim ascending.
@@ -89,6 +89,7 @@ template <size_t kRows, size_t kGroups>
   const size_t group_bytes = n * 16;
   const std::byte* keys = tile.keys + group * group_bytes;
   const std::byte* ahead = tile.values + group * group_bytes;
+  const std::byte* later = tile.next_values + group * group_bytes;
   const uint16_t* scales = tile.key_scales + group * (n / 2);
   float* scores = block.weights + group * 16;
   for (size_t b = 0; b < n / 32; ++b) {
@@ -111,8 +112,9 @@ template <size_t kRows, size_t kGroups>
 #pragma GCC unroll 8
         for (size_t v = 0; v < kVecs; ++v) sums[r][v] = DotKeys(four[v], factor, sums[r][v]);
       }
-      PrefetchQ8<kVecs * kVecBytes>(ahead, n);
+      PrefetchQ8<kVecs * kVecBytes>(ahead, later);
       ahead += kVecs * kVecBytes;
+      later += kVecs * kVecBytes;
       keys += 64;
       codes += 4;
     }
@@ -196,6 +198,7 @@ template <size_t kRows>
   float* out = block.segment + row * stride + d;
   const std::byte* values = tile.values + (fours.first * n + d) * 4;
   const std::byte* ahead = tile.next_keys + d * kKeyTile;
+  const std::byte* later = tile.later_keys + d * kKeyTile;
   for (size_t four = fours.first; four < fours.last; ++four) {
 #pragma GCC unroll 8
     for (size_t r = 0; r < kRows; ++r) {
@@ -205,8 +208,9 @@ template <size_t kRows>
         AddValues(factors, values + v * kVecBytes, sums[r][v]);
       }
     }
-    PrefetchQ8<kValueVecs * kVecBytes>(ahead, n);
+    PrefetchQ8<kValueVecs * kVecBytes>(ahead, later);
     ahead += kValueVecs * kVecBytes;
+    later += kValueVecs * kVecBytes;
     values += n * 4;
   }
 #pragma GCC unroll 8
@@ -280,21 +284,19 @@ inline void AttendRowsQ8(const Block& block, const Q8Tile& tile, size_t row, siz
 
 template <>
 inline void AttendTile<Q8Cells>(const Block& block, size_t start, size_t end) {
-  const HeadCache& head = block.head;
-  const size_t slot = start % head.capacity;
-  const size_t next = start + kKeyTile;
-  const size_t next_slot = next < end ? next % head.capacity : block.next_slot;
-  const size_t scales = slot * (head.head_dim / 32);
-  const Q8Tile tile = {.keys = KeysAt(head, slot),
-                       .values = ValuesAt(head, slot),
-                       .key_scales = head.key_scales + scales,
-                       .value_scales = head.value_scales + scales,
-                       .next_keys = KeysAt(head, next_slot)};
+  const HeadTile here = TileOf(block.head, start);
+  const HeadTile next = TileAfter(block, start, end);
+  const Q8Tile tile = {.keys = here.keys,
+                       .values = here.values,
+                       .key_scales = here.key_scales,
+                       .value_scales = here.value_scales,
+                       .next_keys = next.keys,
+                       .next_values = next.values,
+                       .later_keys = TileAfter(block, start + kKeyTile, end).keys};
   // Scales lie between longer runs: a processor does not follow them by itself.
-  const size_t next_scales = next_slot * (head.head_dim / 32);
-  for (size_t i = 0; i < 2 * head.head_dim; i += 32) {
-    __builtin_prefetch(head.key_scales + next_scales + i);
-    __builtin_prefetch(head.value_scales + next_scales + i);
+  for (size_t i = 0; i < 2 * block.head.head_dim; i += 32) {
+    __builtin_prefetch(next.key_scales + i);
+    __builtin_prefetch(next.value_scales + i);
   }
 
   const auto sees_none = [&](size_t row) {

@@ -33,14 +33,14 @@ struct Case {
   size_t n_kv_heads = 2;
   size_t head_dim = 64;
   size_t n_tokens = 100;
-  size_t capacity = 128;
+  size_t n_pages = 2;  ///< used in turn
   size_t window = 0;
   float softcap = 0.0f;
 };
 
 void PrintTo(const Case& c, std::ostream* out) {
   *out << KvTypeName(c.type) << ", heads " << c.n_heads << "/" << c.n_kv_heads << ", head_dim "
-       << c.head_dim << ", tokens " << c.n_tokens << ", capacity " << c.capacity << ", window "
+       << c.head_dim << ", tokens " << c.n_tokens << ", pages " << c.n_pages << ", window "
        << c.window << ", softcap " << c.softcap;
 }
 
@@ -65,19 +65,47 @@ std::vector<float> Q8Values(size_t n, const std::string& purpose) {
   return values;
 }
 
-/// One sequence: its inputs, and its cache, which starts full of NaN (f32, f16 and scales alike).
+/// Before and behind what a page holds of the layer: another layer's.
+constexpr size_t kPageOffset = 192;
+
+/// One sequence: its inputs, and its pages, which start full of NaN (f32, f16 and scales alike).
 struct Sequence {
   Sequence(const Case& c, const char* purpose)
-      : layout{c.type, c.n_kv_heads, c.head_dim, c.capacity},
+      : layout{c.type, c.n_kv_heads, c.head_dim},
+        n_pages(c.n_pages),
+        window(c.window),
         q(c.type == KvType::kQ8_0 ? Q8Values(c.n_tokens * c.n_heads * c.head_dim, purpose)
                                   : Bf16Values(c.n_tokens * c.n_heads * c.head_dim, purpose)),
         k(Bf16Values(c.n_tokens * c.n_kv_heads * c.head_dim, std::string(purpose) + " k")),
         v(Bf16Values(c.n_tokens * c.n_kv_heads * c.head_dim, std::string(purpose) + " v")),
-        cache(layout.total_bytes(), std::byte{0xFF}) {}
+        cache(n_pages * PageBytes(), std::byte{0xFF}) {}
+
+  size_t PageBytes() const { return layout.page_bytes() + 2 * kPageOffset; }
+
+  /// Pages lie in memory last one first; a window's are used again, and those behind it are null.
+  SequenceRows Rows(size_t n_rows, size_t first_position = 0, size_t first_row = 0) {
+    const size_t first_seen =
+        window == 0 || first_position < window ? 0 : first_position - window + 1;
+    table.clear();
+    for (size_t i = 0; i * kKeyTile < first_position + n_rows; ++i) {
+      const bool is_behind = (i + 1) * kKeyTile <= first_seen;
+      std::byte* page = cache.data() + (n_pages - 1 - i % n_pages) * PageBytes();
+      table.push_back(is_behind ? nullptr : page);
+    }
+    return {.layout = layout,
+            .pages = table.data(),
+            .page_offset = kPageOffset,
+            .first_row = first_row,
+            .n_rows = n_rows,
+            .first_position = first_position};
+  }
 
   KvLayout layout;
+  size_t n_pages;
+  size_t window;
   std::vector<float> q, k, v;
   std::vector<std::byte> cache;
+  std::vector<std::byte*> table;
 };
 
 using Attend = decltype(&AttendReference);
@@ -123,11 +151,7 @@ std::vector<float> AttendAll(const Case& c, const IsaUnderTest& isa, Attend atte
                              const Plan& plan, Sequence sequence) {
   std::vector<float> out(sequence.q.size(), -12345.0f);
   for (size_t at = 0; at < c.n_tokens; at += plan.chunk) {
-    const SequenceRows rows{.layout = sequence.layout,
-                            .cache = sequence.cache.data(),
-                            .first_row = 0,
-                            .n_rows = std::min(plan.chunk, c.n_tokens - at),
-                            .first_position = at};
+    const SequenceRows rows = sequence.Rows(std::min(plan.chunk, c.n_tokens - at), at);
     const size_t kv_at = at * c.n_kv_heads * c.head_dim;
     const size_t q_at = at * c.n_heads * c.head_dim;
     AttendChunk(c, isa, attend, plan, {&rows, 1}, sequence.q.data() + q_at,
@@ -223,13 +247,14 @@ std::vector<Case> Cases() {
     cases.push_back({.type = type, .n_heads = 2, .n_kv_heads = 2});
     cases.push_back({.type = type, .n_heads = 16, .n_kv_heads = 1, .head_dim = 32});
     cases.push_back({.type = type, .n_heads = 60, .n_kv_heads = 1, .head_dim = 32, .n_tokens = 20});
-    // A ring: the window and a chunk of 90 fit in the capacity, the sequence does not.
-    cases.push_back({.type = type, .head_dim = 32, .n_tokens = 300, .window = 30});
-    cases.push_back({.type = type, .head_dim = 32, .n_tokens = 300, .window = 30, .softcap = 3.0f});
+    // A ring: the window and a chunk of 90 fit in three pages, the sequence does not.
+    Case ring{.type = type, .head_dim = 32, .n_tokens = 300, .n_pages = 3, .window = 30};
+    cases.push_back(ring);
+    ring.softcap = 3.0f;
+    cases.push_back(ring);
   }
   // Three segments, whole and through a window that spans a border.
-  const Case whole{
-      .n_heads = 2, .n_kv_heads = 1, .head_dim = 16, .n_tokens = 1100, .capacity = 1152};
+  const Case whole{.n_heads = 2, .n_kv_heads = 1, .head_dim = 16, .n_tokens = 1100, .n_pages = 18};
   if (!kIsEmulated) cases.push_back(whole);
   cases.push_back(whole);
   cases.back().window = 200;
@@ -276,7 +301,7 @@ TEST_P(AttentionTest, HasTheSameBitsHoweverThePromptIsCutAndShared) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, AttentionTest, ::testing::ValuesIn(Cases()));
 
-// Without a window and within capacity a prompt may come as one chunk.
+// Without a window a prompt may come as one chunk.
 TEST(AttentionChunkTest, OneChunkOf100EqualsHundredOfOne) {
   for (const KvType type : kKvTypes) {
     const Case c{.type = type};
@@ -299,9 +324,7 @@ TEST(AttentionBatchTest, OtherSequencesInTheBatchChangeNothing) {
     const auto second_alone = AttendAll(longer, isa, {.chunk = 90}, second);
     for (const int n_threads : {1, 2, 3, 7}) {
       Sequence a = first, b = second;
-      const SequenceRows rows[] = {
-          {.layout = b.layout, .cache = b.cache.data(), .n_rows = 90},
-          {.layout = a.layout, .cache = a.cache.data(), .first_row = 90, .n_rows = 30}};
+      const SequenceRows rows[] = {b.Rows(90), a.Rows(30, 0, 90)};
       std::vector<float> q = b.q, k = b.k, v = b.v;
       q.insert(q.end(), a.q.begin(), a.q.end());
       k.insert(k.end(), a.k.begin(), a.k.end());
@@ -355,9 +378,8 @@ TEST(StoreKvTest, StoresTheSameBytesAsTheReferenceAndNothingElse) {
       std::vector<std::byte> expected;
       for (const IsaUnderTest& isa : IsasUnderTest()) {
         Sequence s = sequence;
-        // Across the ring's end: positions 110 to 149 of 128 slots.
-        const SequenceRows rows{
-            .layout = s.layout, .cache = s.cache.data(), .n_rows = 40, .first_position = 110};
+        // Across the ring's end: positions 110 to 149, in the second page and the first again.
+        const SequenceRows rows = s.Rows(40, 110);
         const StoreKvArgs args{.sequences = {&rows, 1}, .k = s.k.data(), .v = s.v.data()};
         for (int t = 0; t < 3; ++t) isa.store_kv(args, t, 3);
         if (expected.empty()) expected = s.cache;
@@ -372,7 +394,7 @@ TEST(StoreKvTest, Q8ErrsByAtMostHalfAStep) {
   const Case c{.type = KvType::kQ8_0, .n_kv_heads = 1, .head_dim = 64, .n_tokens = 64};
   for (const IsaUnderTest& isa : IsasUnderTest()) {
     Sequence s(c, "q8");
-    const SequenceRows rows{.layout = s.layout, .cache = s.cache.data(), .n_rows = c.n_tokens};
+    const SequenceRows rows = s.Rows(c.n_tokens);
     isa.store_kv({.sequences = {&rows, 1}, .k = s.k.data(), .v = s.v.data()}, 0, 1);
     float keys[64 * kPanelRows];
     for (size_t i = 0; i < s.k.size(); ++i) {
@@ -404,7 +426,7 @@ TEST(AttentionQ8Test, QueriesErrByHalfAStepOf32) {
       std::fill_n(s.v.begin() + 64, 64, 1.0f);
       const auto out = AttendAll(c, isa, {.chunk = 2}, s);
 
-      const SequenceRows rows{.layout = s.layout, .cache = s.cache.data(), .n_rows = 2};
+      const SequenceRows rows = s.Rows(2);
       isa.store_kv({.sequences = {&rows, 1}, .k = s.k.data(), .v = s.v.data()}, 0, 1);
       float keys[64 * kPanelRows];
       ReadKeys16(rows, 0, 0, keys);
@@ -434,7 +456,7 @@ TEST(StoreKvTest, Q4ErrsByHalfAStepOfTheTurnedRow) {
   for (const IsaUnderTest& isa : IsasUnderTest()) {
     Sequence s(c, "q4");
     for (size_t token = 0; token < c.n_tokens; ++token) s.k[token * 64 + token] = 40.0f;
-    const SequenceRows rows{.layout = s.layout, .cache = s.cache.data(), .n_rows = c.n_tokens};
+    const SequenceRows rows = s.Rows(c.n_tokens);
     isa.store_kv({.sequences = {&rows, 1}, .k = s.k.data(), .v = s.v.data()}, 0, 1);
     for (size_t token = 0; token < c.n_tokens; ++token) {
       float keys[64 * kPanelRows];

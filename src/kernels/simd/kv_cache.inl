@@ -26,30 +26,44 @@ struct F32Cells {
   static Vec Exp(Vec x) { return kernels::Exp(x); }
 };
 
-/// One kv head of one layer's cache; the order inside each part is in attention.h.
+/// One kv head of one layer in a sequence's pages: where its parts begin in each [bytes].
 struct HeadCache {
   KvType type;
   size_t head_dim;
-  size_t capacity;
+  std::byte* const* pages;
+  size_t keys;
+  size_t values;
+  size_t key_scales;
+  size_t value_scales;
+};
+
+inline HeadCache HeadOf(const SequenceRows& rows, size_t kv_head) {
+  const KvLayout& layout = rows.layout;
+  const size_t head_elements = kKeyTile * layout.head_dim;
+  const size_t elements = rows.page_offset + layout.bytes_of(kv_head * head_elements);
+  const size_t scales = rows.page_offset + kv_head * (head_elements / 32) * sizeof(uint16_t);
+  return {layout.type,
+          layout.head_dim,
+          rows.pages,
+          elements + layout.k_offset(),
+          elements + layout.v_offset(),
+          scales + layout.k_scale_offset(),
+          scales + layout.v_scale_offset()};
+}
+
+/// What a page holds of one head: a tile. The order inside each part is in attention.h.
+struct HeadTile {
   std::byte* keys;
   std::byte* values;
   uint16_t* key_scales;
   uint16_t* value_scales;
 };
 
-inline HeadCache HeadOf(const SequenceRows& rows, size_t kv_head) {
-  const KvLayout& layout = rows.layout;
-  const size_t head_elements = layout.capacity * layout.head_dim;
-  const size_t head_bytes = layout.bytes_of(kv_head * head_elements);
-  const size_t scale_bytes = kv_head * (head_elements / 32) * sizeof(uint16_t);
-  std::byte* cache = rows.cache;
-  return {layout.type,
-          layout.head_dim,
-          layout.capacity,
-          cache + layout.k_offset() + head_bytes,
-          cache + layout.v_offset() + head_bytes,
-          reinterpret_cast<uint16_t*>(cache + layout.k_scale_offset() + scale_bytes),
-          reinterpret_cast<uint16_t*>(cache + layout.v_scale_offset() + scale_bytes)};
+/// The tile that `position` lies in.
+inline HeadTile TileOf(const HeadCache& head, size_t position) {
+  std::byte* page = head.pages[position / kKeyTile];
+  return {page + head.keys, page + head.values, reinterpret_cast<uint16_t*>(page + head.key_scales),
+          reinterpret_cast<uint16_t*>(page + head.value_scales)};
 }
 
 // --- writing -----------------------------------------------------------------------------------
@@ -142,31 +156,32 @@ inline void StoreRowQ4(const float* x, size_t n, uint8_t* out, size_t stride, si
 
 /// Writes one position of one kv head. k, v: [head_dim]
 inline void StorePosition(const HeadCache& head, size_t position, const float* k, const float* v) {
-  const size_t slot = position % head.capacity;
+  const HeadTile tile = TileOf(head, position);
+  const size_t slot = position % kKeyTile;
   const size_t n = head.head_dim;
   const size_t key = slot / 16 * n * 16 + slot % 16;
   const size_t value = slot * n;
   if (head.type == KvType::kF32) {
-    StoreRowF32(k, n, reinterpret_cast<float*>(head.keys) + key, 16);
-    StoreRowF32(v, n, reinterpret_cast<float*>(head.values) + value, 1);
+    StoreRowF32(k, n, reinterpret_cast<float*>(tile.keys) + key, 16);
+    StoreRowF32(v, n, reinterpret_cast<float*>(tile.values) + value, 1);
   } else if (head.type == KvType::kF16) {
-    StoreRowF16(k, n, reinterpret_cast<uint16_t*>(head.keys) + key, 16);
-    StoreRowF16(v, n, reinterpret_cast<uint16_t*>(head.values) + value, 1);
+    StoreRowF16(k, n, reinterpret_cast<uint16_t*>(tile.keys) + key, 16);
+    StoreRowF16(v, n, reinterpret_cast<uint16_t*>(tile.values) + value, 1);
   } else if (head.type == KvType::kBF16) {
-    StoreRowBf16(k, n, reinterpret_cast<uint16_t*>(head.keys) + key, 16);
-    StoreRowBf16(v, n, reinterpret_cast<uint16_t*>(head.values) + value, 1);
+    StoreRowBf16(k, n, reinterpret_cast<uint16_t*>(tile.keys) + key, 16);
+    StoreRowBf16(v, n, reinterpret_cast<uint16_t*>(tile.values) + value, 1);
   } else {
     const size_t scale = slot / 16 * (n / 32) * 16 + slot % 16;
     if (head.type == KvType::kQ8_0) {
-      auto* keys = reinterpret_cast<int8_t*>(head.keys) + slot / 16 * n * 16 + slot % 16 * 4;
-      StoreRowQ8<64, 1>(k, n, keys, head.key_scales + scale);
-      auto* values = reinterpret_cast<int8_t*>(head.values) + slot / 4 * n * 4 + slot % 4;
-      StoreRowQ8<16, 4>(v, n, values, head.value_scales + scale);
+      auto* keys = reinterpret_cast<int8_t*>(tile.keys) + slot / 16 * n * 16 + slot % 16 * 4;
+      StoreRowQ8<64, 1>(k, n, keys, tile.key_scales + scale);
+      auto* values = reinterpret_cast<int8_t*>(tile.values) + slot / 4 * n * 4 + slot % 4;
+      StoreRowQ8<16, 4>(v, n, values, tile.value_scales + scale);
     } else {
-      auto* keys = reinterpret_cast<uint8_t*>(head.keys) + slot / 16 * n * 8 + slot % 16;
-      StoreRowQ4(k, n, keys, 16, 1, head.key_scales + scale, 16);
-      auto* values = reinterpret_cast<uint8_t*>(head.values) + value / 2;
-      StoreRowQ4(v, n, values, 1, 16, head.value_scales + slot * (n / 32), 1);
+      auto* keys = reinterpret_cast<uint8_t*>(tile.keys) + slot / 16 * n * 8 + slot % 16;
+      StoreRowQ4(k, n, keys, 16, 1, tile.key_scales + scale, 16);
+      auto* values = reinterpret_cast<uint8_t*>(tile.values) + value / 2;
+      StoreRowQ4(v, n, values, 1, 16, tile.value_scales + slot * (n / 32), 1);
     }
   }
 }
@@ -236,29 +251,20 @@ constexpr size_t BytesOf(KvType type, size_t n_elements) {
   return KvLayout{.type = type}.bytes_of(n_elements);
 }
 
-/// The first byte of the keys, or values, of the tile at `slot`.
-inline const std::byte* KeysAt(const HeadCache& head, size_t slot) {
-  return head.keys + BytesOf(head.type, slot * head.head_dim);
-}
-inline const std::byte* ValuesAt(const HeadCache& head, size_t slot) {
-  return head.values + BytesOf(head.type, slot * head.head_dim);
-}
-
-/// Keys of the 16-key groups [first, last) of the tile at `slot`, as [4][head_dim / kValues][16]
-/// cells. Groups outside the range are not set.
+/// Keys of the 16-key groups [first, last) of a tile, as [4][head_dim / kValues][16] cells. Groups
+/// outside the range are not set.
 template <class Cells, KvType kType>
-inline void ReadKeysAs(const HeadCache& head, size_t slot, size_t first, size_t last, float* out) {
+inline void ReadKeysAs(const HeadTile& tile, size_t n, size_t first, size_t last, float* out) {
   constexpr size_t kParts = 16 / kLanes;
-  const size_t n = head.head_dim;
   const size_t n_cells = (n + Cells::kValues - 1) / Cells::kValues;
   for (size_t group = first; group < last; ++group) {
-    const size_t from = (slot / 16 + group) * n * 16;
-    const uint16_t* scales = head.key_scales + (slot / 16 + group) * (n / 32) * 16;
+    const size_t from = group * n * 16;
+    const uint16_t* scales = tile.key_scales + group * (n / 32) * 16;
     float* cells = out + group * n_cells * 16;
     for (size_t part = 0; part < kParts; ++part) {
       Vec scale = Zero();
       const auto load = [&](size_t d) {
-        return LoadKv<kType>(head.keys, from + d * 16 + part * kLanes, scale);
+        return LoadKv<kType>(tile.keys, from + d * 16 + part * kLanes, scale);
       };
       for (size_t d = 0; d < n; d += Cells::kValues) {
         if (HasScales(kType) && d % 32 == 0) {
@@ -275,39 +281,39 @@ inline void ReadKeysAs(const HeadCache& head, size_t slot, size_t first, size_t 
   }
 }
 
-/// One value row as f32 vectors: of(d) for d in steps of kLanes.
+/// One value row of n as f32 vectors: of(d) for d in steps of kLanes.
 template <KvType kType>
 struct ValueRow {
-  const HeadCache& head;
-  size_t slot;
+  const HeadTile& tile;
+  size_t n;
+  size_t row;
 
   [[gnu::always_inline]] Vec Of(size_t d) const {
-    const size_t n = head.head_dim;
-    const size_t from = slot * n + d;
+    const size_t from = row * n + d;
     if (d + kLanes > n) {
       if constexpr (HasScales(kType)) return Zero();
-      return d < n ? LoadKvPart<kType>(head.values, from, n - d) : Zero();
+      return d < n ? LoadKvPart<kType>(tile.values, from, n - d) : Zero();
     }
     const Vec scale = HasScales(kType)
-                          ? Set1(F16ScalarToF32(head.value_scales[slot * (n / 32) + d / 32]))
+                          ? Set1(F16ScalarToF32(tile.value_scales[row * (n / 32) + d / 32]))
                           : Zero();
-    return LoadKv<kType>(head.values, from, scale);
+    return LoadKv<kType>(tile.values, from, scale);
   }
 };
 
-/// Values of the keys [first, last) of the tile at `slot`, as [64 / kValues][padded] cells with
-/// zeros from head_dim on. Cells with only keys outside the range are not set.
+/// Values of the keys [first, last) of a tile, as [64 / kValues][padded] cells with zeros from n
+/// on. Cells with only keys outside the range are not set.
 template <class Cells, KvType kType>
-inline void ReadValuesAs(const HeadCache& head, size_t slot, size_t first, size_t last,
-                         size_t padded, float* out) {
+inline void ReadValuesAs(const HeadTile& tile, size_t n, size_t first, size_t last, size_t padded,
+                         float* out) {
   for (size_t cell = first / Cells::kValues; cell * Cells::kValues < last; ++cell) {
-    const ValueRow<kType> row{head, slot + cell * Cells::kValues};
+    const ValueRow<kType> row{tile, n, cell * Cells::kValues};
     float* to = out + cell * padded;
     for (size_t d = 0; d < padded; d += kLanes) {
       if constexpr (Cells::kValues == 1) {
         Store(to + d, row.Of(d));
       } else {
-        const ValueRow<kType> next{head, row.slot + 1};
+        const ValueRow<kType> next{tile, n, row.row + 1};
         Store(to + d, Cells::Pack(row.Of(d), next.Of(d)));
       }
     }
@@ -316,46 +322,46 @@ inline void ReadValuesAs(const HeadCache& head, size_t slot, size_t first, size_
 
 /// Points into the cache where its keys are cells already.
 template <class Cells>
-inline const float* ReadKeys(const HeadCache& head, size_t slot, size_t first, size_t last,
+inline const float* ReadKeys(const HeadCache& head, const HeadTile& tile, size_t first, size_t last,
                              float* scratch) {
+  const size_t n = head.head_dim;
   switch (head.type) {
     case KvType::kF32:
-      return reinterpret_cast<const float*>(head.keys) + slot * head.head_dim;
+      return reinterpret_cast<const float*>(tile.keys);
     case KvType::kF16:
-      ReadKeysAs<Cells, KvType::kF16>(head, slot, first, last, scratch);
+      ReadKeysAs<Cells, KvType::kF16>(tile, n, first, last, scratch);
       break;
     case KvType::kBF16:
-      ReadKeysAs<Cells, KvType::kBF16>(head, slot, first, last, scratch);
+      ReadKeysAs<Cells, KvType::kBF16>(tile, n, first, last, scratch);
       break;
     case KvType::kQ8_0:
       break;
     case KvType::kQ4_0:
-      ReadKeysAs<Cells, KvType::kQ4_0>(head, slot, first, last, scratch);
+      ReadKeysAs<Cells, KvType::kQ4_0>(tile, n, first, last, scratch);
       break;
   }
   return scratch;
 }
 
 template <class Cells>
-inline const float* ReadValues(const HeadCache& head, size_t slot, size_t first, size_t last,
-                               size_t padded, float* scratch) {
+inline const float* ReadValues(const HeadCache& head, const HeadTile& tile, size_t first,
+                               size_t last, size_t padded, float* scratch) {
+  const size_t n = head.head_dim;
   switch (head.type) {
     case KvType::kF32:
-      if (head.head_dim == padded) {
-        return reinterpret_cast<const float*>(head.values) + slot * padded;
-      }
-      ReadValuesAs<F32Cells, KvType::kF32>(head, slot, first, last, padded, scratch);
+      if (n == padded) return reinterpret_cast<const float*>(tile.values);
+      ReadValuesAs<F32Cells, KvType::kF32>(tile, n, first, last, padded, scratch);
       break;
     case KvType::kF16:
-      ReadValuesAs<Cells, KvType::kF16>(head, slot, first, last, padded, scratch);
+      ReadValuesAs<Cells, KvType::kF16>(tile, n, first, last, padded, scratch);
       break;
     case KvType::kBF16:
-      ReadValuesAs<Cells, KvType::kBF16>(head, slot, first, last, padded, scratch);
+      ReadValuesAs<Cells, KvType::kBF16>(tile, n, first, last, padded, scratch);
       break;
     case KvType::kQ8_0:
       break;
     case KvType::kQ4_0:
-      ReadValuesAs<Cells, KvType::kQ4_0>(head, slot, first, last, padded, scratch);
+      ReadValuesAs<Cells, KvType::kQ4_0>(tile, n, first, last, padded, scratch);
       break;
   }
   return scratch;
