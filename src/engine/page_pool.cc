@@ -27,11 +27,11 @@ Status PagePool::Take(size_t page_bytes, size_t n, std::vector<Page*>* pages) {
 Status PagePool::Grow(size_t page_bytes, size_t n) {
   const auto bytes = CheckedMul(page_bytes, n);
   if (!bytes || *bytes > limit_bytes_ - taken_bytes_) {
-    return Status(ErrorCode::kOutOfMemory, "the pool of KV pages is dry: " + std::to_string(n) +
-                                               " more pages of " + FormatCount(page_bytes) +
-                                               " bytes are needed, but it holds " +
+    return Status(ErrorCode::kOutOfMemory, "the pool of KV pages is dry: it holds " +
                                                FormatCount(taken_bytes_) + " bytes and may hold " +
-                                               FormatCount(limit_bytes_));
+                                               FormatCount(limit_bytes_) + ", but " +
+                                               std::to_string(n) + " x " + FormatCount(page_bytes) +
+                                               " bytes more are needed");
   }
   ALT_ASSIGN_OR_RETURN(Buffer slab, Buffer::Allocate(*bytes, std::to_string(n) + " more KV pages"));
   taken_bytes_ += *bytes;

@@ -37,8 +37,8 @@ class PagePool {
   PagePool(const PagePool&) = delete;  // pages are known by their address
   PagePool& operator=(const PagePool&) = delete;
 
-  /// Appends `n` pages with one reference each to `pages`, all or none. Free ones first, those that
-  /// were given back last before others; what is missing is allocated as one piece.
+  /// Appends `n` pages with one reference each to `pages`, all or none: free ones, the last given
+  /// back first, then new ones, allocated as one piece.
   /// @param page_bytes  a multiple of 64
   /// @return kOutOfMemory with the pages and bytes that are missing
   Status Take(size_t page_bytes, size_t n, std::vector<Page*>* pages);
