@@ -14,7 +14,11 @@ void Scheduler::Remove(Sequence& sequence) {
 
 bool Scheduler::Step() {
   ShareOut();
-  if (shares_.empty()) return false;
+  if (shares_.empty()) {
+    // Nobody is left who could give pages back.
+    for (auto& [sequence, why] : waiting_) sequence->Fail(std::move(why));
+    return !waiting_.empty();
+  }
   const double start = clock_->Seconds();
   const Status computed = Compute();
   const double middle = clock_->Seconds();
@@ -35,6 +39,7 @@ bool Scheduler::Step() {
 /// Asks the sequences for rows until the pass is full.
 void Scheduler::ShareOut() {
   shares_.clear();
+  waiting_.clear();
   logit_rows_.clear();
   n_rows_ = 0;
   std::vector<Sequence*> answering, reading;
@@ -59,6 +64,10 @@ void Scheduler::Give(Sequence& sequence, size_t most) {
   const Result<Sequence::Rows> wanted = sequence.NextRows(most);
   if (!wanted.ok() || wanted.value().tokens.empty()) return;
   const Sequence::Rows& rows = wanted.value();
+  if (Status reserved = sequence.cache().Reserve(rows.tokens.size()); !reserved.ok()) {
+    waiting_.emplace_back(&sequence, std::move(reserved));
+    return;
+  }
   shares_.push_back({.sequence = &sequence, .rows = rows, .first_row = n_rows_});
   n_rows_ += rows.tokens.size();
   for (size_t row = n_rows_ - rows.n_logits; row < n_rows_; ++row) logit_rows_.push_back(row);

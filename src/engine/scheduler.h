@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -37,7 +38,8 @@ class Scheduler {
 
   /// One pass. Whoever answers gets rows before those that read, at least one each while there are
   /// any; what is left goes to readers, in the order in which they came. A sequence that cannot go
-  /// on ends with its own status, and the others go on.
+  /// on ends with its own status, and the others go on. One for which the pool has no page waits
+  /// while others compute, because they may give theirs back; alone it ends with kOutOfMemory.
   /// @return whether there was anything to compute
   bool Step();
 
@@ -64,7 +66,8 @@ class Scheduler {
 
   // The pass that is running.
   std::vector<Share> shares_;
-  std::vector<size_t> logit_rows_;  // of the pass, those that meet the head
+  std::vector<std::pair<Sequence*, Status>> waiting_;  // for pages
+  std::vector<size_t> logit_rows_;                     // of the pass, those that meet the head
   size_t n_rows_ = 0;
   Buffer logits_;  // f32 [most rows that ever met the head at once, vocabulary]
 };

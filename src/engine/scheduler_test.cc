@@ -58,16 +58,26 @@ class SchedulerTest : public ::testing::Test {
     return std::move(session.Generate(OptionsOf(question), sampler, {})).value();
   }
 
+  KvCache NewCache() {
+    return std::move(KvCache::CreateIn(*pool_, model_.model->config, KvType::kF16, kContext, kRows))
+        .value();
+  }
+  uint64_t PageBytes() const {
+    PagePool pool;
+    KvCache cache =
+        std::move(KvCache::CreateIn(pool, model_.model->config, KvType::kF16, kContext, kRows))
+            .value();
+    EXPECT_TRUE(cache.Reserve(1).ok());
+    return pool.taken_bytes();
+  }
+
   // Something that answers beside others.
   struct Talk {
     Sampler sampler;
     Sequence sequence;
   };
   Talk& Begin(const Question& question, ShowText show = {}) {
-    talks_.push_back(
-        {SamplerOf(question.seed),
-         std::move(Sequence::Create(*model_.model, model_.clock, KvType::kF16, kContext, kRows))
-             .value()});
+    talks_.push_back({SamplerOf(question.seed), Sequence(*model_.model, model_.clock, NewCache())});
     Talk& talk = talks_.back();
     EXPECT_TRUE(talk.sequence.SetPrompt(BytesAsTokens(question.prompt)).ok());
     EXPECT_TRUE(talk.sequence.BeginAnswer(OptionsOf(question), talk.sampler, std::move(show)).ok());
@@ -76,6 +86,7 @@ class SchedulerTest : public ::testing::Test {
   }
 
   TestModel model_{TestModelOptions{}};
+  std::unique_ptr<PagePool> pool_ = std::make_unique<PagePool>();
   std::unique_ptr<Forward> forward_ = model_.NewForward(kRows, kContext);
   Scheduler scheduler_{*forward_, model_.clock};
   std::list<Talk> talks_;  // stay where they are
@@ -178,6 +189,49 @@ TEST_F(SchedulerTest, OneThatFailsLeavesTheOthersAlone) {
   EXPECT_EQ(failing.sequence.status().message(), "no guess");
   EXPECT_FALSE(failing.sequence.wants_rows());
   EXPECT_EQ(talks_.back().sequence.TakeResult().ids, Alone(kQuestions[0]).ids);
+}
+
+TEST_F(SchedulerTest, WhoFindsNoPageWaitsForOthers) {
+  pool_ = std::make_unique<PagePool>(PageBytes());
+  Talk& first = Begin(kQuestions[2]);
+  Talk& second = Begin(kQuestions[0]);
+  while (first.sequence.wants_rows()) {
+    ASSERT_TRUE(scheduler_.Step());
+    ASSERT_EQ(second.sequence.cache().length(), 0u);
+  }
+  ASSERT_TRUE(first.sequence.cache().TruncateTo(0));  // gives its page back
+  while (scheduler_.Step()) continue;
+  EXPECT_TRUE(second.sequence.status().ok()) << second.sequence.status().message();
+  EXPECT_EQ(second.sequence.TakeResult().ids, Alone(kQuestions[0]).ids);
+}
+
+TEST_F(SchedulerTest, WhoFindsNoPageAloneIsRefusedWithNumbers) {
+  pool_ = std::make_unique<PagePool>(PageBytes());
+  Talk& talk = Begin({std::string(70, 'y'), 1, 5});  // two pages
+  while (scheduler_.Step()) continue;
+  const Status status = talk.sequence.status();
+  EXPECT_EQ(status.code(), ErrorCode::kOutOfMemory);
+  EXPECT_NE(status.message().find_first_of("0123456789"), std::string::npos) << status.message();
+  EXPECT_EQ(talk.sequence.cache().length(), 64u) << "what it had is left as it was";
+}
+
+TEST_F(SchedulerTest, ABeginningInCommonIsComputedOnce) {
+  const std::string common(70, 'c');
+  Talk& first = Begin({common + "one", 1, 4});
+  while (scheduler_.Step()) continue;
+  const size_t rows = scheduler_.meter().rows;
+  const Question question{common + "two", 2, 4};
+  Talk& second = Begin(question);
+  EXPECT_EQ(second.sequence.ShareBeginning(first.sequence), common.size());
+  while (scheduler_.Step()) continue;
+  EXPECT_EQ(scheduler_.meter().rows - rows, 3u + 3u);  // "two", and three of the four tokens
+  const Generated result = second.sequence.TakeResult();
+  EXPECT_EQ(result.ids, Alone(question).ids);
+  // What both refer to is still the first one's too.
+  ASSERT_TRUE(first.sequence.SetPrompt(BytesAsTokens(common + "one")).ok());
+  ASSERT_TRUE(first.sequence.BeginAnswer(OptionsOf({"", 1, 4}), first.sampler, {}).ok());
+  while (scheduler_.Step()) continue;
+  EXPECT_EQ(first.sequence.TakeResult().prompt_tokens, 1u);
 }
 
 TEST_F(SchedulerTest, WhatIsRemovedIsNotComputed) {

@@ -25,15 +25,28 @@ Status Sequence::SetPrompt(std::span<const TokenId> ids) {
                       " and an answer needs at least one; ask for a larger context (-c) or "
                       "shorten the prompt");
   }
-  size_t shared = 0;
-  const size_t computed = cache_.length();
-  while (shared < computed && shared < ids.size() && ids[shared] == history_[shared]) ++shared;
   // The last token is always computed anew: its logits start the answer.
-  shared = std::min(shared, ids.size() - 1);
+  const size_t shared = std::min(CommonBeginning(ids), ids.size() - 1);
   if (!cache_.TruncateTo(shared)) cache_.TruncateTo(0);
   history_.assign(ids.begin(), ids.end());
   logits_.clear();
   return Status();
+}
+
+/// How many of the tokens that the cache holds `ids` begins with.
+size_t Sequence::CommonBeginning(std::span<const TokenId> ids) const {
+  const size_t most = std::min(cache_.length(), ids.size());
+  const auto differs =
+      std::mismatch(ids.begin(), ids.begin() + static_cast<ptrdiff_t>(most), history_.begin());
+  return static_cast<size_t>(differs.first - ids.begin());
+}
+
+size_t Sequence::ShareBeginning(const Sequence& other) {
+  if (history_.empty()) return 0;
+  const size_t common = std::min(other.CommonBeginning(history_), history_.size() - 1);
+  const size_t before = cache_.length();
+  if (common <= before || !cache_.ShareFrom(other.cache_, common)) return 0;
+  return common - before;
 }
 
 void Sequence::BeginReading(std::function<bool()> go_on) {

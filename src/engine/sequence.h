@@ -66,6 +66,12 @@ class Sequence {
   /// @return kDoesNotFit when the prompt leaves no room for an answer, with both numbers
   Status SetPrompt(std::span<const text::TokenId> ids);
 
+  /// Takes over from `other` what it has computed of the same beginning, without computing it anew:
+  /// both then refer to the same pages. The last token stays pending.
+  /// @pre both have caches of one pool, model and type
+  /// @return how many tokens are not pending any more
+  size_t ShareBeginning(const Sequence& other);
+
   /// From now on pending tokens are read, and nothing more.
   /// @param go_on  asked before each pass; when it says no, the rest stays pending. May be empty
   void BeginReading(std::function<bool()> go_on);
@@ -108,6 +114,7 @@ class Sequence {
 
   size_t n_pending() const { return history_.size() - cache_.length(); }
   size_t vocabulary() const { return model_->config.vocabulary; }
+  size_t CommonBeginning(std::span<const text::TokenId> ids) const;
   Status EndReading(std::span<float> logits);
   Status Answer(std::span<float> logits);
   bool TakeToken(std::span<float> logits);

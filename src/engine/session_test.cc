@@ -70,9 +70,7 @@ TEST(SessionTest, ADryPoolIsRefusedWithNumbersAndTheSessionGoesOn) {
   const model::ModelConfig& config = talk.model.model->config;
   auto cache = KvCache::CreateIn(pool, config, KvType::kF16, 256, talk.forward->max_rows());
   ASSERT_TRUE(cache.ok());
-  talk.session.emplace(
-      std::move(Session::Create(*talk.forward, talk.model.clock, std::move(cache).value()))
-          .value());
+  talk.session.emplace(Session::Create(*talk.forward, talk.model.clock, std::move(cache).value()));
   EXPECT_EQ(talk.session->kv_bytes(), 0u);
   const auto refused = [&] {
     const Status status = talk.session->Generate({}, *talk.sampler, {}).status();
