@@ -14,11 +14,13 @@
 
 namespace altteul::model {
 
-extern const Family kLlama, kQwen2, kQwen3, kGemma2, kGemma3, kPhi3, kExaone4;  // arch/<name>.cc
+// arch/<name>.cc
+extern const Family kLlama, kQwen2, kQwen3, kGemma2, kGemma3, kPhi3, kExaone4, kErnie4_5;
 
 namespace {
 
-constexpr std::array kFamilies = {&kLlama, &kQwen2, &kQwen3, &kGemma2, &kGemma3, &kPhi3, &kExaone4};
+constexpr std::array kFamilies = {&kLlama,  &kQwen2, &kQwen3,   &kGemma2,
+                                  &kGemma3, &kPhi3,  &kExaone4, &kErnie4_5};
 
 // Bounds that no published model comes near; beyond them sizes stop being believable.
 constexpr uint64_t kMaxLayers = 1024;
@@ -32,13 +34,6 @@ Result<size_t> Size(const Checkpoint& file, std::string_view key, uint64_t limit
                                                ", expected 1 to " + std::to_string(limit));
   }
   return static_cast<size_t>(value);
-}
-
-Result<size_t> SizeOr(const Checkpoint& file, std::string_view key, uint64_t limit,
-                      size_t fallback) {
-  ALT_ASSIGN_OR_RETURN(const auto present, file.Uint(key));
-  if (!present) return fallback;
-  return Size(file, key, limit);
 }
 
 /// The same for every layer: one number for all of them, or a list.
@@ -56,28 +51,22 @@ Result<std::vector<size_t>> SizesOfLayers(const Checkpoint& file, std::string_vi
   return std::vector<size_t>(values->begin(), values->end());
 }
 
-Status FillHeadWidth(const Checkpoint& file, size_t hidden, AttentionPlan& plan) {
+/// Of the keys and values of each head.
+Result<size_t> HeadWidth(const Checkpoint& file, size_t hidden, size_t n_heads) {
   ALT_ASSIGN_OR_RETURN(const auto key_dim, file.Uint("attention.key_length"));
-  if (!key_dim && hidden % plan.n_heads != 0) {
+  if (!key_dim && hidden % n_heads != 0) {
     return Status(ErrorCode::kCorruptFile, file.path() + ": width " + std::to_string(hidden) +
-                                               " cannot be cut into " +
-                                               std::to_string(plan.n_heads) + " heads");
+                                               " cannot be cut into " + std::to_string(n_heads) +
+                                               " heads");
   }
-  ALT_ASSIGN_OR_RETURN(plan.key_dim,
-                       SizeOr(file, "attention.key_length", kMaxWidth, hidden / plan.n_heads));
-  if (plan.key_dim * plan.n_heads > kMaxWidth) {
-    return Status(ErrorCode::kCorruptFile, file.path() + ": " + std::to_string(plan.n_heads) +
-                                               " heads of " + std::to_string(plan.key_dim));
-  }
+  ALT_ASSIGN_OR_RETURN(const size_t width, WidthOr(file, "attention.key_length", hidden / n_heads));
   ALT_ASSIGN_OR_RETURN(const auto value_dim, file.Uint("attention.value_length"));
-  if (value_dim && *value_dim != plan.key_dim) {
+  if (value_dim && *value_dim != width) {
     return Status(ErrorCode::kUnsupported, file.path() + ": values of " +
                                                std::to_string(*value_dim) + " beside keys of " +
-                                               std::to_string(plan.key_dim) + " are not supported");
+                                               std::to_string(width) + " are not supported");
   }
-  plan.value_dim = plan.key_dim;
-  plan.scale = 1.0f / std::sqrt(static_cast<float>(plan.key_dim));
-  return Status();
+  return width;
 }
 
 /// Attention and a dense feed-forward in every layer.
@@ -92,13 +81,9 @@ Status FillLayers(const Checkpoint& file, ModelConfig& config) {
   }
   config.layers.resize(n);
   for (size_t i = 0; i < n; ++i) {
-    AttentionPlan plan{.n_heads = heads[i], .n_kv_heads = kv_heads[i]};
-    if (plan.n_heads % plan.n_kv_heads != 0) {
-      return Status(ErrorCode::kCorruptFile, file.path() + ": " + std::to_string(plan.n_heads) +
-                                                 " heads cannot share " +
-                                                 std::to_string(plan.n_kv_heads) + " KV heads");
-    }
-    ALT_RETURN_IF_ERROR(FillHeadWidth(file, config.hidden, plan));
+    AttentionPlan plan{.n_heads = heads[i]};
+    ALT_ASSIGN_OR_RETURN(const size_t width, HeadWidth(file, config.hidden, plan.n_heads));
+    ALT_RETURN_IF_ERROR(SetHeads(file, kv_heads[i], width, plan));
     config.layers[i].mixer = plan;
     config.layers[i].feed_forward = DensePlan{.inner = inner[i]};
   }
@@ -260,6 +245,28 @@ HfFamily FindFamilyByModelType(std::string_view model_type) {
     }
   }
   return {};
+}
+
+Result<size_t> WidthOr(const Checkpoint& file, std::string_view key, size_t fallback) {
+  ALT_ASSIGN_OR_RETURN(const auto present, file.Uint(key));
+  if (!present) return fallback;
+  return Size(file, key, kMaxWidth);
+}
+
+Status SetHeads(const Checkpoint& file, size_t n_kv_heads, size_t head_dim, AttentionPlan& plan) {
+  if (plan.n_heads % n_kv_heads != 0) {
+    return Status(ErrorCode::kCorruptFile, file.path() + ": " + std::to_string(plan.n_heads) +
+                                               " heads cannot share " + std::to_string(n_kv_heads) +
+                                               " KV heads");
+  }
+  if (head_dim * plan.n_heads > kMaxWidth) {
+    return Status(ErrorCode::kCorruptFile, file.path() + ": " + std::to_string(plan.n_heads) +
+                                               " heads of " + std::to_string(head_dim));
+  }
+  plan.n_kv_heads = n_kv_heads;
+  plan.key_dim = plan.value_dim = head_dim;
+  plan.scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
+  return Status();
 }
 
 kernels::RopePairs RopePairsOf(const Checkpoint& file) {

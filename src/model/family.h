@@ -81,6 +81,15 @@ Result<ModelConfig> ReadConfig(const Checkpoint& file, const LogSink& log = {});
 
 // What families share.
 
+/// A number of heads or a width from 1 to 2^20; `fallback` when absent.
+/// @return kCorruptFile naming the key
+Result<size_t> WidthOr(const Checkpoint& file, std::string_view key, size_t fallback);
+
+/// Gives n_heads heads their KV heads, their width, for keys and values alike, and the usual scale
+/// 1 / sqrt(head_dim).
+/// @return kCorruptFile when heads cannot share KV heads evenly or are wider than is believable
+Status SetHeads(const Checkpoint& file, size_t n_kv_heads, size_t head_dim, AttentionPlan& plan);
+
 /// How this file lays the rows of q and k, as its family says it of such files.
 kernels::RopePairs RopePairsOf(const Checkpoint& file);
 

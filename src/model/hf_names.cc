@@ -20,6 +20,8 @@ constexpr std::array kHyperparameters = {
     NamePair{"sliding_window", "attention.sliding_window"},
     NamePair{"attn_logit_softcapping", "attn_logit_softcapping"},
     NamePair{"final_logit_softcapping", "final_logit_softcapping"},
+    NamePair{"global_head_dim", "global_head_dim"},
+    NamePair{"num_global_key_value_heads", "num_global_key_value_heads"},
     NamePair{"vocab_size", "vocab_size"},
 };
 

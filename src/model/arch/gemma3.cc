@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Gemma 3, text (Gemma Team, arXiv 2503.19786): five local layers, then a global one with a rope of
-// its own; norms on q and k.
+// its own; norms on q and k. In folders global layers may have heads of their own.
+
+#include <algorithm>
+#include <utility>
 
 #include "model/arch/gemma_common.h"
 
@@ -65,15 +68,33 @@ Result<double> LocalBase(const Checkpoint& file) {
   return theta->is_number() ? in_f32(*theta) : kDefault;
 }
 
-Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
-  ALT_RETURN_IF_ERROR(FillGemma(file, kLargest, config));
-  ALT_RETURN_IF_ERROR(FillSoftcaps(file, config));
-  ALT_RETURN_IF_ERROR(FillRope(file, log, config));
-  ALT_ASSIGN_OR_RETURN(std::vector<bool> local, LocalLayers(file, config.n_layers(), kPeriod));
-  ALT_ASSIGN_OR_RETURN(const auto window, file.Uint("attention.sliding_window"));
-  // A GGUF file without a window (Rnj-1) has no local layers at all.
-  if (file.hf_config() == nullptr && window.value_or(0) == 0)
-    local.assign(config.n_layers(), false);
+/// Heads of the layers that look at everything, in Gemma 4's spelling. (GGUF has no words for
+/// them.)
+Status FillGlobalHeads(const Checkpoint& folder, const std::vector<bool>& local,
+                       ModelConfig& config) {
+  for (size_t layer = 0; layer < config.n_layers(); ++layer) {
+    if (local[layer]) continue;
+    AttentionPlan& plan = *config.layers[layer].attention();
+    ALT_ASSIGN_OR_RETURN(const size_t width, WidthOr(folder, "global_head_dim", plan.key_dim));
+    ALT_ASSIGN_OR_RETURN(const size_t n_kv_heads,
+                         WidthOr(folder, "num_global_key_value_heads", plan.n_kv_heads));
+    ALT_RETURN_IF_ERROR(SetHeads(folder, n_kv_heads, width, plan));
+  }
+  return Status();
+}
+
+/// Of the layers of one kind; of any where there is none.
+size_t HeadWidth(const ModelConfig& config, const std::vector<bool>& local, bool of_local) {
+  const auto first = std::find(local.begin(), local.end(), of_local);
+  const size_t layer = first == local.end() ? 0 : static_cast<size_t>(first - local.begin());
+  return config.layers[layer].attention()->key_dim;
+}
+
+/// ropes[0] turns global layers, ropes[1] local ones.
+Status FillRopes(const Checkpoint& file, const LogSink& log, const std::vector<bool>& local,
+                 ModelConfig& config) {
+  ALT_ASSIGN_OR_RETURN(RopePlan global_rope,
+                       ReadRope(file, log, config, HeadWidth(config, local, false)));
   ALT_RETURN_IF_ERROR(CheckLocalScaling(file));
   ALT_ASSIGN_OR_RETURN(const double local_base, LocalBase(file));
   if (!(local_base > 0) || !std::isfinite(local_base)) {
@@ -81,17 +102,32 @@ Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
                   file.path() + ": the local rope base is " + std::to_string(local_base));
   }
   RopePlan local_rope;
-  local_rope.pairs = config.ropes[0].pairs;
+  local_rope.pairs = global_rope.pairs;
   // GGUF's readers multiply every rope by it, scaled or not.
   ALT_ASSIGN_OR_RETURN(const auto magnitude, file.Float("rope.scaling.attn_factor"));
   local_rope.magnitude = magnitude.value_or(1.0);
-  local_rope.frequencies = PlainFrequencies(local_base, config.ropes[0].n_rotated());
-  config.ropes.push_back(std::move(local_rope));
+  ALT_ASSIGN_OR_RETURN(const size_t n_rotated, RotatedDims(file, HeadWidth(config, local, true)));
+  local_rope.frequencies = PlainFrequencies(local_base, n_rotated);
+  config.ropes = {std::move(global_rope), std::move(local_rope)};
   for (size_t layer = 0; layer < config.n_layers(); ++layer) {
-    AttentionPlan& plan = *config.layers[layer].attention();
-    plan.qk_norm = true;
-    if (local[layer]) plan.rope = 1;
+    config.layers[layer].attention()->rope = local[layer] ? 1 : 0;
   }
+  return Status();
+}
+
+Status Fill(const Checkpoint& file, const LogSink& log, ModelConfig& config) {
+  ALT_ASSIGN_OR_RETURN(std::vector<bool> local, LocalLayers(file, config.n_layers(), kPeriod));
+  ALT_ASSIGN_OR_RETURN(const auto window, file.Uint("attention.sliding_window"));
+  // A GGUF file without a window (Rnj-1) has no local layers at all.
+  if (file.hf_config() == nullptr && window.value_or(0) == 0)
+    local.assign(config.n_layers(), false);
+  if (file.hf_config() != nullptr) {
+    ALT_RETURN_IF_ERROR(FillGlobalHeads(file, local, config));
+  }
+  ALT_RETURN_IF_ERROR(FillGemma(file, kLargest, config));
+  ALT_RETURN_IF_ERROR(FillSoftcaps(file, config));
+  ALT_RETURN_IF_ERROR(FillRopes(file, log, local, config));
+  for (LayerPlan& layer : config.layers) layer.attention()->qk_norm = true;
   return FillWindows(file, local, config);
 }
 
