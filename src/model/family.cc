@@ -207,7 +207,10 @@ LocalPattern HfPattern(const Checkpoint& file, size_t n_layers) {
   for (const char* key : {"sliding_window_pattern", "_sliding_window_pattern"}) {
     const auto found = file.hf_config()->find(key);
     if (found == file.hf_config()->end()) continue;
-    if (found->is_number()) pattern.period = HfWholeNumber(*found);
+    if (found->is_number()) {
+      pattern.period = HfWholeNumber(*found);
+      return pattern;  // what transformers saves under the other key is no word of the owner's
+    }
     if (!found->is_string() || found->get<std::string>().empty()) continue;
     const auto letters = found->get<std::string>();
     for (size_t layer = 0; layer < n_layers; ++layer) {
