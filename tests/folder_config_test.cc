@@ -72,6 +72,13 @@ TEST(FolderConfigTest, PeriodMarksGlobalLayers) {
   });
   ASSERT_TRUE(gemma3.ok()) << gemma3.status().message();
   EXPECT_EQ(Windows(gemma3.value()), (std::vector<size_t>{8, 0, 8, 0, 8, 0}));
+  const auto both = Changed("gemma3", [](json& c) {
+    c.erase("layer_types");
+    c["sliding_window_pattern"] = 3;
+    c["_sliding_window_pattern"] = 6;  // transformers saves this one, and reads the other
+  });
+  ASSERT_TRUE(both.ok()) << both.status().message();
+  EXPECT_EQ(Windows(both.value()), (std::vector<size_t>{8, 8, 0, 8, 8, 0}));
 }
 
 TEST(FolderConfigTest, LayersWithoutAnyWordFollowTheFamily) {
@@ -108,6 +115,63 @@ TEST(FolderConfigTest, AbsentHeadSizeAndKvHeadsFollowFromTheOthers) {
   ASSERT_TRUE(heads.ok()) << heads.status().message();
   const model::AttentionPlan& plan = *heads.value().layers[0].attention();
   EXPECT_EQ(plan.n_kv_heads, plan.n_heads);
+}
+
+TEST(FolderConfigTest, GlobalLayersMayHaveHeadsOfTheirOwn) {
+  const auto read = Changed("gemma3_two_heads", [](json&) {});
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  const ModelConfig& config = read.value();
+  for (const size_t layer : {0u, 1u, 2u}) {
+    const bool is_global = layer == 1;
+    const model::AttentionPlan& plan = *config.layers[layer].attention();
+    EXPECT_EQ(plan.n_heads, 4u);
+    EXPECT_EQ(plan.n_kv_heads, is_global ? 2u : 1u);
+    EXPECT_EQ(plan.key_dim, is_global ? 32u : 16u);
+    EXPECT_EQ(plan.value_dim, plan.key_dim);
+    EXPECT_EQ(plan.scale, 0.25f) << "query_pre_attn_scalar is 16 for both kinds";
+    EXPECT_EQ(plan.window, is_global ? 0u : 8u);
+    EXPECT_EQ(config.ropes[*plan.rope].n_rotated(), plan.key_dim);
+  }
+  // One of the two words is enough; without any there is one kind of heads.
+  const auto kv_heads =
+      Changed("gemma3_two_heads", [](json& c) { c["global_head_dim"] = nullptr; });
+  ASSERT_TRUE(kv_heads.ok()) << kv_heads.status().message();
+  EXPECT_EQ(kv_heads.value().layers[1].attention()->n_kv_heads, 2u);
+  EXPECT_EQ(kv_heads.value().layers[1].attention()->key_dim, 16u);
+  const auto none = Changed("gemma3_two_heads", [](json& c) {
+    c.erase("global_head_dim");
+    c.erase("num_global_key_value_heads");
+  });
+  ASSERT_TRUE(none.ok()) << none.status().message();
+  EXPECT_EQ(none.value().layers[1].attention()->k_width(), 16u);
+  EXPECT_EQ(none.value().ropes[0].n_rotated(), 16u);
+}
+
+TEST(FolderConfigTest, ErnieTakesWhatItsClassTakes) {
+  std::string said;
+  const auto read = Changed(
+      "ernie4_5",
+      [](json& c) {
+        for (const char* key : {"num_key_value_heads", "head_dim", "rope_parameters",
+                                "tie_word_embeddings", "use_bias", "num_attention_heads"}) {
+          c.erase(key);
+        }
+      },
+      [&](LogLevel, std::string_view sentence) { said += std::string(sentence) + "\n"; });
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  const model::AttentionPlan& plan = *read.value().layers[0].attention();
+  EXPECT_EQ(plan.n_heads, 16u);
+  EXPECT_EQ(plan.n_kv_heads, 2u);
+  EXPECT_EQ(plan.key_dim, 128u);
+  EXPECT_EQ(read.value().ropes[0].frequencies, model::PlainFrequencies(500000.0, 128));
+  EXPECT_EQ(read.value().ropes[0].pairs, kernels::RopePairs::kInterleaved);
+  EXPECT_NE(said.find("rope_theta is missing; 500000.0 is taken"), std::string::npos) << said;
+  EXPECT_EQ(said.find("lm_head"), std::string::npos) << "the class ties: " << said;
+  const auto null =
+      Changed("ernie4_5", [](json& c) { c["num_key_value_heads"] = c["head_dim"] = nullptr; });
+  ASSERT_TRUE(null.ok()) << null.status().message();
+  EXPECT_EQ(null.value().layers[0].attention()->n_kv_heads, 4u);
+  EXPECT_EQ(null.value().layers[0].attention()->key_dim, 8u);
 }
 
 TEST(FolderConfigTest, LinearScalingNeedsAType) {
@@ -366,6 +430,20 @@ TEST(FolderConfigTest, WhatIsNotSupportedIsNamed) {
        "partial_rotary_factor"},
       {"gemma2", [](json& c) { c["query_pre_attn_scalar"] = 0; }, ErrorCode::kCorruptFile,
        "query_pre_attn_scalar"},
+      {"gemma3_two_heads", [](json& c) { c["global_head_dim"] = 0; }, ErrorCode::kCorruptFile,
+       "config.json: global_head_dim is 0"},
+      {"gemma3_two_heads", [](json& c) { c["global_head_dim"] = uint64_t{1} << 20; },
+       ErrorCode::kCorruptFile, "4 heads of 1048576"},
+      {"gemma3_two_heads", [](json& c) { c["global_head_dim"] = 33; }, ErrorCode::kCorruptFile,
+       "rope turns 33 of a head's 33 dimensions"},
+      {"gemma3_two_heads", [](json& c) { c["num_global_key_value_heads"] = 3; },
+       ErrorCode::kCorruptFile, "4 heads cannot share 3 KV heads"},
+      {"ernie4_5", [](json& c) { c["rope_parameters"]["partial_rotary_factor"] = 0.5; },
+       ErrorCode::kUnsupported, "rope turns 8 of a head's 16 dimensions; ernie4_5 turns all"},
+      {"ernie4_5", [](json& c) { c["use_bias"] = true; }, ErrorCode::kCorruptFile,
+       "use_bias is true, but blk.0.attn_q.bias is missing"},
+      {"ernie4_5_bias", [](json& c) { c.erase("use_bias"); }, ErrorCode::kCorruptFile,
+       "use_bias is not true, but there is a tensor blk.0.attn_q.bias"},
   };
   for (const Wrong& wrong : wrongs) {
     const auto config = Changed(wrong.family, wrong.change);

@@ -129,10 +129,10 @@ class FolderToGgufTest : public ::testing::TestWithParam<Source>, protected Fold
   std::string Family() const { return GetParam().family; }
 
   /// Rows of q and k in another order are summed in another order by attention.
-  bool Interleaved() const {
+  bool Reordered() const {
     const auto file = model::Checkpoint::Open(folder());
-    return model::FindFamily(file.value()->architecture())->gguf_rope_pairs ==
-           kernels::RopePairs::kInterleaved;
+    const model::Family& family = *model::FindFamily(file.value()->architecture());
+    return family.gguf_rope_pairs != family.hf_rope_pairs;
   }
 
   void ExpectSameLogits(const model::Model& a, const model::Model& b, const KernelTable& kernels) {
@@ -140,7 +140,7 @@ class FolderToGgufTest : public ::testing::TestWithParam<Source>, protected Fold
     const Way way{.context = tokens.size()};
     const std::vector<float> expected = AllLogits(a, kernels, team(), tokens, way);
     const std::vector<float> got = AllLogits(b, kernels, team(), tokens, way);
-    if (!Interleaved()) {
+    if (!Reordered()) {
       EXPECT_TRUE(expected == got)
           << Family() << ", " << kernels.name << ": " << LargestDifference(expected, got);
       return;
@@ -178,7 +178,7 @@ TEST_P(FolderToGgufTest, IsTheSameModelOnTheFastPath) {
   const auto to = Load(out(), kernels, Precision::kFast);
   ASSERT_TRUE(from && to);
   // bf16 activations round what differs in the last bit of an f32 to another bf16.
-  if (!Interleaved()) ExpectSameLogits(*from, *to, kernels);
+  if (!Reordered()) ExpectSameLogits(*from, *to, kernels);
 }
 
 // Everything but the vocabulary: llama.cpp's converter wrote model.gguf of the same weights.
@@ -272,7 +272,7 @@ constexpr Source kSources[] = {
     {"mistral", "tekken"},       {"qwen2", "qwen2"},         {"qwen3", "qwen2"},
     {"qwen3_tied", "qwen2"},     {"gemma2", "gemma"},        {"gemma3", "gemma"},
     {"phi3_window", "llama2"},   {"phi3_longrope", "gpt4o"}, {"exaone4_window", "gpt2"},
-    {"exaone4_full", "default"},
+    {"exaone4_full", "default"}, {"ernie4_5", "llama2"},
 };
 INSTANTIATE_TEST_SUITE_P(Families, FolderToGgufTest, ::testing::ValuesIn(kSources),
                          [](const auto& one) { return std::string(one.param.family); });
@@ -338,8 +338,12 @@ TEST_F(FolderRefusalTest, WithAPatternThatHasNoName) {
 }
 
 TEST_F(FolderRefusalTest, NotForATokenWithoutARow) {
+  // Nine rows are spare, and tokens are added behind the others whatever their ids say.
   Write("qwen3", "qwen2", {.tokenizer = [](json& t) {
-          t["added_tokens"].push_back({{"id", 700}, {"content", "<far>"}, {"special", true}});
+          for (int i = 0; i < 10; ++i) {
+            const std::string text = "<far" + std::to_string(i) + ">";
+            t["added_tokens"].push_back({{"id", 700 + i}, {"content", text}, {"special", true}});
+          }
         }});
   const auto report = Recode(folder(), DType::kBF16, out());
   ASSERT_TRUE(report.ok()) << report.status().message();
@@ -347,7 +351,8 @@ TEST_F(FolderRefusalTest, NotForATokenWithoutARow) {
   ASSERT_TRUE(file.ok()) << file.status().message();
   const auto tokens = file.value().GetArray("tokenizer.ggml.tokens").value()->Strings().value();
   EXPECT_EQ(tokens.size(), file.value().FindTensor("token_embd.weight")->view.shape.rows());
-  EXPECT_EQ(std::find(tokens.begin(), tokens.end(), "<far>"), tokens.end());
+  EXPECT_EQ(tokens.back(), "<far8>");
+  EXPECT_EQ(std::find(tokens.begin(), tokens.end(), "<far9>"), tokens.end());
 }
 
 TEST_F(FolderRefusalTest, WhatGgufHasNoWordsFor) {
@@ -394,6 +399,17 @@ TEST_F(FolderRefusalTest, WhatGgufHasNoWordsFor) {
        "attention.sliding_window of 4294967296 is beyond 32 bits"},
       {"llama2", "llama2", [](json& c) { c["partial_rotary_factor"] = 0.5; },
        "rope turns 8 of 16 dimensions"},
+      {"gemma3_two_heads", "gemma", [](json&) {},
+       "layers differ in attention.key_length (16 and 32); GGUF files of gemma3"},
+      {"ernie4_5_bias", "llama2", [](json&) {}, "use_bias is true; GGUF files of ernie4_5"},
+      {"ernie4_5", "llama2",
+       [](json& c) {
+         c["rope_parameters"] = {
+             {"rope_type", "llama3"},   {"rope_theta", 500000.0},
+             {"factor", 8.0},           {"low_freq_factor", 1.0},
+             {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 32}};
+       },
+       "the rope scaling 'llama3'"},
   };
   for (const Wrong& wrong : wrongs) {
     Write(wrong.family, wrong.tokenizer, {.config = wrong.change});

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <ostream>
 #include <set>
 #include <span>
@@ -108,7 +109,9 @@ class SameBitsTest : public ::testing::TestWithParam<FamilyCase> {};
 
 // f16, bf16 and f32 weights; windows of 8 over pages of 64, 140 tokens.
 TEST_P(SameBitsTest, FamiliesInPlainTypes) {
-  const auto path = GoldenFolder() / "families" / GetParam().model / "model.gguf";
+  const auto folder = GoldenFolder() / "families" / GetParam().model;
+  const auto gguf = folder / "model.gguf";
+  const auto path = std::filesystem::exists(gguf) ? gguf : folder;
   for (const KernelTable* kernels : KernelsHere()) {
     ThreadTeam team(1);
     const auto model = LoadBare(path.string(), *kernels, Precision::kFast, team);
@@ -127,7 +130,9 @@ INSTANTIATE_TEST_SUITE_P(Models, SameBitsTest,
                          ::testing::Values(FamilyCase{"llama_linear", false},
                                            FamilyCase{"qwen3", false}, FamilyCase{"gemma2", true},
                                            FamilyCase{"phi3_window", true},
-                                           FamilyCase{"exaone4_window", true}),
+                                           FamilyCase{"exaone4_window", true},
+                                           FamilyCase{"gemma3_two_heads", true},
+                                           FamilyCase{"ernie4_5", false}),
                          [](const auto& one) { return std::string(one.param.model); });
 
 /// A model of random weights in as many types as fit.

@@ -3,9 +3,10 @@
 
 """Makes tests/golden/families: tiny random models of every family, as folder and GGUF, with transformers' logits.
 
-    families.py --out tests/golden/families --converter LLAMA_CPP --llama-python PYTHON [NAME...]
+    families.py --out tests/golden/families --converter LLAMA_CPP [--llama-python PYTHON] [NAME...]
 
-LLAMA_CPP is a llama.cpp source tree (convert_hf_to_gguf.py, conversion/, gguf-py/); PYTHON has llama_cpp and numpy.
+LLAMA_CPP is the llama.cpp of a source tree of llama-cpp-python (convert_hf_to_gguf.py, conversion/, gguf-py/); PYTHON
+has llama_cpp and numpy: without it nothing is compared with llama.cpp, and the manifest says so of the models made.
 Run with a Python that has torch, transformers and safetensors. Seeds are fixed: a second run writes the same weights.
 """
 
@@ -15,6 +16,7 @@ import contextlib
 import copy
 import importlib.metadata
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +24,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import safetensors.torch
 import torch
 import transformers as hf
 
@@ -29,6 +32,7 @@ import families_gguf
 import families_manifest
 import families_models as table
 import families_options
+import families_two_heads
 
 TOLERANCE = 1e-3  # of the largest |logit|
 OPTION_MARGIN = 100  # an option must move some logit by so many tolerances
@@ -57,8 +61,7 @@ def old_spelling(config):
     else:
         c["rope_scaling"] = p if p["rope_type"] != "default" else None
     if c["model_type"] == "gemma3_text":
-        c["sliding_window_pattern"] = 6
-        c.pop("layer_types")
+        c["sliding_window_pattern"] = c.pop("layer_types").index("full_attention") + 1
     if c["model_type"] in ("gemma2", "qwen2", "qwen3"):
         c.pop("layer_types", None)
     if c["model_type"].startswith("qwen"):
@@ -70,8 +73,22 @@ def old_spelling(config):
 
 
 def load(folder, attention="eager", config=None):
+    if "global_head_dim" in json.loads((Path(folder) / "config.json").read_text()):
+        return load_two_heads(folder, attention)
     model = hf.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation=attention,
                                                     config=config)
+    return model.eval()
+
+
+def load_two_heads(folder, attention):
+    """What from_pretrained does; it would fill the rope of both kinds of layers from one width of head."""
+    config = hf.AutoConfig.from_pretrained(folder)
+    config._attn_implementation = attention
+    model = families_two_heads.Gemma3ForCausalLM(config)
+    weights = safetensors.torch.load_file(Path(folder) / "model.safetensors")
+    missing, unexpected = model.load_state_dict({k: w.float() for k, w in weights.items()}, strict=False)
+    assert missing == ["lm_head.weight"] and not unexpected, (missing, unexpected)
+    model.tie_weights()
     return model.eval()
 
 
@@ -211,7 +228,7 @@ def make(name, args):
     sdpa_difference = None  # gemma2: transformers refuses sdpa, which has no softcap
     if name != "gemma2":
         sdpa_difference = float(np.abs(logits_of(load(out, "sdpa"), tokens) - logits).max())
-    runs = [run_record("main", ["folder", "gguf"], tokens, logits)]
+    runs = [run_record("main", ["folder", "gguf"] if entry["gguf"] else ["folder"], tokens, logits)]
     variant = gguf_variant(name, model)
     if variant:
         runs[0]["files"] = ["folder"]
@@ -226,19 +243,26 @@ def make(name, args):
     if min(stds) < MIN_ATTENTION_STD:
         sys.exit(f"{name}: attention logits spread by {stds} only")
     changes = measure_options(name, out, tokens, logits, runs[0]["tolerance"])
-    architecture = families_gguf.convert(out, out / "model.gguf", entry["gguf"], args.converter, name)
+    agreement = make_gguf(name, out, runs, args) if entry["gguf"] else []
+    golden = {"model": name, "architecture": model.config.architectures[0], "seed": table.SEED,
+              "vocab_size": table.TINY["vocab_size"], "spelling": entry["spelling"], "gguf_type": entry["gguf"],
+              "attention_logit_std": stds, "sdpa_difference": sdpa_difference, "llama_cpp": agreement,
+              "options": changes, "runs": runs}
+    (out / "golden.json").write_text(json.dumps(golden, indent=1) + "\n")
+    report(name, out, golden)
+
+
+def make_gguf(name, out, runs, args):
+    """Writes model.gguf; how far llama.cpp is from transformers on each run."""
+    families_gguf.convert(out, out / "model.gguf", table.MODELS[name]["gguf"], args.converter, name)
     with tempfile.TemporaryDirectory() as scratch:
         wide = Path(scratch) / "wide.gguf"
         families_gguf.convert(out, wide, "f32", args.converter, name)
         a, b = families_gguf.values(out / "model.gguf"), families_gguf.values(wide)
         assert all(np.array_equal(a[k], b[k]) for k in b), "the 16-bit GGUF lost bits"
-        agreement = [compare(name, out, wide, run, args.llama_python) for run in runs if run["name"] != "gguf"]
-    golden = {"model": name, "architecture": architecture, "seed": table.SEED, "vocab_size": table.TINY["vocab_size"],
-              "spelling": entry["spelling"], "gguf_type": entry["gguf"],
-              "attention_logit_std": stds, "sdpa_difference": sdpa_difference, "llama_cpp": agreement,
-              "options": changes, "runs": runs}
-    (out / "golden.json").write_text(json.dumps(golden, indent=1) + "\n")
-    report(name, out, golden)
+        if args.llama_python is None:
+            return []
+        return [compare(name, out, wide, run, args.llama_python) for run in runs if run["name"] != "gguf"]
 
 
 def report(name, out, golden):
@@ -253,10 +277,8 @@ def report(name, out, golden):
 
 
 def versions(args):
-    import safetensors
-
-    llama = subprocess.run([args.llama_python, "-c", "import llama_cpp; print(llama_cpp.__version__)"], check=True,
-                           stdout=subprocess.PIPE, text=True).stdout.strip()
+    around = Path(args.converter).resolve().parents[1] / "llama_cpp" / "__init__.py"
+    llama = re.search(r'__version__ = "(.*)"', around.read_text()).group(1)
     return {"transformers": hf.__version__, "torch": torch.__version__, "safetensors": safetensors.__version__,
             "numpy": np.__version__, "llama": llama, "gguf": importlib.metadata.version("gguf")}
 
@@ -265,7 +287,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", required=True)
     parser.add_argument("--converter", required=True)
-    parser.add_argument("--llama-python", required=True)
+    parser.add_argument("--llama-python")
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -273,8 +295,7 @@ def main():
     hf.logging.disable_progress_bar()
     for name in args.names or table.MODELS:
         make(name, args)
-    if not args.names:
-        families_manifest.write(args.out, versions(args), TOLERANCE, OPTION_MARGIN, MIN_ATTENTION_STD)
+    families_manifest.write(args.out, versions(args), TOLERANCE, OPTION_MARGIN, MIN_ATTENTION_STD)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ attention logits spread by 3 or more, norm weights lie far from 1, biases are as
 
 import zlib
 
+import families_two_heads
 import torch
 import transformers as hf
 
@@ -28,7 +29,8 @@ def rope(theta, **scaling):
 
 
 # name -> model class, configuration, spelling of config.json ("v5": rope_parameters and dtype; "v4": rope_theta,
-# rope_scaling, torch_dtype), the GGUF's type, gain of the q and k weights (or of the q/k norms where they exist).
+# rope_scaling, torch_dtype), the GGUF's type (None: GGUF has no words for the model), gain of the q and k weights (or of
+# the q/k norms where they exist).
 MODELS = {
     "llama2": dict(
         model=hf.LlamaForCausalLM, spelling="v4", gguf="bf16", qk=2.1,
@@ -106,6 +108,26 @@ MODELS = {
                                              rope_parameters=rope(1000000.0, rope_type="llama3", factor=16.0,
                                                                   low_freq_factor=1.0, high_freq_factor=4.0,
                                                                   original_max_position_embeddings=64))),
+    # Local layers of 4 heads of 16 with one KV head, global ones of 4 heads of 32 with two.
+    "gemma3_two_heads": dict(
+        model=families_two_heads.Gemma3ForCausalLM, spelling="v5", gguf=None, qk=2.2,
+        config=hf.Gemma3TextConfig, kwargs=tiny(head_dim=16, num_key_value_heads=1, intermediate_size=32,
+                                                global_head_dim=32, num_global_key_value_heads=2, rms_norm_eps=1e-6,
+                                                pad_token_id=0, query_pre_attn_scalar=16, sliding_window=8,
+                                                layer_types=["sliding_attention", "full_attention",
+                                                             "sliding_attention"],
+                                                rope_parameters={
+                                                    "sliding_attention": rope(10000.0),
+                                                    "full_attention": rope(1000000.0, rope_type="linear", factor=8.0)})),
+    "ernie4_5": dict(
+        model=hf.Ernie4_5ForCausalLM, spelling="v5", gguf="bf16", qk=2.1,
+        config=hf.Ernie4_5Config, kwargs=tiny(head_dim=16, num_hidden_layers=2, rms_norm_eps=1e-5,
+                                              tie_word_embeddings=True, use_bias=False, rope_parameters=rope(500000.0))),
+    "ernie4_5_bias": dict(
+        model=hf.Ernie4_5ForCausalLM, spelling="v4", gguf=None, qk=2.1,
+        config=hf.Ernie4_5Config, kwargs=tiny(head_dim=16, num_hidden_layers=2, rms_norm_eps=1e-5,
+                                              tie_word_embeddings=False, use_bias=True,
+                                              rope_parameters=rope(10000.0, rope_type="linear", factor=4.0))),
 }
 
 

@@ -14,7 +14,7 @@ from torch import nn
 
 
 def modeling(model):
-    return sys.modules[type(model).__module__]
+    return sys.modules[type(model.model).__module__]
 
 
 def attentions(model):
@@ -63,7 +63,8 @@ def plain_rope(model):
     emb, p = model.model.rotary_emb, model.config.rope_parameters
     if "full_attention" in p:
         emb.rope_type["full_attention"] = "default"
-        emb.full_attention_inv_freq = inv_freq(p["full_attention"]["rope_theta"], model.config.head_dim)
+        emb.full_attention_inv_freq = inv_freq(p["full_attention"]["rope_theta"],
+                                               2 * emb.full_attention_inv_freq.numel())
         return
     emb.rope_type = "default"
     emb.inv_freq = inv_freq(p["rope_theta"], 2 * emb.inv_freq.numel())
@@ -79,6 +80,13 @@ def scaling_on_local_layers_too(model):
 def local_base_as_global(model):
     emb, p = model.model.rotary_emb, model.config.rope_parameters
     emb.sliding_attention_inv_freq = inv_freq(p["full_attention"]["rope_theta"], model.config.head_dim)
+
+
+def global_rope_as_local(model):
+    """Frequencies of the global layers as if their heads had the local ones' width."""
+    emb, p = model.model.rotary_emb, model.config.rope_parameters["full_attention"]
+    wide = torch.arange(0, 2 * emb.full_attention_inv_freq.numel(), 2, dtype=torch.float32)
+    emb.full_attention_inv_freq = 1.0 / p["rope_theta"] ** (wide / model.config.head_dim) / p["factor"]
 
 
 def no_attention_factor(model):
@@ -131,10 +139,10 @@ def norms_without_one(model):
 
 def kv_heads_interleaved(model):
     """Query head h reads key head h mod n_kv instead of h / group."""
-    n, kv = model.config.num_attention_heads, model.config.num_key_value_heads
-    order = [g + i * kv for g in range(kv) for i in range(n // kv)]
+    n = model.config.num_attention_heads
     for a in attentions(model):
-        d = a.head_dim
+        d, kv = a.head_dim, n // a.num_key_value_groups
+        order = [g + i * kv for g in range(kv) for i in range(n // kv)]
         rows = torch.cat([torch.arange(h * d, (h + 1) * d) for h in order])
         with torch.no_grad():
             a.o_proj.weight.copy_(a.o_proj.weight[:, rows])
@@ -144,14 +152,22 @@ def kv_heads_interleaved(model):
                 q.bias[: n * d] = q.bias[: n * d][rows]
 
 
+def has_interleaved_pairs(model):
+    return model.config.model_type == "ernie4_5"
+
+
 @contextlib.contextmanager
-def interleaved_rope(model):
-    """Pairs (2i, 2i + 1) instead of (i, i + d/2)."""
+def other_rope_pairs(model):
+    """Pairs (2i, 2i + 1) instead of (i, i + d/2), or the other way round where the class has those."""
     m, old = modeling(model), modeling(model).apply_rotary_pos_emb
 
     def rotate(q, k, cos, sin, *args, **kwargs):
         d = cos.shape[-1]
-        order = torch.cat([torch.arange(0, d, 2), torch.arange(1, d, 2), torch.arange(d, q.shape[-1])])
+        if has_interleaved_pairs(model):
+            order = torch.arange(d).reshape(2, d // 2).T.reshape(-1)
+        else:
+            order = torch.cat([torch.arange(0, d, 2), torch.arange(1, d, 2)])
+        order = torch.cat([order, torch.arange(d, q.shape[-1])])
         return old(q[..., order], k[..., order], cos, sin, *args, **kwargs)
 
     m.apply_rotary_pos_emb = rotate
@@ -230,18 +246,31 @@ def rope_on_global(model):
         a.sliding_window = None
 
 
+@contextlib.contextmanager
+def window_on_global_layers(model):
+    """The local layers' mask for all; their rope stays their own."""
+    m, old = modeling(model), modeling(model).create_causal_mask
+    m.create_causal_mask = m.create_sliding_window_causal_mask
+    try:
+        yield
+    finally:
+        m.create_causal_mask = old
+
+
 def options_of(name, model):
     """[(option, edit or patch)] for this model."""
     c, out = model.config, {}
     out["rope"] = no_rope
-    out["rope_pairs_are_halves"] = interleaved_rope
+    out["rope_pairs_are_interleaved" if has_interleaved_pairs(model) else "rope_pairs_are_halves"] = other_rope_pairs
     out["activation"] = swapped_activation
-    if 1 < c.num_key_value_heads < c.num_attention_heads:
+    if any(1 < a.num_key_value_groups < c.num_attention_heads for a in attentions(model)):
         out["kv_head_groups"] = kv_heads_interleaved
     if getattr(c, "sliding_window", None) is not None:
         out["window"] = set_config(sliding_window=1 << 20)
         out["window_bound"] = set_config(sliding_window=c.sliding_window + 1)
-        if name.startswith(("gemma", "exaone4")):
+        if name == "gemma3_two_heads":
+            out["no_window_on_global_layers"] = window_on_global_layers
+        elif name.startswith(("gemma", "exaone4")):
             out["global_layers"] = set_config(layer_types=["sliding_attention"] * c.num_hidden_layers)
     if hasattr(attentions(model)[0], "q_norm"):
         out["qk_norm"] = without_norms(".q_norm", ".k_norm")
@@ -256,12 +285,14 @@ def options_of(name, model):
         out["attention_softcap"] = set_attention(attn_logit_softcapping=None)
         out["final_softcap"] = set_config(final_logit_softcapping=None)
         out["attention_scale"] = set_attention(scaling=c.head_dim**-0.5)
-    if name == "gemma3":
+    if name.startswith("gemma3"):
         out["attention_scale"] = set_attention(scaling=256**-0.5)
         out["rope_scaling"] = plain_rope
         out["rope_scaling_global_only"] = scaling_on_local_layers_too
         out["local_rope_base"] = local_base_as_global
-    if name in ("llama3", "llama_linear", "phi3_longrope", "exaone4_full"):
+    if name == "gemma3_two_heads":
+        out["global_rope_width"] = global_rope_as_local
+    if name in ("llama3", "llama_linear", "phi3_longrope", "exaone4_full", "ernie4_5_bias"):
         out["rope_scaling"] = plain_rope
     if name == "phi3_longrope":
         out["partial_rotary"] = full_rotary

@@ -74,8 +74,23 @@ void Untie(Model& model, Buffer& memory) {
 
 void NoBiases(Model& model) {
   ForEachWeights(model, [](BlockWeights& w) {
-    for (model::Linear* linear : {&w.q, &w.k, &w.v}) linear->bias = nullptr;
+    for (const model::MatrixRow& row : model::kMatrices) w.at(row.role).bias = nullptr;
   });
+}
+
+void PairsOf(Model& model, RopePairs pairs) {
+  for (RopePlan& rope : model.config.ropes) rope.pairs = pairs;
+}
+
+// The local layers' width of a head where the global ones' belongs.
+void GlobalRopeAsLocal(Model& model) {
+  const double base = model.file->RequiredFloat("rope.freq_base").value();
+  RopePlan& rope = model.config.ropes[0];
+  const double factor = PlainFrequencies(base, rope.n_rotated())[0] / rope.frequencies[0];
+  const auto width = static_cast<double>(HeadDim(model));
+  for (size_t i = 0; i < rope.frequencies.size(); ++i) {
+    rope.frequencies[i] = std::pow(base, -2.0 * static_cast<double>(i) / width) / factor;
+  }
 }
 
 void WindowsEverywhere(Model& model) {
@@ -115,15 +130,19 @@ void LocalBaseAsGlobal(Model& model) {
 const std::map<std::string, std::function<void(Model&)>>& Edits() {
   static const std::map<std::string, std::function<void(Model&)>> edits = {
       {"rope", [](Model& m) { ForEachAttention(m, [](AttentionPlan& b) { b.rope.reset(); }); }},
-      {"rope_pairs_are_halves",
-       [](Model& m) {
-         for (RopePlan& rope : m.config.ropes) rope.pairs = RopePairs::kInterleaved;
-       }},
+      {"rope_pairs_are_halves", [](Model& m) { PairsOf(m, RopePairs::kInterleaved); }},
+      {"rope_pairs_are_interleaved", [](Model& m) { PairsOf(m, RopePairs::kHalves); }},
       {"activation", OtherActivation},
       {"window", [](Model& m) { ForEachAttention(m, [](AttentionPlan& b) { b.window = 0; }); }},
       {"window_bound",
        [](Model& m) { ForEachAttention(m, [](AttentionPlan& b) { b.window += b.window != 0; }); }},
       {"global_layers", WindowsEverywhere},
+      {"no_window_on_global_layers",
+       [](Model& m) {
+         const size_t window = m.config.layers[0].attention()->window;
+         ForEachAttention(m, [window](AttentionPlan& b) { b.window = window; });
+       }},
+      {"global_rope_width", GlobalRopeAsLocal},
       {"no_rope_on_global_layers",
        [](Model& m) { ForEachAttention(m, [](AttentionPlan& b) { b.rope = 0; }); }},
       {"qk_norm",
