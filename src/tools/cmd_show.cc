@@ -167,9 +167,23 @@ class ShowCommand : public Command {
   static ordered_json OfLayers(const model::ModelConfig& config,
                                size_t (*value)(const model::LayerPlan&)) {
     std::vector<size_t> values;
+    values.reserve(config.n_layers());
     for (const model::LayerPlan& layer : config.layers) values.push_back(value(layer));
     const bool same = std::equal(values.begin() + 1, values.end(), values.begin());
     return same ? ordered_json(values.front()) : ordered_json(values);
+  }
+
+  /// "16", or of layers that differ "16 (25 layers), 32 (5 layers)".
+  static std::string InWords(const ordered_json& number) {
+    if (!number.is_array()) return FormatCount(number.get<uint64_t>());
+    std::map<uint64_t, size_t> layers_of;
+    for (const auto& each : number) ++layers_of[each.get<uint64_t>()];
+    std::string words;
+    for (const auto& count : layers_of) {
+      words += (words.empty() ? "" : ", ") + FormatCount(count.first) + " (" +
+               std::to_string(count.second) + (count.second == 1 ? " layer)" : " layers)");
+    }
+    return words;
   }
 
   void PrintAsText(const model::Checkpoint& file, const Result<model::ModelConfig>& config,
@@ -183,7 +197,7 @@ class ShowCommand : public Command {
     if (config.ok()) {
       const ordered_json numbers = Describe(config.value());
       for (const auto& item : numbers.items()) {
-        facts.AddRow({item.key(), FormatCount(item.value().get<uint64_t>())});
+        facts.AddRow({item.key(), InWords(item.value())});
       }
     } else {
       facts.AddRow({"cannot be run", Printable(config.status().message())});
