@@ -10,9 +10,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/sha256.h"
 #include "base/sinks.h"
 #include "base/status.h"
-#include "hub/sha256.h"
 
 namespace altteul::hub {
 

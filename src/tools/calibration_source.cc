@@ -8,8 +8,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/sha256.h"
 #include "compress/own_text.h"
-#include "hub/sha256.h"
 #include "model/checkpoint.h"
 #include "tools/file_digest.h"
 #include "tools/option_values.h"

@@ -9,9 +9,9 @@
 #include <string_view>
 
 #include "base/human_units.h"
+#include "base/sha256.h"
 #include "base/statistics.h"
 #include "engine/session.h"
-#include "hub/sha256.h"
 #include "tools/bench_series.h"
 #include "tools/interrupt.h"
 

@@ -10,8 +10,8 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/sha256.h"
 #include "formats/gguf.h"
-#include "hub/sha256.h"
 #include "tools/interrupt.h"
 
 namespace altteul::tools {

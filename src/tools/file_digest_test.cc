@@ -6,8 +6,8 @@
 
 #include <fstream>
 
+#include "base/sha256.h"
 #include "engine/test_model.h"
-#include "hub/sha256.h"
 
 namespace altteul::tools {
 namespace {

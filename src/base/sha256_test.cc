@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "hub/sha256.h"
+#include "base/sha256.h"
 
 #include <gtest/gtest.h>
 
