@@ -3,10 +3,11 @@
 #include "base/human_units.h"
 
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+
+#include "base/ascii.h"
 
 namespace altteul {
 
@@ -67,8 +68,7 @@ std::optional<uint64_t> ParseBytes(std::string_view text) {
   if (end.ec != std::errc() || !(number >= 0)) return std::nullopt;
   text.remove_prefix(static_cast<size_t>(end.ptr - text.data()));
   while (text.starts_with(' ')) text.remove_prefix(1);
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string lower = Lower(text);
   for (const Unit& unit : kUnits) {
     if (lower != unit.name) continue;
     const double bytes = number * unit.bytes;

@@ -4,19 +4,11 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/check.h"
 
 namespace altteul::eval {
 namespace {
-
-constexpr std::string_view kBlank = " \t\r\n";
-
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool EqualWithoutCase(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return Lower(x) == Lower(y); });
-}
 
 std::string_view TrimLeft(std::string_view text, std::string_view characters) {
   text.remove_prefix(std::min(text.find_first_not_of(characters), text.size()));
@@ -62,9 +54,9 @@ std::vector<bool> RightAnswers(Measure measure, std::span<const Question> questi
 }
 
 std::string_view NormalizedAnswer(std::string_view text) {
-  text = TrimLeft(text, kBlank);
+  text = TrimLeft(text, kBlanks);
   text = text.substr(0, text.find('\n'));
-  text = text.substr(0, text.find_last_not_of(kBlank) + 1);
+  text = text.substr(0, text.find_last_not_of(kBlanks) + 1);
   if (text.size() > 1 && text.ends_with('.')) text.remove_suffix(1);
   return text;
 }
@@ -85,7 +77,7 @@ std::optional<size_t> ParseLetter(std::string_view text, size_t n_choices) {
   // too.
   constexpr std::string_view kClosing = ")].:*\"'\r\n";
   const std::string_view rest = text.substr(1);
-  if (rest.find_first_not_of(kBlank) == std::string_view::npos) return choice;
+  if (rest.find_first_not_of(kBlanks) == std::string_view::npos) return choice;
   if (kClosing.find(rest[0]) == std::string_view::npos) return std::nullopt;
   return choice;
 }

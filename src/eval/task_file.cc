@@ -11,6 +11,7 @@
 #include <span>
 #include <utility>
 
+#include "base/ascii.h"
 #include "formats/json_file.h"
 #include "formats/quote.h"
 
@@ -30,14 +31,7 @@ constexpr formats::JsonLimits kLimits = {.max_bytes = kMostLineBytes, .max_depth
 constexpr std::string_view kKeys[] = {"id",     "question",  "prompt",     "choices",
                                       "answer", "delimiter", "ignore_case"};
 
-std::string_view Trim(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r";
-  const size_t begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
-}
-
-bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool IsBlank(char c) { return kBlanks.find(c) != kBlanks.npos; }
 
 bool IsOnlyBlank(std::string_view text) { return std::all_of(text.begin(), text.end(), IsBlank); }
 

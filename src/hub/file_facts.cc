@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/ascii.h"
 #include "hub/repository.h"
 
 namespace altteul::hub {
@@ -30,7 +31,7 @@ std::string HashIn(const HttpHeaders& headers, const char* name) {
   std::string tag = found->second;
   if (tag.starts_with("W/")) tag.erase(0, 2);
   std::erase(tag, '"');
-  for (char& c : tag) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  tag = Lower(tag);
   return IsBlobHash(tag) ? tag : "";
 }
 

@@ -2,8 +2,7 @@
 
 #include "hub/file_url.h"
 
-#include <cctype>
-
+#include "base/ascii.h"
 #include "hub/file_facts.h"
 #include "hub/repository.h"
 
@@ -49,8 +48,7 @@ std::optional<HubReference> ReferenceOfUrl(std::string_view endpoint, std::strin
 Result<UrlFile> AskUrl(const std::string& url, const std::string& given, const std::string& key,
                        const HttpOptions& http) {
   UrlFile file;
-  std::string sha256 = given;  // Windows' own programs print capitals
-  for (char& c : sha256) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string sha256 = Lower(given);  // Windows' own programs print capitals
   const std::string path = url.substr(0, url.find_first_of("?#"));
   const size_t scheme = path.find("://");
   const size_t host = scheme == path.npos ? path.npos : path.find('/', scheme + 3);

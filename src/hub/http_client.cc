@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <chrono>
 #include <thread>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/human_units.h"
 
 namespace altteul::hub {
@@ -44,19 +44,6 @@ bool WorthARetry(CURLcode code) {
                                    CURLE_RECV_ERROR,         CURLE_SEND_ERROR,
                                    CURLE_PARTIAL_FILE};
   return std::find(kPassing.begin(), kPassing.end(), code) != kPassing.end();
-}
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower;
-}
-
-std::string Trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const size_t first = text.find_first_not_of(kBlanks);
-  if (first == text.npos) return "";
-  return std::string(text.substr(first, text.find_last_not_of(kBlanks) - first + 1));
 }
 
 /// A whole number without sign, and nothing else.
@@ -132,7 +119,8 @@ struct HttpClient::Try {
       }
       const size_t colon = line.find(':');
       if (colon != line.npos) {
-        attempt.head.headers[Lower(line.substr(0, colon))] = Trimmed(line.substr(colon + 1));
+        attempt.head.headers[Lower(line.substr(0, colon))] =
+            std::string(Trim(line.substr(colon + 1)));
       }
     } catch (const std::exception&) {  // an exception must not pass through the library
       attempt.too_large = true;

@@ -8,6 +8,8 @@
 #include <map>
 #include <optional>
 
+#include "base/ascii.h"
+
 namespace altteul::hub {
 namespace {
 
@@ -32,12 +34,6 @@ constexpr std::array<std::string_view, 13> kFolderFiles = {
     "vocab.json",
     "merges.txt",
 };
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower;
-}
 
 std::string_view FileName(std::string_view path) {
   const size_t slash = path.rfind('/');

@@ -3,9 +3,10 @@
 #include "hub/model_index.h"
 
 #include <algorithm>
-#include <cctype>
 #include <nlohmann/json.hpp>
 #include <set>
+
+#include "base/ascii.h"
 
 namespace altteul::hub {
 namespace {
@@ -24,11 +25,6 @@ const json* Member(const json& object, const char* key) {
 std::string TextOf(const json& object, const char* key) {
   const json* member = Member(object, key);
   return member != nullptr && member->is_string() ? member->get<std::string>() : std::string();
-}
-
-std::string Lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
 }
 
 std::string LicenseOf(const json& root) {
@@ -58,7 +54,7 @@ std::string ReadFile(const json& sibling, IndexedFile* file) {
   const bool has_size = size != nullptr && !size->is_null();
   if (has_hash) {
     file->hash = hash->is_string() ? hash->get<std::string>() : std::string();
-    file->hash = Lower(std::move(file->hash));  // some write capitals; files are named without
+    file->hash = Lower(file->hash);  // some write capitals; files are named without
     if (!IsBlobHash(file->hash)) return file->name + " has a hash that is none";
   }
   if (has_size) {

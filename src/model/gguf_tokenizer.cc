@@ -9,6 +9,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/ascii.h"
 #include "formats/gguf.h"
 #include "model/gguf_checkpoint.h"
 #include "text/byte_alphabet.h"
@@ -284,9 +285,7 @@ void Reader::TakeRawText() {
 std::string Reader::LowerCase(const char* key) const {
   const formats::GgufValue* value = file_.FindValue(key);
   const auto* text = value == nullptr ? nullptr : std::get_if<std::string_view>(&value->held);
-  std::string lower(text == nullptr ? "" : *text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return lower;
+  return text == nullptr ? "" : Lower(*text);
 }
 
 void Reader::Strip(std::string_view token, bool before, bool after) {

@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <optional>
+
+#include "base/ascii.h"
 
 namespace altteul::model {
 namespace {
@@ -48,13 +49,6 @@ struct TypeChoice {
     return mixed && matters && more ? DType::kQ6_K : body;
   }
 };
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower;
-}
 
 std::optional<TypeChoice> ParseTypes(std::string_view name) {
   const std::string lower = Lower(name);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/human_units.h"
 #include "formats/quote.h"
 #include "plan/chips.h"
@@ -19,22 +20,9 @@ using formats::Quote;
 constexpr double kMostChips = 1e6;   // several times the largest cluster there is
 constexpr double kMostMoney = 1e12;  // [USD]
 constexpr size_t kLongestText = 4096;
+constexpr std::string_view kSpace = " ";  // tabs are no part of what people write here
 
 Status Senseless(const std::string& what) { return Status(ErrorCode::kInvalidArgument, what); }
-
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
 
 /// Takes a number off the front: digits, maybe a point; commas between digits group thousands.
 std::optional<double> TakeNumber(std::string_view* text) {
@@ -64,7 +52,7 @@ Result<std::vector<std::string_view>> SplitAtCommas(std::string_view text, std::
   std::vector<std::string_view> parts;
   while (true) {
     const size_t comma = text.find(',');
-    parts.push_back(Trim(text.substr(0, comma)));
+    parts.push_back(Trim(text.substr(0, comma), kSpace));
     if (parts.back().empty()) {
       return Senseless(std::string(what) + ": an empty part; say for example " +
                        (what == "--own" ? "\"4x RTX 3090\"" : "\"500 H100-hours/month\""));
@@ -81,12 +69,12 @@ Result<double> TakeCount(std::string_view* part) {
   }
   std::string_view rest = *part;
   const auto number = TakeNumber(&rest);
-  rest = Trim(rest);
+  rest = Trim(rest, kSpace);
   const bool is_count = number && (rest.starts_with('x') || rest.starts_with('X') ||
                                    rest.starts_with('*') || rest.starts_with("\xc3\x97"));
   if (!is_count) return 1.0;  // "3090" is a chip's name, and so is "2080 Ti"
   rest.remove_prefix(rest.starts_with("\xc3\x97") ? 2 : 1);
-  *part = Trim(rest);
+  *part = Trim(rest, kSpace);
   if (*number < 1 || *number > kMostChips || *number != std::floor(*number)) {
     return Senseless("--own: " + Quote(whole) + ": a count is a whole number from 1 to " +
                      FormatCount(static_cast<uint64_t>(kMostChips)));
@@ -117,12 +105,12 @@ Result<std::optional<Period>> CutPeriod(std::string* text, std::string_view what
     width = kPer.size();
   }
   if (at == std::string::npos) return std::optional<Period>();
-  const std::string word(Trim(std::string_view(*text).substr(at + width)));
+  const std::string word(Trim(std::string_view(*text).substr(at + width), kSpace));
   const auto period = PeriodOf(word);
   if (!period) {
     return Senseless(std::string(what) + ": " + Quote(word) + " is none of day, week, month, year");
   }
-  *text = std::string(Trim(std::string_view(*text).substr(0, at)));
+  *text = std::string(Trim(std::string_view(*text).substr(0, at), kSpace));
   return period;
 }
 
@@ -150,7 +138,7 @@ Result<RentedHours> ParseRentedPart(std::span<const Chip> chips, std::string_vie
     has_unit = true;
     break;
   }
-  rest = Trim(rest);
+  rest = Trim(rest, kSpace);
   if (!has_unit || rest.empty()) {
     return Senseless("--rent: " + Quote(part) + ": hours of which chip is not said" +
                      std::string(kExample));
@@ -201,13 +189,13 @@ Result<std::vector<RentedHours>> ParseRented(std::span<const Chip> chips, std::s
 
 Result<Budget> ParseBudget(std::string_view given) {
   if (given.size() > kLongestText) return Senseless("--budget: too long a text");
-  std::string text = Lower(Trim(given));
+  std::string text = Lower(Trim(given, kSpace));
   ALT_ASSIGN_OR_RETURN(const auto period, CutPeriod(&text, "--budget"));
   std::string_view rest = text;
   const bool dollar = rest.starts_with('$');
   if (dollar) rest.remove_prefix(1);
   const auto usd = TakeNumber(&rest);
-  rest = Trim(rest);
+  rest = Trim(rest, kSpace);
   const bool is_usd = rest == "usd" || rest == "$" || rest == "dollars" || (dollar && rest.empty());
   if (!usd || !is_usd) {
     return Senseless("--budget: " + Quote(given) +

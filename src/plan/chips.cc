@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "formats/quote.h"
 
 namespace altteul::plan {
@@ -20,8 +21,6 @@ constexpr size_t kNearest = 3;  // names that an error suggests
 bool IsLetterOrDigit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
-
-char Small(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 /// Levenshtein's distance.
 size_t Distance(std::string_view a, std::string_view b) {
@@ -51,7 +50,7 @@ std::string FoldChipName(std::string_view name) {
   };
   for (const char c : name.substr(0, kLongestName)) {
     if (IsLetterOrDigit(c)) {
-      word += Small(c);
+      word += Lower(c);
     } else {
       end_word();
     }

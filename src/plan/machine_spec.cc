@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <optional>
+
+#include "base/ascii.h"
 
 namespace altteul::plan {
 namespace {
@@ -55,25 +56,17 @@ constexpr double MostOf(What what) {
   return 0;
 }
 
-std::string Trimmed(std::string_view text) {
-  const auto is_blank = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower;
-}
-
 struct Part {
   What what;
   double value;
 };
 
 Result<Part> ParsePart(std::string_view text) {
-  const std::string part = Trimmed(text);
+  const std::string part = Lower(Trim(text, kWhiteSpace));
   double number = 0;
   const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), number);
-  const std::string unit_name = Trimmed(std::string_view(end, part.data() + part.size()));
+  const std::string_view unit_name =
+      Trim(std::string_view(end, part.data() + part.size()), kWhiteSpace);
   for (const Unit& unit : kUnits) {
     if (error != std::errc() || unit.name != unit_name) continue;
     const double value = number * unit.factor;

@@ -3,10 +3,10 @@
 #include "plan/rent_plan.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <string>
 
+#include "base/ascii.h"
 #include "base/human_units.h"
 #include "kernels/codecs/codec.h"
 
@@ -19,13 +19,6 @@ constexpr double kSpread = 1.3;          // with the model's own error: a factor
 constexpr double kLayerSeconds = 40e-6;  // of a layer's launches
 constexpr double kShareOfCut = 0.7;  // of its speed that a model keeps when it is cut over chips
 constexpr double kMemoryMargin = 1.05;
-
-std::string_view Trimmed(std::string_view text) {
-  const auto is_blank = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
 
 Status NoJob(std::string_view text) {
   return Status(ErrorCode::kInvalidArgument,
@@ -61,7 +54,7 @@ Result<Job> ParseJob(std::string_view text) {
   Job job;
   for (std::string_view rest = text;;) {
     const size_t comma = rest.find(',');
-    std::string_view part = Trimmed(rest.substr(0, comma));
+    std::string_view part = Trim(rest.substr(0, comma), kWhiteSpace);
     double* tokens = nullptr;
     if (part.ends_with("in")) {
       tokens = &job.tokens_in;
@@ -70,7 +63,7 @@ Result<Job> ParseJob(std::string_view text) {
       tokens = &job.tokens_out;
       part.remove_suffix(3);
     }
-    const auto value = ParseCount(Trimmed(part));
+    const auto value = ParseCount(Trim(part, kWhiteSpace));
     if (tokens == nullptr || *tokens != 0 || !value) return NoJob(text);
     *tokens = *value;
     if (comma == std::string_view::npos) return job;

@@ -10,6 +10,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace altteul::text {
 namespace {
 
@@ -197,10 +199,7 @@ std::optional<bool> ReadSwitch(const json& config, const char* key, const LogSin
   const json* value = Member(config, key);
   if (value == nullptr) return std::nullopt;
   if (value->is_boolean()) return value->get<bool>();
-  std::string text = value->is_string() ? value->get<std::string>() : Shown(*value);
-  std::ranges::transform(text, text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
+  const std::string text = Lower(value->is_string() ? value->get<std::string>() : Shown(*value));
   const std::string what =
       std::string(kConfigFile) + ": " + key + " " + Shown(*value) + " is not true or false; ";
   const bool is_true = text == "true" || text == "1";

@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "formats/gguf.h"
 
 namespace altteul::tools {
@@ -18,13 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMostOfText = size_t{64} << 10;
-constexpr std::string_view kBlanks = " \t\r\n";
-
-std::string_view Trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(kBlanks);
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
 
 /// The lines between the two "---", without their ends.
 std::vector<std::string_view> HeadLines(std::string_view card) {
@@ -36,7 +30,7 @@ std::vector<std::string_view> HeadLines(std::string_view card) {
     std::string_view line = card.substr(0, end);
     card.remove_prefix(std::min(end + 1, card.size()));
     if (line.ends_with('\r')) line.remove_suffix(1);
-    const bool is_border = Trimmed(line) == "---" && line.starts_with('-');
+    const bool is_border = Trim(line) == "---" && line.starts_with('-');
     if (first && !is_border) return {};
     if (first) continue;
     if (is_border) return lines;
@@ -47,7 +41,7 @@ std::vector<std::string_view> HeadLines(std::string_view card) {
 
 /// A word or quoted text, without a comment behind it. @param rest  what follows it
 std::string TakeScalar(std::string_view text, std::string_view ends, std::string_view* rest) {
-  text = Trimmed(text);
+  text = Trim(text);
   *rest = {};
   if (text.empty() || text.front() == '#') return "";
   std::string value;
@@ -66,7 +60,7 @@ std::string TakeScalar(std::string_view text, std::string_view ends, std::string
   size_t end = std::min(text.find_first_of(ends), text.size());
   end = std::min({end, text.find(" #"), text.find("\t#")});
   *rest = text.substr(end);
-  return std::string(Trimmed(text.substr(0, end)));
+  return std::string(Trim(text.substr(0, end)));
 }
 
 /// "[a, 'b c']"
@@ -77,7 +71,7 @@ std::vector<std::string> FlowList(std::string_view text) {
     std::string_view rest;
     std::string value = TakeScalar(text, ",]", &rest);
     if (!value.empty()) values.push_back(std::move(value));
-    rest = Trimmed(rest);
+    rest = Trim(rest);
     if (rest.empty() || rest.front() != ',') break;
     text = rest.substr(1);
   }
@@ -93,7 +87,7 @@ std::string Joined(std::span<const std::string_view> lines, char joint) {
   std::string text;
   for (const std::string_view line : lines) {
     if (!IsIndented(line)) break;
-    const std::string_view part = Trimmed(line);
+    const std::string_view part = Trim(line);
     if (part.empty()) continue;
     if (!text.empty()) text += joint;
     text += part;
@@ -105,7 +99,7 @@ std::string Joined(std::span<const std::string_view> lines, char joint) {
 std::vector<std::string> BlockList(std::span<const std::string_view> lines) {
   std::vector<std::string> values;
   for (const std::string_view line : lines) {
-    std::string_view item = Trimmed(line), rest;
+    std::string_view item = Trim(line), rest;
     if (item.empty() || item.front() == '#') continue;
     if (!item.starts_with("- ") && item != "-") break;
     std::string value = TakeScalar(item.substr(1), "", &rest);
@@ -133,7 +127,7 @@ void ReadFolder(const fs::path& folder, CardLicense* license) {
 void ReadGguf(const formats::GgufFile& file, CardLicense* license) {
   const auto text_of = [&](const char* key) -> std::string {
     const auto text = file.GetString(key);
-    return text.ok() && text.value() ? std::string(Trimmed(*text.value())) : "";
+    return text.ok() && text.value() ? std::string(Trim(*text.value())) : "";
   };
   if (std::string id = text_of("general.license"); !id.empty()) {
     license->ids.push_back(std::move(id));
@@ -156,7 +150,7 @@ std::vector<std::string> CardValues(std::string_view card, std::string_view key)
   const std::vector<std::string_view> lines = HeadLines(card);
   for (size_t i = 0; i < lines.size(); ++i) {
     if (!lines[i].starts_with(key) || !lines[i].substr(key.size()).starts_with(':')) continue;
-    const std::string_view value = Trimmed(lines[i].substr(key.size() + 1));
+    const std::string_view value = Trim(lines[i].substr(key.size() + 1));
     const auto below = std::span(lines).subspan(i + 1);
     if (value.starts_with('>') || value.starts_with('|')) {
       std::string text = Joined(below, value.front() == '>' ? ' ' : '\n');

@@ -8,6 +8,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "base/human_units.h"
 #include "base/sha256.h"
 #include "base/statistics.h"
@@ -302,7 +303,7 @@ std::vector<std::string> PromptsFrom(const std::string& text, size_t n) {
     // The first line that is long enough: headings and empty lines say too little.
     std::string_view prompt;
     for (size_t at = start; at < end && prompt.empty();) {
-      at = std::min(all.find_first_not_of(" \t\r\n", at), all.size());
+      at = std::min(all.find_first_not_of(kBlanks, at), all.size());
       const std::string_view line = all.substr(at, all.find('\n', at) - at);
       const size_t length = WordEnd(line, kMost);
       if (length >= kLeast) prompt = line.substr(0, length);

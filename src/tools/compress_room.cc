@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "base/human_units.h"
 #include "base/machine.h"
 #include "model/family.h"
@@ -34,12 +35,6 @@ struct Machine {
   int threads = kUsualThreads;
   bool is_card = false;
 };
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower;
-}
 
 /// Takes the last word off when it is one of these.
 template <size_t kCount>

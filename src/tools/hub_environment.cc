@@ -3,11 +3,11 @@
 #include "tools/hub_environment.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <fstream>
 #include <initializer_list>
 
+#include "base/ascii.h"
 #include "hub/http_client.h"
 
 namespace altteul::tools {
@@ -41,10 +41,7 @@ std::string TokenIn(const std::string& path) {
   std::string token(kMostTokenBytes, '\0');
   file.read(token.data(), static_cast<std::streamsize>(token.size()));
   token.resize(static_cast<size_t>(std::max<std::streamsize>(0, file.gcount())));
-  const auto is_blank = [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; };
-  while (!token.empty() && is_blank(token.back())) token.pop_back();
-  token.erase(token.begin(), std::ranges::find_if_not(token, is_blank));
-  return token;
+  return std::string(Trim(token, kWhiteSpace));
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "base/human_units.h"
 #include "formats/atomic_file.h"
 #include "formats/gguf.h"
@@ -81,8 +82,7 @@ std::string RepositoryOfFile(const model::Checkpoint& source) {
 
 /// Lower case, when it is one that hubs may know: "apache-2.0".
 std::optional<std::string> IdentifierOf(const std::string& license) {
-  std::string lower(license);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string lower = Lower(license);
   const bool is_identifier =
       !lower.empty() && lower.size() <= kMostOfIdentifier &&
       std::all_of(lower.begin(), lower.end(), [](char c) {

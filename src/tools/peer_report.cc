@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "base/ascii.h"
 #include "formats/json_file.h"
 
 namespace altteul::tools {
@@ -26,13 +27,6 @@ Status Refuse(const std::string& what) {
 
 Result<json> Parse(std::string_view text) {
   return formats::ParseJson(std::as_bytes(std::span(text)), "the peer's output", kLimits);
-}
-
-std::string_view Trim(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r";
-  const size_t begin = text.find_first_not_of(kBlank);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
 }
 
 std::vector<std::string_view> LinesOf(std::string_view text) {
