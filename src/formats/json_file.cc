@@ -2,19 +2,13 @@
 
 #include "formats/json_file.h"
 
-#include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
-#include <cstdlib>
 #include <iterator>
-#include <limits>
 #include <new>
-#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "formats/python_words.h"
 #include "formats/quote.h"
 #include "tensor/buffer.h"
 
@@ -49,144 +43,6 @@ class TrackedIterator {
  private:
   const char* at_;
   const char** reached_;
-};
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-/// Whether this is a number as JSON writes it, and beyond what 64-bit floats hold.
-bool IsTooLarge(std::string_view token) {
-  size_t at = token.starts_with('-') ? 1 : 0;
-  const auto digits = [&] {
-    const size_t begin = at;
-    while (at < token.size() && token[at] >= '0' && token[at] <= '9') ++at;
-    return at - begin;
-  };
-  const size_t whole = at;
-  if (digits() == 0 || (token[whole] == '0' && at > whole + 1)) return false;
-  if (at < token.size() && token[at] == '.') {
-    ++at;
-    if (digits() == 0) return false;
-  }
-  if (at < token.size() && (token[at] == 'e' || token[at] == 'E')) {
-    ++at;
-    if (at < token.size() && (token[at] == '+' || token[at] == '-')) ++at;
-    if (digits() == 0) return false;
-  }
-  return at == token.size() && std::isinf(std::strtod(std::string(token).c_str(), nullptr));
-}
-
-/// What Python's json reads and the library does not, as a copy of the bytes that the library
-/// reads: the literals and numbers that are too large have numbers of the same length in their
-/// place, and each number that ends where one of them ended is it; half a surrogate pair has the
-/// escape of U+FFFD.
-class PythonsWords {
- public:
-  explicit PythonsWords(std::string_view text) : copy_(text) {
-    bool in_text = false;
-    for (size_t at = 0; at < text.size(); ++at) {
-      if (in_text && text[at] == '\\') {
-        at += PassEscape(text, at) - 1;
-      } else if (text[at] == '"') {
-        in_text = !in_text;
-      } else if (!in_text && (at == 0 || IsBorder(text[at - 1]))) {
-        ReplaceLiteral(text, at);
-        ReplaceNumber(text, at);
-      }
-    }
-  }
-
-  bool any() const { return !found_.empty() || has_halves_; }
-  std::string_view copy() const { return copy_; }
-
-  std::string WithNulls() const {
-    std::string with_nulls;
-    size_t done = 0;
-    for (const Found& each : found_) {
-      with_nulls.append(copy_, done, each.begin - done);
-      with_nulls += "null";
-      done = each.end;
-    }
-    return with_nulls.append(copy_, done, copy_.npos);
-  }
-
-  /// What was meant by the number that the library read last, or null where it is itself.
-  /// @param reached  [bytes] how far it has read: up to the number's end, or the byte after it
-  const double* Meant(size_t reached) const {
-    const auto found =
-        std::lower_bound(found_.begin(), found_.end(), reached,
-                         [](const Found& each, size_t at) { return each.end + 1 < at; });
-    if (found != found_.end() && found->end <= reached) return &found->value;
-    return nullptr;
-  }
-
- private:
-  struct Literal {
-    std::string_view word, number;
-    double value;
-  };
-  struct Found {
-    size_t begin, end;
-    double value;
-  };
-
-  static bool IsBorder(char c) {
-    return std::string_view("[]{},: \t\r\n").find(c) != std::string_view::npos;
-  }
-
-  void Replace(size_t at, std::string_view number, double value) {
-    copy_.replace(at, number.size(), number);
-    found_.push_back({at, at + number.size(), value});
-  }
-
-  void ReplaceLiteral(std::string_view text, size_t at) {
-    constexpr std::array kLiterals = {
-        Literal{"NaN", "1e0", std::numeric_limits<double>::quiet_NaN()},
-        Literal{"Infinity", "1.0000e0", kInfinity}, Literal{"-Infinity", "-1.0000e0", -kInfinity}};
-    for (const Literal& literal : kLiterals) {
-      const size_t end = at + literal.word.size();
-      if (text.substr(at, literal.word.size()) != literal.word) continue;
-      if (end < text.size() && !IsBorder(text[end])) continue;
-      Replace(at, literal.number, literal.value);
-    }
-  }
-
-  void ReplaceNumber(std::string_view text, size_t at) {
-    const size_t end = std::min(text.find_first_not_of("+-.eE0123456789", at), text.size());
-    const std::string_view token = text.substr(at, end - at);
-    constexpr size_t kShortest = 5;  // 1e309, 9e308
-    if (token.size() < kShortest || !IsTooLarge(token)) return;
-    const bool negative = token[0] == '-';
-    std::string number(negative ? "-1." : "1.");
-    number.append(token.size() - number.size() - 2, '0');
-    Replace(at, number + "e0", negative ? -kInfinity : kInfinity);
-  }
-
-  /// The 16 bits of \uXXXX at this place, or nothing.
-  static std::optional<unsigned> Unit(std::string_view text, size_t at) {
-    if (text.substr(at, 2) != "\\u" || text.size() < at + kUnitBytes) return std::nullopt;
-    unsigned unit = 0;
-    const char* end = text.data() + at + kUnitBytes;
-    const auto read = std::from_chars(end - 4, end, unit, 16);
-    return read.ec == std::errc() && read.ptr == end ? std::optional(unit) : std::nullopt;
-  }
-
-  /// @return how many bytes the escape has
-  size_t PassEscape(std::string_view text, size_t at) {
-    const std::optional<unsigned> unit = Unit(text, at);
-    if (!unit) return 2;
-    if (*unit < 0xD800 || *unit > 0xDFFF) return kUnitBytes;
-    const std::optional<unsigned> next = Unit(text, at + kUnitBytes);
-    if (*unit < 0xDC00 && next && *next >= 0xDC00 && *next <= 0xDFFF) return 2 * kUnitBytes;
-    copy_.replace(at, kUnitBytes, "\\ufffd");
-    has_halves_ = true;
-    return kUnitBytes;
-  }
-
-  static constexpr size_t kUnitBytes = 6;
-
-  std::string copy_;
-  std::vector<Found> found_;  // in their order
-  bool has_halves_ = false;
 };
 
 /// The library's words, without its prefix and without the text it read last, which may be long.
@@ -346,11 +202,6 @@ Result<json> ParseJson(std::span<const std::byte> bytes, const std::string& name
 Result<json> ReadJsonFile(const std::string& path, const JsonLimits& limits, const LogSink& log) {
   ALT_ASSIGN_OR_RETURN(const Buffer mapping, Buffer::MapFile(path));
   return ParseJson(mapping.bytes(), path, limits, log);
-}
-
-std::string PythonLiteralsAsNull(const std::string& text) {
-  const PythonsWords words(text);
-  return words.any() ? words.WithNulls() : text;
 }
 
 }  // namespace altteul::formats

@@ -44,8 +44,4 @@ Result<nlohmann::json> ParseJson(std::span<const std::byte> bytes, const std::st
 Result<nlohmann::json> ReadJsonFile(const std::string& path, const JsonLimits& limits = {},
                                     const LogSink& log = {});
 
-/// The text with null in place of Python's literals and numbers that are too large, and U+FFFD for
-/// half a surrogate pair: for readers that want text and know JSON only.
-std::string PythonLiteralsAsNull(const std::string& text);
-
 }  // namespace altteul::formats

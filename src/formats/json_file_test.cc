@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "formats/python_words.h"
 #include "formats/test_bytes.h"
 
 namespace altteul::formats {

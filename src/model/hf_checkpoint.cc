@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "formats/json_file.h"
+#include "formats/python_words.h"
 #include "formats/quote.h"
 #include "formats/safetensors.h"
 #include "model/family.h"
