@@ -6,6 +6,7 @@
 #include <string>
 
 #include "compress/layer_groups.h"
+#include "compress/work_kinds.h"
 
 namespace altteul::compress {
 
@@ -81,6 +82,15 @@ void ActivationStream::Release(size_t chunk) const {
     const auto first = static_cast<size_t>(reinterpret_cast<const std::byte*>(part.data()) - start);
     memory_.ReleasePages(first, part.size_bytes());
   }
+}
+
+void WalkLayer(const model::Model& original, size_t layer, ActivationStream& stream, size_t n,
+               const WorkPlace& place) {
+  place.BeginWork();
+  stream.StepLayer(layer, n);
+  place.EndWork(WorkKind::kPasses,
+                WeightsOf(original.weights, layer) * static_cast<double>(n * stream.context()));
+  ReleaseLayer(*original.file, layer);
 }
 
 }  // namespace altteul::compress

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "base/thread_team.h"
 #include "compress/work_folder.h"
+#include "compress/work_place.h"
 #include "engine/forward.h"
 #include "engine/kv_cache.h"
 #include "kernels/kernel_table.h"
@@ -36,6 +37,7 @@ class ActivationStream {
                                          const WorkFolder* work = nullptr);
 
   size_t n_chunks() const { return size_.n_chunks; }
+  size_t context() const { return size_.context; }
   engine::Forward& forward() { return *forward_; }
 
   /// The residual stream [context, hidden].
@@ -67,5 +69,11 @@ class ActivationStream {
   Size size_;
   size_t hidden_ = 0, widest_ = 0;
 };
+
+/// The first n chunks of a stream through a whole layer, as work that `place` is told of; behind
+/// them the pages of the original's layer are given back.
+/// @param original  whose weights the stream's model has, or what became of them
+void WalkLayer(const model::Model& original, size_t layer, ActivationStream& stream, size_t n,
+               const WorkPlace& place);
 
 }  // namespace altteul::compress

@@ -3,7 +3,6 @@
 #include "compress/calibrated_encoder.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -12,11 +11,14 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "compress/activation_stream.h"
+#include "compress/calibration_text.h"
 #include "compress/encode_tensor.h"
 #include "compress/group_encoder.h"
 #include "compress/layer_groups.h"
 #include "compress/moments.h"
 #include "compress/stream_snapshot.h"
+#include "compress/tensors_to_encode.h"
+#include "compress/work_kinds.h"
 
 namespace altteul::compress {
 namespace {
@@ -24,8 +26,6 @@ namespace {
 using engine::BlockStep;
 using model::ModelConfig;
 
-constexpr const char* kEmbedding = "token_embd.weight";
-constexpr const char* kHead = "output.weight";
 constexpr size_t kTokensPerColumn = 8;  // of a tied head's inputs
 
 class CalibratedEncoder {
@@ -41,9 +41,8 @@ class CalibratedEncoder {
         team_(team),
         place_(place),
         squares_(squares),
-        n_ids_(ids.size()),
-        n_chunks_(ids.size() / options.context),
-        ids_(ids.first(n_chunks_ * options.context)),
+        ids_(ids),
+        open_(original, place, squares),
         original_model_(original, kernels::HalfPanel(kernels)),
         encoded_model_(original, kernels::HalfPanel(kernels)),
         group_encoder_(*original.file, options_, kernels, team, place,
@@ -51,57 +50,30 @@ class CalibratedEncoder {
 
   Result<EncodedTensors> Run() {
     ALT_RETURN_IF_ERROR(Start());
-    if (!IsDone()) ALT_RETURN_IF_ERROR(EncodeAll());
+    if (!open_.IsDone()) ALT_RETURN_IF_ERROR(EncodeAll());
     ALT_RETURN_IF_ERROR(Tell(n_groups()));
-    return std::move(encoded_);
+    return std::move(open_).Take();
   }
 
  private:
   const ModelConfig& config() const { return original_.config; }
   const model::Checkpoint& file() const { return *original_.file; }
   const TensorView& Tensor(const std::string& name) const { return *file().Find(name); }
-  const char* head() const { return original_.weights.tied ? kEmbedding : kHead; }
+  const char* head() const { return HeadOf(original_.weights); }
   uint64_t n_groups() const { return 1 + NumberOfGroups(config(), config().n_layers()); }
-  bool IsDone() const { return missing_.empty() && unseen_.empty(); }
   Status Tell(uint64_t done) const {
-    if (place_.progress && !place_.progress(done, n_groups())) {
-      return Status(ErrorCode::kCancelled, "compressing was interrupted; nothing was written");
-    }
-    return Status();
+    return TellProgress(place_.progress, done, n_groups(),
+                        "compressing was interrupted; nothing was written");
   }
 
   // --- the whole ---
 
   Status Start() {
-    if (n_chunks_ == 0) {
-      return Status(ErrorCode::kInvalidArgument, "the calibration text has " +
-                                                     std::to_string(n_ids_) +
-                                                     " tokens, which is less than one chunk of " +
-                                                     std::to_string(options_.context));
-    }
+    ALT_ASSIGN_OR_RETURN(ids_, WholeChunks(ids_, options_.context, "the calibration text"));
+    n_chunks_ = ids_.size() / options_.context;
     if (squares_ != nullptr) squares_->tokens = ids_.size();
-    ALT_RETURN_IF_ERROR(FindKept(head()));
-    FindSquares({head()});
-    for (size_t layer = 0; layer < config().n_layers(); ++layer) {
-      for (const LayerGroup& group : GroupsOf(config(), layer)) {
-        const std::vector<std::string> names = NamesOf(layer, group);
-        for (const std::string& name : names) ALT_RETURN_IF_ERROR(FindKept(name));
-        FindSquares(names);
-      }
-    }
+    ALT_RETURN_IF_ERROR(open_.Find(choose_));
     return Tell(0);
-  }
-
-  /// What is there already; all else that is to be encoded is missing.
-  Status FindKept(const std::string& name) {
-    const TensorView& tensor = Tensor(name);
-    ALT_ASSIGN_OR_RETURN(const DType to, choose_(name, tensor));
-    if (to == tensor.type || !CanEncode(to)) return Status();
-    std::optional<EncodedTensor> kept;
-    if (place_.folder != nullptr) kept = place_.folder->FindTensor(name, to, tensor.shape);
-    if (kept) encoded_[name] = std::move(*kept);
-    if (!kept) missing_[name] = to;
-    return Status();
   }
 
   Status EncodeAll() {
@@ -111,7 +83,7 @@ class CalibratedEncoder {
     ALT_ASSIGN_OR_RETURN(after_, ActivationStream::Create(encoded_model_.model(), size, kernels_,
                                                           team_, place_.folder));
     if (place_.folder != nullptr) {
-      snapshot_ = FindStreams(*place_.folder, FirstLayerNeeded(), *before_);
+      snapshot_ = FindStreams(*place_.folder, open_.FirstLayer(), *before_);
     }
     if (place_.estimate != nullptr) {
       ALT_RETURN_IF_ERROR(MeasureSamples());
@@ -129,60 +101,46 @@ class CalibratedEncoder {
     done_ = NumberOfGroups(config(), snapshot_.layer);
     kept_at_ = clock_.Seconds();
     // Behind the last tensor that is missing nobody needs the streams.
-    for (size_t layer = snapshot_.layer; layer < config().n_layers() && !IsDone(); ++layer) {
+    for (size_t layer = snapshot_.layer; layer < config().n_layers() && !open_.IsDone(); ++layer) {
       for (const LayerGroup& group : GroupsOf(config(), layer)) {
         ALT_RETURN_IF_ERROR(EncodeGroup(layer, group));
         ALT_RETURN_IF_ERROR(Tell(++done_));
       }
       ReleaseLayer(file(), layer);
-      for (const auto& tensor : encoded_) tensor.second.ReleasePages();
+      open_.ReleasePages();
       ALT_RETURN_IF_ERROR(KeepNowAndThen(layer + 1));
     }
-    if (unseen_.count(head()) != 0) ALT_RETURN_IF_ERROR(GatherHeadSquares());
-    return missing_.empty() ? Status() : EncodeHead();
+    if (open_.IsUnseen({head()})) ALT_RETURN_IF_ERROR(GatherHeadSquares());
+    return open_.missing().empty() ? Status() : EncodeHead();
   }
 
   /// Both streams, in front of a layer.
   Status KeepNowAndThen(size_t layer) {
     const double since = clock_.Seconds() - kept_at_;
-    if (place_.folder == nullptr || IsDone() || since < place_.snapshot_seconds) return Status();
+    if (place_.folder == nullptr || open_.IsDone() || since < place_.snapshot_seconds)
+      return Status();
     ALT_RETURN_IF_ERROR(KeepStreams(*place_.folder, layer, snapshot_.layer, *before_, *after_));
     snapshot_ = {.layer = layer, .piece = {}};
     kept_at_ = clock_.Seconds();
     return Status();
   }
 
-  /// All layers before it are done with.
-  size_t FirstLayerNeeded() const {
-    for (size_t layer = 0; layer < config().n_layers(); ++layer) {
-      for (const LayerGroup& group : GroupsOf(config(), layer)) {
-        for (const std::string& name : NamesOf(layer, group)) {
-          if (missing_.count(name) != 0 || unseen_.count(name) != 0) return layer;
-        }
-      }
-    }
-    return config().n_layers();
-  }
-
   /// The table is looked up before anything else runs, but as the head it reads the last layer: its
   /// inputs are gathered from the original alone.
   Status EncodeTiedEmbedding() {
-    if (missing_.count(kEmbedding) != 0) {
+    if (open_.IsMissing(kEmbedding)) {
       const size_t n = ChunksOfTiedHead();
       before_->Embed(ids_.first(n * options_.context));
       for (size_t layer = 0; layer < config().n_layers(); ++layer) {
-        place_.BeginWork();
-        before_->StepLayer(layer, n);
-        place_.EndWork("passes", WeightsOf(original_.weights, layer) * Tokens(n));
-        ReleaseLayer(file(), layer);
+        WalkLayer(original_, layer, *before_, n, place_);
         ALT_RETURN_IF_ERROR(Tell(0));
       }
       ALT_ASSIGN_OR_RETURN(Moments moments, GatherHead(*before_, n, false));
       ALT_RETURN_IF_ERROR(EncodeMissing({kEmbedding}, std::move(moments)));
     }
-    const auto found = encoded_.find(kEmbedding);
-    if (found == encoded_.end()) return Status();
-    encoded_model_.ReplaceEmbedding(found->second.type(), found->second.bytes().data());
+    if (const EncodedTensor* encoded = open_.Encoded(kEmbedding)) {
+      encoded_model_.ReplaceEmbedding(encoded->type(), encoded->bytes().data());
+    }
     return Status();
   }
 
@@ -206,32 +164,10 @@ class CalibratedEncoder {
       const std::span<float> rows = seen.Rows(i, width), original = before_->Rows(i, width);
       seen.forward().Finish(seen.X(i), rows);
       if (cross) before_->forward().Finish(before_->X(i), original);
-      place_.BeginWork();
-      sums.Add(options_.context, rows, original);
-      place_.EndWork(SumsOf(width), SumsAmount(cross));
+      AddMoments(rows, original, cross, sums);
       ReleaseChunk(i);
     }
     return std::move(sums).Take();
-  }
-
-  // --- how large inputs of the original are ---
-
-  /// @param names  tensors that read the same
-  void FindSquares(const std::vector<std::string>& names) {
-    if (squares_ == nullptr) return;
-    const auto kept = FindMeans(place_.folder, names.front(), Tensor(names.front()).shape.cols());
-    for (const std::string& name : names) {
-      if (kept) squares_->means[name] = *kept;
-    }
-    if (!kept) unseen_.insert(names.front());
-  }
-
-  Status TakeSquares(const std::vector<std::string>& names, const SquareSums& sums) {
-    const std::vector<float> means = sums.Means();
-    ALT_RETURN_IF_ERROR(KeepMeans(place_.folder, names.front(), means));
-    for (const std::string& name : names) squares_->means[name] = means;
-    unseen_.erase(names.front());
-    return Status();
   }
 
   Status GatherHeadSquares() {
@@ -242,17 +178,15 @@ class CalibratedEncoder {
       sums.Add(rows);
       ReleaseChunk(i);
     }
-    return TakeSquares({head()}, sums);
+    return open_.KeepSquares({head()}, sums);
   }
 
   // --- a group ---
 
   Status EncodeGroup(size_t layer, const LayerGroup& group) {
     const std::vector<std::string> names = NamesOf(layer, group);
-    const bool is_missing = std::any_of(
-        names.begin(), names.end(), [&](const auto& name) { return missing_.count(name) != 0; });
+    const bool is_missing = open_.AnyMissing(names), is_unseen = open_.IsUnseen(names);
     const size_t width = engine::WidthOf(config(), layer, group.gather);
-    const bool is_unseen = unseen_.count(names.front()) != 0;
     SquareSums squares(width);
     std::optional<MomentSums> sums;
     if (is_missing) {
@@ -262,25 +196,28 @@ class CalibratedEncoder {
     for (size_t i = 0; i < n_chunks_ && (is_missing || is_unseen || group.add); ++i) {
       Step(layer, group.gather, i);
       if (is_unseen) squares.Add(before_->Rows(i, width));
-      if (is_missing) AddMoments(i, width, *sums);
+      if (is_missing) {
+        AddMoments(after_->Rows(i, width), before_->Rows(i, width), options_.asymmetric, *sums);
+      }
       ReleaseChunk(i);
     }
-    if (is_unseen) ALT_RETURN_IF_ERROR(TakeSquares(names, squares));
+    if (is_unseen) ALT_RETURN_IF_ERROR(open_.KeepSquares(names, squares));
     if (is_missing) ALT_RETURN_IF_ERROR(EncodeMissing(names, std::move(*sums).Take()));
     for (size_t t = 0; t < names.size(); ++t) {
-      const auto found = encoded_.find(names[t]);
-      if (found == encoded_.end()) continue;
-      encoded_model_.Replace(layer, group.tensors[t], found->second.type(),
-                             found->second.bytes().data());
+      const EncodedTensor* encoded = open_.Encoded(names[t]);
+      if (encoded == nullptr) continue;
+      encoded_model_.Replace(layer, group.tensors[t], encoded->type(), encoded->bytes().data());
     }
     for (size_t i = 0; i < n_chunks_ && group.add; ++i) Step(layer, *group.add, i);
     return Status();
   }
 
-  void AddMoments(size_t chunk, size_t width, MomentSums& sums) {
+  /// Of a chunk; see MomentSums::Add().
+  void AddMoments(std::span<const float> rows, std::span<const float> original, bool cross,
+                  MomentSums& sums) const {
     place_.BeginWork();
-    sums.Add(options_.context, after_->Rows(chunk, width), before_->Rows(chunk, width));
-    place_.EndWork(SumsOf(width), SumsAmount(options_.asymmetric));
+    sums.Add(options_.context, rows, original);
+    place_.EndWork(WorkKind::Sums(rows.size() / options_.context), SumsAmount(cross));
   }
 
   /// Both streams.
@@ -289,8 +226,8 @@ class CalibratedEncoder {
     before_->Step(layer, step, chunk);
     after_->Step(layer, step, chunk);
     ReleaseChunk(chunk);
-    place_.EndWork("passes", 2 * WeightsOf(original_.weights, layer, step) *
-                                 static_cast<double>(options_.context));
+    place_.EndWork(WorkKind::kPasses, 2 * WeightsOf(original_.weights, layer, step) *
+                                          static_cast<double>(options_.context));
   }
 
   void ReleaseChunk(size_t chunk) {
@@ -299,8 +236,7 @@ class CalibratedEncoder {
   }
   void ReleaseTable(const std::string& name) {
     file().ReleasePages(Tensor(name).bytes);
-    const auto found = encoded_.find(name);
-    if (found != encoded_.end()) found->second.ReleasePages();
+    if (const EncodedTensor* encoded = open_.Encoded(name)) encoded->ReleasePages();
   }
 
   // --- tensors that read the same inputs ---
@@ -308,33 +244,24 @@ class CalibratedEncoder {
   Status EncodeMissing(const std::vector<std::string>& names, Moments moments) {
     std::vector<GroupEncoder::Task> tasks;
     for (const std::string& name : names) {
-      const auto found = missing_.find(name);
-      if (found == missing_.end()) continue;
-      tasks.push_back({.name = name, .view = Tensor(name), .to = found->second});
+      if (!open_.IsMissing(name)) continue;
+      tasks.push_back({.name = name, .view = Tensor(name), .to = open_.missing().at(name)});
     }
     ALT_ASSIGN_OR_RETURN(const Metric metric, group_encoder_.Prepare(std::move(moments), tasks));
     for (GroupEncoder::Task& task : tasks) {
-      Result<EncodedTensor> made =
-          place_.folder == nullptr ? EncodedTensor::InMemory(task.to, task.view.shape)
-                                   : place_.folder->NewTensor(task.name, task.to, task.view.shape);
-      ALT_ASSIGN_OR_RETURN(EncodedTensor tensor, std::move(made));
+      ALT_ASSIGN_OR_RETURN(EncodedTensor tensor, open_.NewTensor(task.name));
       const size_t row_bytes = tensor.bytes().size() / task.view.shape.rows();
       ALT_RETURN_IF_ERROR(group_encoder_.Encode(
           metric, task, tensor.mutable_bytes(), [&tensor, row_bytes](size_t first, size_t n) {
             tensor.ReleasePages(first * row_bytes, n * row_bytes);
           }));
-      if (place_.folder != nullptr) {
-        ALT_RETURN_IF_ERROR(place_.folder->KeepTensor(task.name, task.view.shape, tensor));
-      }
-      encoded_[task.name] = std::move(tensor);
-      missing_.erase(task.name);
+      ALT_RETURN_IF_ERROR(open_.Keep(task.name, std::move(tensor)));
     }
     return Status();
   }
 
   // --- how long it takes ---
 
-  static std::string SumsOf(size_t n) { return "sums " + std::to_string(n); }
   double SumsAmount(bool cross) const {
     return (cross ? 2 : 1) * static_cast<double>(options_.context);
   }
@@ -350,7 +277,7 @@ class CalibratedEncoder {
     for (const LayerGroup& group : GroupsOf(config(), layer)) {
       Step(layer, group.gather, 0);
       std::vector<GroupEncoder::Task> tasks;
-      for (const auto& each : missing_) {
+      for (const auto& each : open_.missing()) {
         if (Reads(group, each.first)) AddSample(each.first, known, tasks);
       }
       ALT_RETURN_IF_ERROR(
@@ -359,7 +286,7 @@ class CalibratedEncoder {
     }
     for (const char* name : {kEmbedding, kHead}) {
       std::vector<GroupEncoder::Task> tasks;
-      if (missing_.count(name) != 0) AddSample(name, known, tasks);
+      if (open_.IsMissing(name)) AddSample(name, known, tasks);
       const bool cross = options_.asymmetric && !original_.weights.tied;
       ALT_RETURN_IF_ERROR(MeasureRows(config().hidden, cross, tasks));
     }
@@ -377,23 +304,17 @@ class CalibratedEncoder {
 
   void AddSample(const std::string& name, std::set<std::string>& known,
                  std::vector<GroupEncoder::Task>& tasks) {
-    TensorView view = Tensor(name);
-    const DType to = missing_.at(name);
-    if (!known.insert(GroupEncoder::RowsOf(to, view.shape.cols())).second) return;
-    const size_t rows =
-        std::min<size_t>(view.shape.rows(), kSampleRows * static_cast<size_t>(team_.size()));
-    view.bytes = view.bytes.first(view.bytes.size() / view.shape.rows() * rows);
-    view.shape = {.n_dims = 2, .dims = {rows, view.shape.cols()}};
-    tasks.push_back({.name = name, .view = view, .to = to});
+    const TensorView& tensor = Tensor(name);
+    const DType to = open_.missing().at(name);
+    if (!known.insert(WorkKind::Rows(to, tensor.shape.cols())).second) return;
+    tasks.push_back({.name = name, .view = SampleOf(tensor, team_.size()), .to = to});
   }
 
   Status MeasureRows(size_t width, bool cross, std::vector<GroupEncoder::Task>& tasks) {
     if (tasks.empty()) return Status();
     ALT_ASSIGN_OR_RETURN(MomentSums sums,
                          MomentSums::Create(width, options_.context, cross, kernels_, team_));
-    place_.BeginWork();
-    sums.Add(options_.context, after_->Rows(0, width), before_->Rows(0, width));
-    place_.EndWork(SumsOf(width), SumsAmount(cross));
+    AddMoments(after_->Rows(0, width), before_->Rows(0, width), cross, sums);
     ALT_ASSIGN_OR_RETURN(const Metric metric,
                          group_encoder_.Prepare(std::move(sums).Take(), tasks));
     for (GroupEncoder::Task& task : tasks) {
@@ -410,39 +331,32 @@ class CalibratedEncoder {
                                 const std::vector<std::string>& names) {
       bool any = false;
       for (const std::string& name : names) {
-        const auto found = missing_.find(name);
-        if (found == missing_.end()) continue;
+        if (!open_.IsMissing(name)) continue;
         const auto rows = static_cast<double>(Tensor(name).shape.rows());
-        estimate.Plan(GroupEncoder::RowsOf(found->second, width), rows);
-        estimate.Plan(GroupEncoder::MovesOf(width), rows);  // costs nothing where none was measured
+        estimate.Plan(WorkKind::Rows(open_.missing().at(name), width), rows);
+        estimate.Plan(WorkKind::Moves(width), rows);  // costs nothing where none was measured
         any = true;
       }
       if (!any) return;
-      estimate.Plan(SumsOf(width), SumsAmount(cross) * static_cast<double>(n_chunks));
-      estimate.Plan(GroupEncoder::MetricOf(width), 1);
+      estimate.Plan(WorkKind::Sums(width), SumsAmount(cross) * static_cast<double>(n_chunks));
+      estimate.Plan(WorkKind::Metric(width), 1);
     };
     const bool tied = original_.weights.tied;
     const size_t head_chunks = tied ? ChunksOfTiedHead() : n_chunks_;
     plan_group(config().hidden, head_chunks, options_.asymmetric && !tied, {head()});
-    const bool head_is_missing = missing_.count(head()) != 0;
-    size_t last = 0;  // layers that the streams go through
+    const bool head_is_missing = open_.IsMissing(head());
+    const size_t end = open_.EndLayer();
     for (size_t layer = 0; layer < config().n_layers(); ++layer) {
       for (const LayerGroup& group : GroupsOf(config(), layer)) {
-        const std::vector<std::string> names = NamesOf(layer, group);
         plan_group(engine::WidthOf(config(), layer, group.gather), n_chunks_, options_.asymmetric,
-                   names);
-        for (const std::string& name : names) {
-          if (missing_.count(name) != 0 || unseen_.count(name) != 0) last = layer + 1;
-        }
+                   NamesOf(layer, group));
       }
     }
-    if (head_is_missing && !tied) last = config().n_layers();
-    if (unseen_.count(head()) != 0) last = config().n_layers();
     for (size_t layer = 0; layer < config().n_layers(); ++layer) {
       const double weights = WeightsOf(original_.weights, layer);
-      if (head_is_missing && tied) estimate.Plan("passes", weights * Tokens(head_chunks));
-      const bool is_walked = layer >= snapshot_.layer && layer < last;
-      if (is_walked) estimate.Plan("passes", weights * 2 * Tokens(n_chunks_));
+      if (head_is_missing && tied) estimate.Plan(WorkKind::kPasses, weights * Tokens(head_chunks));
+      const bool is_walked = layer >= snapshot_.layer && layer < end;
+      if (is_walked) estimate.Plan(WorkKind::kPasses, weights * 2 * Tokens(n_chunks_));
     }
   }
 
@@ -453,21 +367,19 @@ class CalibratedEncoder {
   ThreadTeam& team_;
   const WorkPlace& place_;
   InputSquares* const squares_;  // null: nobody asks
-  const size_t n_ids_;
-  const size_t n_chunks_;
-  const std::span<const text::TokenId> ids_;
+  std::span<const text::TokenId> ids_;
+  size_t n_chunks_ = 0;
+
+  TensorsToEncode open_;
 
   // Both streams round to bf16 where that is faster: it is far below what encoding changes.
   ChangedModel original_model_;
   ChangedModel encoded_model_;
   std::optional<ActivationStream> before_, after_;
   GroupEncoder group_encoder_;
-  EncodedTensors encoded_;
-  std::map<std::string, DType> missing_;  // what they shall be
-  std::set<std::string> unseen_;          // first tensors of groups whose squares are to be summed
-  uint64_t done_ = 0;                     // groups
-  StreamSnapshot snapshot_;               // the last one
-  double kept_at_ = 0;                    // by the clock
+  uint64_t done_ = 0;        // groups
+  StreamSnapshot snapshot_;  // the last one
+  double kept_at_ = 0;       // by the clock
   const SteadyClock clock_;
 };
 

@@ -143,6 +143,17 @@ Result<CalibrationText> CutCalibrationText(std::span<const WeightedText> texts,
   return cut;
 }
 
+Result<std::span<const text::TokenId>> WholeChunks(std::span<const text::TokenId> ids,
+                                                   size_t context, const std::string& what) {
+  const size_t n_chunks = ids.size() / context;
+  if (n_chunks == 0) {
+    return Status(ErrorCode::kInvalidArgument, what + " has " + std::to_string(ids.size()) +
+                                                   " tokens, which is less than one chunk of " +
+                                                   std::to_string(context));
+  }
+  return ids.first(n_chunks * context);
+}
+
 Probe ProbeOf(std::span<const text::TokenId> text, size_t context, size_t n_tokens) {
   const size_t n_chunks = text.size() / context;
   ALT_CHECK(n_chunks > 0 && n_tokens <= context);

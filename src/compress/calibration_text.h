@@ -46,6 +46,12 @@ struct CalibrationText {
 Result<CalibrationText> CutCalibrationText(std::span<const WeightedText> texts,
                                            const CalibrationSize& size);
 
+/// The beginning of a text that is whole chunks.
+/// @param what  names the text in the message
+/// @return kInvalidArgument when the text is shorter than a chunk (both numbers)
+Result<std::span<const text::TokenId>> WholeChunks(std::span<const text::TokenId> ids,
+                                                   size_t context, const std::string& what);
+
 /// Of a probe [tokens]: shorter runs say little of context.
 inline constexpr size_t kLeastRun = 64;
 

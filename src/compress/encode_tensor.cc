@@ -14,6 +14,8 @@ namespace {
 
 // A slice of rows has about so many values: 16 MB of f32, some seconds of encoding.
 constexpr size_t kSliceElements = size_t{4} << 20;
+// Of a thread, whose time tells that of all others.
+constexpr size_t kSampleRows = 4 * kRowsAtOnce;
 
 /// Calls body(first, n) for slices of whole bundles of kRowsAtOnce, and done behind each.
 template <typename Body>
@@ -49,6 +51,15 @@ class RowReader {
 };
 
 }  // namespace
+
+TensorView SampleOf(const TensorView& tensor, int n_threads) {
+  const size_t rows =
+      std::min<size_t>(tensor.shape.rows(), kSampleRows * static_cast<size_t>(n_threads));
+  TensorView sample = tensor;
+  sample.bytes = tensor.bytes.first(tensor.bytes.size() / tensor.shape.rows() * rows);
+  sample.shape = {.n_dims = 2, .dims = {rows, tensor.shape.cols()}};
+  return sample;
+}
 
 Status EncodeTensor(const TensorView& tensor, const TensorEncoding& encoding,
                     std::span<std::byte> out, const kernels::KernelTable& kernels, ThreadTeam& team,

@@ -21,8 +21,8 @@ namespace altteul::compress {
 /// Rows that move to their target and are encoded together: what they share of H is read once.
 inline constexpr size_t kRowsAtOnce = 48;
 
-/// Rows of a thread whose time tells that of all others.
-inline constexpr size_t kSampleRows = 4 * kRowsAtOnce;
+/// The first rows of a tensor, as many as a team of `n_threads` needs to tell the time of all.
+TensorView SampleOf(const TensorView& tensor, int n_threads);
 
 struct TensorEncoding {
   DType type = DType::kQ8_0;       ///< CanEncode()

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "compress/encode_tensor.h"
+#include "compress/work_kinds.h"
 
 namespace altteul::compress {
 
@@ -18,16 +19,12 @@ GroupEncoder::GroupEncoder(const model::Checkpoint& file, const CalibrationOptio
       place_(place),
       tell_(std::move(tell)) {}
 
-std::string GroupEncoder::RowsOf(DType type, size_t width) {
-  return "rows " + std::string(TraitsOf(type).name) + " " + std::to_string(width);
-}
-
 Result<Metric> GroupEncoder::Prepare(Moments moments, std::vector<Task>& tasks) const {
   const size_t width = moments.n;
   place_.BeginWork();
   ALT_ASSIGN_OR_RETURN(Metric metric, MakeMetric(std::move(moments), options_.damping, kernels_,
                                                  team_, place_.folder));
-  place_.EndWork(MetricOf(width), 1);
+  place_.EndWork(WorkKind::Metric(width), 1);
   if (!metric.h.is_on_disk()) return metric;
   for (Task& task : tasks) ALT_RETURN_IF_ERROR(Move(metric, task));
   ALT_RETURN_IF_ERROR(metric.ForgetTargets());
@@ -43,7 +40,7 @@ Status GroupEncoder::Move(const Metric& metric, Task& task) const {
   place_.BeginWork();
   ALT_RETURN_IF_ERROR(MoveTensor(
       task.view, metric, {targets, elements}, kernels_, team_, [&](size_t first, size_t n) {
-        place_.EndWork(MovesOf(task.view.shape.cols()), static_cast<double>(n));
+        place_.EndWork(WorkKind::Moves(task.view.shape.cols()), static_cast<double>(n));
         ReleaseRows(task.view, first, n);
         task.targets.ReleasePages(first * row_bytes, n * row_bytes);
         return tell_();
@@ -59,7 +56,7 @@ Status GroupEncoder::Encode(const Metric& metric, Task& task, std::span<std::byt
   ALT_RETURN_IF_ERROR(EncodeTensor(
       task.view, {.type = task.to, .metric = &metric, .steps = options_.steps}, out, kernels_,
       team_, [&](size_t first, size_t n) {
-        place_.EndWork(RowsOf(task.to, task.view.shape.cols()), static_cast<double>(n));
+        place_.EndWork(WorkKind::Rows(task.to, task.view.shape.cols()), static_cast<double>(n));
         done(first, n);
         if (task.targets.size() == 0) {
           ReleaseRows(task.view, first, n);

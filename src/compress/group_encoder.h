@@ -51,11 +51,6 @@ class GroupEncoder {
   Status Encode(const Metric& metric, Task& task, std::span<std::byte> out,
                 const RowsDone& done) const;
 
-  // What the estimate calls the work; a unit is a metric, a row.
-  static std::string MetricOf(size_t width) { return "metric " + std::to_string(width); }
-  static std::string MovesOf(size_t width) { return "moves " + std::to_string(width); }
-  static std::string RowsOf(DType type, size_t width);
-
  private:
   Status Move(const Metric& metric, Task& task) const;
   void ReleaseRows(const TensorView& tensor, size_t first, size_t n) const;

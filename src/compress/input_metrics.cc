@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "compress/work_kinds.h"
 
 namespace altteul::compress {
 
@@ -74,7 +75,7 @@ Result<Metric> InputMetrics::OfHead() {
 void InputMetrics::Step(size_t layer, engine::BlockStep step, size_t chunk) {
   place_.BeginWork();
   stream_->Step(layer, step, chunk);
-  place_.EndWork(kPasses,
+  place_.EndWork(WorkKind::kPasses,
                  WeightsOf(original_.weights, layer, step) * static_cast<double>(options_.context));
 }
 
@@ -85,7 +86,7 @@ Result<MomentSums> InputMetrics::NewSums(size_t width) const {
 void InputMetrics::Add(std::span<const float> rows, MomentSums& sums) const {
   place_.BeginWork();
   sums.Add(options_.context, rows, {});
-  place_.EndWork(SumsOf(rows.size() / options_.context), 1);
+  place_.EndWork(WorkKind::Sums(rows.size() / options_.context), 1);
 }
 
 Result<Metric> InputMetrics::MetricFor(MomentSums sums) const {
@@ -94,7 +95,7 @@ Result<Metric> InputMetrics::MetricFor(MomentSums sums) const {
   place_.BeginWork();
   ALT_ASSIGN_OR_RETURN(Metric metric,
                        MakeMetric(std::move(moments), options_.damping, kernels_, team_));
-  place_.EndWork(MetricOf(width), 1);
+  place_.EndWork(WorkKind::Metric(width), 1);
   return metric;
 }
 

@@ -8,7 +8,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 
 #include "base/status.h"
 #include "base/thread_team.h"
@@ -33,7 +32,8 @@ class InputMetrics {
 
   /// @param original  loaded with Precision::kF32; outlives the result
   /// @param ids       whole chunks, outlive the result
-  /// @param place     its estimate is told of passes, sums and metrics; outlives the result
+  /// @param place     its estimate is told of passes, sums (a unit is a chunk) and metrics;
+  /// outlives the result
   /// @return kOutOfMemory, kIoError
   static Result<std::unique_ptr<InputMetrics>> Create(const model::Model& original,
                                                       std::span<const text::TokenId> ids,
@@ -55,11 +55,6 @@ class InputMetrics {
   /// Of what the head reads, behind the last layer.
   /// @return as Of()
   Result<Metric> OfHead();
-
-  // What the estimate calls the work; a unit is a weight and token, a chunk, a metric.
-  static constexpr const char* kPasses = "passes";
-  static std::string SumsOf(size_t width) { return "sums " + std::to_string(width); }
-  static std::string MetricOf(size_t width) { return "metric " + std::to_string(width); }
 
  private:
   InputMetrics(const model::Model& original, std::span<const text::TokenId> ids,

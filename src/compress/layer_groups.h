@@ -14,6 +14,14 @@
 
 namespace altteul::compress {
 
+/// Tensors that belong to no layer.
+inline constexpr const char* kEmbedding = "token_embd.weight";
+inline constexpr const char* kHead = "output.weight";
+/// What logits are multiplied with.
+inline const char* HeadOf(const model::Weights& weights) {
+  return weights.tied ? kEmbedding : kHead;
+}
+
 /// A tensor of a layer and the matrices that are its rows, in their order.
 struct LayerTensor {
   const char* name;  ///< behind "blk.N."

@@ -3,16 +3,15 @@
 #include "compress/mix_model.h"
 
 #include "base/check.h"
-#include "compress/survey_plan.h"
 
 namespace altteul::compress {
 
 MixModel::MixModel(const model::Model& original, const std::vector<TensorSurvey>& tensors)
     : original_(original), changed_(original) {
-  for (const TensorSurvey& tensor : tensors) places_.push_back(PlaceOf(tensor.name));
+  for (const TensorSurvey& tensor : tensors) parts_.push_back(PartOf(tensor.name));
 }
 
-MixModel::Place MixModel::PlaceOf(const std::string& name) {
+MixModel::Part MixModel::PartOf(const std::string& name) {
   if (name == kEmbedding) {
     return {.depth = 0,
             .replace = [this](DType type,
@@ -43,31 +42,31 @@ MixModel::Place MixModel::PlaceOf(const std::string& name) {
 }
 
 void MixModel::Put(size_t tensor, const EncodedTensor* encoded) {
-  Place& place = places_[tensor];
-  place.encoded = encoded;
+  Part& part = parts_[tensor];
+  part.encoded = encoded;
   if (encoded == nullptr) {
-    place.restore();
+    part.restore();
   } else {
-    place.replace(encoded->type(), encoded->bytes().data());
+    part.replace(encoded->type(), encoded->bytes().data());
   }
 }
 
 void MixModel::ReleaseLayer(size_t layer) const {
   compress::ReleaseLayer(*original_.file, layer);
-  for (const Place& place : places_) {
-    if (place.depth == 1 + layer && place.encoded != nullptr) place.encoded->ReleasePages();
+  for (const Part& part : parts_) {
+    if (part.depth == 1 + layer && part.encoded != nullptr) part.encoded->ReleasePages();
   }
 }
 
 void MixModel::ReleaseHeadRows(size_t first, size_t n) const {
-  const TensorView& head = *original_.file->Find(original_.weights.tied ? kEmbedding : kHead);
+  const TensorView& head = *original_.file->Find(HeadOf(original_.weights));
   const size_t row_bytes = head.bytes.size() / head.shape.rows();
   original_.file->ReleasePages(head.bytes.subspan(first * row_bytes, n * row_bytes));
   const size_t depth = original_.weights.tied ? 0 : n_depths() - 1;
-  for (const Place& place : places_) {
-    if (place.depth != depth || place.encoded == nullptr) continue;
-    const size_t encoded_row = place.encoded->bytes().size() / head.shape.rows();
-    place.encoded->ReleasePages(first * encoded_row, n * encoded_row);
+  for (const Part& part : parts_) {
+    if (part.depth != depth || part.encoded == nullptr) continue;
+    const size_t encoded_row = part.encoded->bytes().size() / head.shape.rows();
+    part.encoded->ReleasePages(first * encoded_row, n * encoded_row);
   }
 }
 

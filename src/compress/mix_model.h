@@ -28,13 +28,13 @@ class MixModel {
 
   const model::Model& original() const { return original_; }
   const model::Model& model() const { return changed_.model(); }
-  size_t n_tensors() const { return places_.size(); }
+  size_t n_tensors() const { return parts_.size(); }
 
   /// @param encoded  outlives its use; null: the original's
   void Put(size_t tensor, const EncodedTensor* encoded);
 
   /// Where a tensor acts first: 0 in the embedding, 1 + n in layer n, behind them in the head.
-  size_t DepthOf(size_t tensor) const { return places_[tensor].depth; }
+  size_t DepthOf(size_t tensor) const { return parts_[tensor].depth; }
   size_t n_depths() const { return original_.config.n_layers() + 2; }
 
   /// Gives back the pages of all that a pass read in layer n.
@@ -43,17 +43,17 @@ class MixModel {
   void ReleaseHeadRows(size_t first, size_t n) const;
 
  private:
-  struct Place {
+  struct Part {
     size_t depth = 0;
     std::function<void(DType type, const std::byte* rows)> replace;
     std::function<void()> restore;
     const EncodedTensor* encoded = nullptr;
   };
-  Place PlaceOf(const std::string& name);
+  Part PartOf(const std::string& name);
 
   const model::Model& original_;
   ChangedModel changed_;
-  std::vector<Place> places_;  // [tensors]
+  std::vector<Part> parts_;  // [tensors]
 };
 
 }  // namespace altteul::compress

@@ -17,6 +17,7 @@ namespace {
 using text::TokenId;
 
 constexpr const char* kLogName = "swaps";  // in the work folder
+constexpr const char* kInterrupted = "trying swaps was interrupted";
 // A swap that gains less than this part of the divergence on average, counting only what would be
 // taken, is not worth a measurement.
 constexpr double kWorth = 1e-6;
@@ -217,11 +218,8 @@ class Refiner {
     const double total = is_timed           ? options_.seconds
                          : options_.n_swaps ? static_cast<double>(*options_.n_swaps)
                                             : done + 1;
-    if (place_.trying && !place_.trying(static_cast<uint64_t>(std::min(done, total)),
-                                        static_cast<uint64_t>(std::ceil(total)))) {
-      return Status(ErrorCode::kCancelled, "trying swaps was interrupted");
-    }
-    return Status();
+    return TellProgress(place_.trying, static_cast<uint64_t>(std::min(done, total)),
+                        static_cast<uint64_t>(std::ceil(total)), kInterrupted);
   }
 
   // --- the model ---
@@ -246,12 +244,7 @@ class Refiner {
     return Status();
   }
   /// While the original runs no trial has begun.
-  Status TellNothing() const {
-    if (place_.trying && !place_.trying(0, 1)) {
-      return Status(ErrorCode::kCancelled, "trying swaps was interrupted");
-    }
-    return Status();
-  }
+  Status TellNothing() const { return TellProgress(place_.trying, 0, 1, kInterrupted); }
 
   void Put(size_t tensor, size_t rung) {
     const DType type = TypeOf(tensor, rung);

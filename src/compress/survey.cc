@@ -11,11 +11,13 @@
 #include "base/check.h"
 #include "compress/activation_stream.h"
 #include "compress/answers.h"
+#include "compress/calibration_text.h"
 #include "compress/encode_tensor.h"
 #include "compress/input_metrics.h"
 #include "compress/layer_groups.h"
 #include "compress/output_error.h"
 #include "compress/survey_plan.h"
+#include "compress/work_kinds.h"
 
 namespace altteul::compress {
 namespace {
@@ -46,8 +48,10 @@ class Surveyor {
         changed_(original) {}
 
   Result<std::vector<TensorSurvey>> Run() {
-    ALT_RETURN_IF_ERROR(CutToChunks(calibration_, options_.context, "the calibration text"));
-    ALT_RETURN_IF_ERROR(CutToChunks(held_out_, options_.probe_context, "the held-out text"));
+    ALT_ASSIGN_OR_RETURN(calibration_,
+                         WholeChunks(calibration_, options_.context, "the calibration text"));
+    ALT_ASSIGN_OR_RETURN(held_out_,
+                         WholeChunks(held_out_, options_.probe_context, "the held-out text"));
     ALT_ASSIGN_OR_RETURN(plan_, SurveyPlan::Create(original_, changed_, choices_,
                                                    options_.probe_every, place_.folder));
     if (plan_->n_open() > 0) ALT_RETURN_IF_ERROR(MeasureOpen());
@@ -61,21 +65,8 @@ class Surveyor {
   const TensorView& Tensor(const std::string& name) const { return *file().Find(name); }
   uint64_t n_groups() const { return 1 + NumberOfGroups(config(), config().n_layers()); }
   Status Tell(uint64_t done) const {
-    if (place_.progress && !place_.progress(done, n_groups())) {
-      return Status(ErrorCode::kCancelled, "the survey of the tensors was interrupted");
-    }
-    return Status();
-  }
-
-  static Status CutToChunks(std::span<const TokenId>& ids, size_t context, const char* what) {
-    const size_t n_chunks = ids.size() / context;
-    if (n_chunks == 0) {
-      return Status(ErrorCode::kInvalidArgument,
-                    std::string(what) + " has " + std::to_string(ids.size()) +
-                        " tokens, which is less than one chunk of " + std::to_string(context));
-    }
-    ids = ids.first(n_chunks * context);
-    return Status();
+    return TellProgress(place_.progress, done, n_groups(),
+                        "the survey of the tensors was interrupted");
   }
 
   // --- runs ---
@@ -96,17 +87,12 @@ class Surveyor {
         ALT_RETURN_IF_ERROR(Tell(++done_));
       }
       RestoreProbe();
-      StepLayer(*probe_, layer, ProbeTokens());
+      WalkProbe(layer);
     }
     return SurveyEnds();
   }
 
-  void StepLayer(ActivationStream& stream, size_t layer, double tokens) {
-    place_.BeginWork();
-    stream.StepLayer(layer);
-    place_.EndWork(InputMetrics::kPasses, WeightsOf(original_.weights, layer) * tokens);
-    ReleaseLayer(file(), layer);
-  }
+  void WalkProbe(size_t layer) { WalkLayer(original_, layer, *probe_, probe_->n_chunks(), place_); }
 
   Status Start() {
     const size_t probe_context = options_.probe_context;
@@ -125,17 +111,17 @@ class Surveyor {
                                   [this](size_t first, size_t n) { ReleaseHeadRows(first, n); }));
     probe_->Embed(held_out_);
     for (size_t layer = 0; layer < config().n_layers(); ++layer) {
-      StepLayer(*probe_, layer, ProbeTokens());
+      WalkProbe(layer);
       ALT_RETURN_IF_ERROR(Tell(0));
     }
     place_.BeginWork();
     answers_->Keep(probe_->forward(), 0, probe_->All(), team_);
-    place_.EndWork("answers", 1);
+    place_.EndWork(WorkKind::kAnswers, 1);
     return Status();
   }
 
   void ReleaseHeadRows(size_t first, size_t n) const {
-    const TensorView& head = Tensor(original_.weights.tied ? kEmbedding : kHead);
+    const TensorView& head = Tensor(HeadOf(original_.weights));
     const size_t row_bytes = head.bytes.size() / head.shape.rows();
     file().ReleasePages(head.bytes.subspan(first * row_bytes, n * row_bytes));
     for (const EncodedTensor& encoded : encoded_) encoded.ReleasePages();
@@ -143,10 +129,10 @@ class Surveyor {
 
   /// KL divergence of the changed model, whose layers differ from `layer` on at most.
   double DivergenceFrom(size_t layer) {
-    for (; layer < config().n_layers(); ++layer) StepLayer(*probe_, layer, ProbeTokens());
+    for (; layer < config().n_layers(); ++layer) WalkProbe(layer);
     place_.BeginWork();
     const double sum = answers_->Divergence(probe_->forward(), 0, probe_->All(), team_);
-    place_.EndWork("answers", 1);
+    place_.EndWork(WorkKind::kAnswers, 1);
     return sum / static_cast<double>(probe_->n_chunks() * answers_->tokens_per_chunk());
   }
 
@@ -165,7 +151,7 @@ class Surveyor {
         ALT_RETURN_IF_ERROR(Survey(*open, nullptr, measure));
       }
     }
-    for (Measurement* open : plan_->OpenOf({original_.weights.tied ? kEmbedding : kHead})) {
+    for (Measurement* open : plan_->OpenOf({HeadOf(original_.weights)})) {
       ALT_ASSIGN_OR_RETURN(const Metric metric, inputs_->OfHead());
       ALT_RETURN_IF_ERROR(Survey(*open, &metric, measure));
     }
@@ -201,26 +187,13 @@ class Surveyor {
     encoded_.clear();
     for (const Trial& trial : measurement.trials) {
       const TensorView& tensor = Tensor(trial.name);
-      place_.BeginWork();
-      TensorSurvey survey{.name = trial.name,
-                          .shape = tensor.shape,
-                          .source = tensor.type,
-                          .measured = DType::kF32,
-                          .interpolated = !is_run,
-                          .costs = output_error_.Sample(tensor, trial.types, metric)};
-      place_.EndWork(ErrorsOf(tensor.shape.cols()), AmountOfErrors(trial));
-      for (TypeCost& cost : survey.costs) {
-        const bool is_exact =
-            options_.grids != nullptr && IsOnGrid(*options_.grids, trial.name, cost.type);
-        if (is_exact) cost.error = 0;
-      }
-      if (const TypeCost* measured = MeasuredType(survey.costs)) {
-        survey.measured = measured->type;
-        if (is_run) {
-          ALT_RETURN_IF_ERROR(EncodeTrial(tensor, measured->type, metric));
-          measured_error += output_error_.Of(tensor, encoded_.back(), metric);
-          trial.replace(measured->type, encoded_.back().bytes().data());
-        }
+      TensorSurvey survey = Sampled(trial, metric);
+      survey.interpolated = !is_run;
+      const bool is_tried = is_run && survey.measured != DType::kF32;
+      if (is_tried) {
+        ALT_RETURN_IF_ERROR(EncodeTrial(tensor, survey.measured, metric));
+        measured_error += output_error_.Of(tensor, encoded_.back(), metric);
+        trial.replace(survey.measured, encoded_.back().bytes().data());
       }
       file().ReleasePages(tensor.bytes);
       surveys.push_back(std::move(survey));
@@ -238,6 +211,25 @@ class Surveyor {
     return Tell(done_);
   }
 
+  /// What each type would cost, and which of them is to be measured; F32 where none is.
+  TensorSurvey Sampled(const Trial& trial, const Metric* metric) {
+    const TensorView& tensor = Tensor(trial.name);
+    place_.BeginWork();
+    TensorSurvey survey{.name = trial.name,
+                        .shape = tensor.shape,
+                        .source = tensor.type,
+                        .measured = DType::kF32,
+                        .costs = output_error_.Sample(tensor, trial.types, metric)};
+    place_.EndWork(WorkKind::Errors(tensor.shape.cols()), AmountOfErrors(trial));
+    for (TypeCost& cost : survey.costs) {
+      const bool is_exact =
+          options_.grids != nullptr && IsOnGrid(*options_.grids, trial.name, cost.type);
+      if (is_exact) cost.error = 0;
+    }
+    if (const TypeCost* measured = MeasuredType(survey.costs)) survey.measured = measured->type;
+    return survey;
+  }
+
   /// Into encoded_.
   Status EncodeTrial(const TensorView& tensor, DType type, const Metric* metric) {
     const size_t row_bytes = *RowBytes(type, tensor.shape.cols());
@@ -248,7 +240,8 @@ class Surveyor {
     place_.BeginWork();
     return EncodeTensor(tensor, {.type = type, .metric = metric, .steps = kMeasuredSteps},
                         encoded.mutable_bytes(), kernels_, team_, [&](size_t first, size_t n) {
-                          place_.EndWork(RowsOf(tensor.shape.cols()), static_cast<double>(n));
+                          place_.EndWork(WorkKind::Rows(tensor.shape.cols()),
+                                         static_cast<double>(n));
                           encoded.ReleasePages(first * row_bytes, n * row_bytes);
                           file().ReleasePages(tensor.bytes.subspan(first * from_row, n * from_row));
                           return Tell(done_);
@@ -257,8 +250,6 @@ class Surveyor {
 
   // --- how long it takes ---
 
-  static std::string ErrorsOf(size_t width) { return "errors " + std::to_string(width); }
-  static std::string RowsOf(size_t width) { return "rows " + std::to_string(width); }
   double ProbeTokens() const { return static_cast<double>(held_out_.size()); }
   double CalibrationTokens() const { return static_cast<double>(calibration_.size()); }
   double AmountOfErrors(const Trial& trial) const {
@@ -292,18 +283,14 @@ class Surveyor {
   }
 
   Status MeasureSample(const Trial& trial, const Metric& metric) {
-    TensorView some = Tensor(trial.name);
+    const TensorView& tensor = Tensor(trial.name);
     place_.BeginWork();
-    const auto costs = output_error_.Sample(some, trial.types, &metric);
-    place_.EndWork(ErrorsOf(metric.n), AmountOfErrors(trial));
+    const auto costs = output_error_.Sample(tensor, trial.types, &metric);
+    place_.EndWork(WorkKind::Errors(metric.n), AmountOfErrors(trial));
     const TypeCost* measured = MeasuredType(costs);
     if (measured == nullptr) return Status();
-    const size_t rows =
-        std::min<size_t>(some.shape.rows(), kSampleRows * static_cast<size_t>(team_.size()));
-    some.bytes = some.bytes.first(some.bytes.size() / some.shape.rows() * rows);
-    some.shape = {.n_dims = 2, .dims = {rows, metric.n}};
     encoded_.clear();
-    const Status encoded = EncodeTrial(some, measured->type, &metric);
+    Status encoded = EncodeTrial(SampleOf(tensor, team_.size()), measured->type, &metric);
     encoded_.clear();
     return encoded;
   }
@@ -320,28 +307,28 @@ class Surveyor {
       const std::vector<Measurement*> open = plan_->OpenOf(names);
       if (open.empty()) return;
       const size_t width = Tensor(names.front()).shape.cols();
-      if (has_sums) estimate.Plan(InputMetrics::SumsOf(width), chunks);
-      if (has_sums) estimate.Plan(InputMetrics::MetricOf(width), 1);
+      if (has_sums) estimate.Plan(WorkKind::Sums(width), chunks);
+      if (has_sums) estimate.Plan(WorkKind::Metric(width), 1);
       for (const Measurement* each : open) {
         for (const Trial& trial : each->trials) {
-          estimate.Plan(ErrorsOf(width), AmountOfErrors(trial));
+          estimate.Plan(WorkKind::Errors(width), AmountOfErrors(trial));
           if (each->is_between) continue;
-          estimate.Plan(RowsOf(width), static_cast<double>(Tensor(trial.name).shape.rows()));
+          estimate.Plan(WorkKind::Rows(width),
+                        static_cast<double>(Tensor(trial.name).shape.rows()));
         }
         if (each->is_between) continue;
-        estimate.Plan(InputMetrics::kPasses, weights_from(layer) * ProbeTokens());
-        estimate.Plan("answers", 1);
+        estimate.Plan(WorkKind::kPasses, weights_from(layer) * ProbeTokens());
+        estimate.Plan(WorkKind::kAnswers, 1);
       }
     };
-    const char* head = original_.weights.tied ? kEmbedding : kHead;
-    plan({head}, 0, true);
+    plan({HeadOf(original_.weights)}, 0, true);
     if (!original_.weights.tied) plan({kEmbedding}, 0, false);
     for (size_t layer = 0; layer < config().n_layers(); ++layer) {
       for (const LayerGroup& group : GroupsOf(config(), layer)) {
         plan(NamesOf(layer, group), layer, true);
       }
     }
-    estimate.Plan(InputMetrics::kPasses, weights_from(0) * (CalibrationTokens() + ProbeTokens()));
+    estimate.Plan(WorkKind::kPasses, weights_from(0) * (CalibrationTokens() + ProbeTokens()));
   }
 
   static const TypeCost* MeasuredType(const std::vector<TypeCost>& costs) {

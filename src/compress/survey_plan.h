@@ -18,9 +18,6 @@
 
 namespace altteul::compress {
 
-inline constexpr const char* kEmbedding = "token_embd.weight";
-inline constexpr const char* kHead = "output.weight";
-
 /// A tensor, the types that it may get, and how the changed model takes it on.
 struct Trial {
   std::string name;

@@ -11,7 +11,6 @@
 #include "compress/input_metrics.h"
 #include "compress/layer_groups.h"
 #include "compress/plain_encoder.h"
-#include "compress/survey_plan.h"
 #include "kernels/codecs/codec.h"
 
 namespace altteul::compress {
@@ -45,10 +44,8 @@ class TrialEncoder {
   const TensorView& Tensor(const std::string& name) const { return *original_.file->Find(name); }
   Status Tell() const {
     constexpr uint64_t kMillion = 1'000'000;
-    if (place_.progress && !place_.progress(done_ / kMillion, (total_ + kMillion - 1) / kMillion)) {
-      return Status(ErrorCode::kCancelled, "the encoding of tensors for swaps was interrupted");
-    }
-    return Status();
+    return TellProgress(place_.progress, done_ / kMillion, (total_ + kMillion - 1) / kMillion,
+                        "the encoding of tensors for swaps was interrupted");
   }
 
   void FindKept() {
@@ -82,8 +79,7 @@ class TrialEncoder {
         inputs_, InputMetrics::Create(original_, calibration_,
                                       {.context = options_.context, .damping = options_.damping},
                                       kernels_, team_, place_));
-    const bool tied = original_.weights.tied;
-    if (!tied) ALT_RETURN_IF_ERROR(EncodeAll(OpenOf({kEmbedding}), nullptr));
+    if (!original_.weights.tied) ALT_RETURN_IF_ERROR(EncodeAll(OpenOf({kEmbedding}), nullptr));
     inputs_->Begin(inputs_->n_chunks());
     for (size_t layer = 0; layer < config().n_layers(); ++layer) {
       for (const LayerGroup& group : GroupsOf(config(), layer)) {
@@ -92,7 +88,7 @@ class TrialEncoder {
       }
       ReleaseLayer(*original_.file, layer);
     }
-    const std::vector<size_t> open = OpenOf({tied ? kEmbedding : kHead});
+    const std::vector<size_t> open = OpenOf({HeadOf(original_.weights)});
     if (open.empty()) return Tell();
     ALT_ASSIGN_OR_RETURN(const Metric metric, inputs_->OfHead());
     return EncodeAll(open, &metric);

@@ -4,13 +4,24 @@
 
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/sinks.h"
+#include "base/status.h"
 #include "compress/work_estimate.h"
 #include "compress/work_folder.h"
 
 namespace altteul::compress {
+
+/// Says how far work is, and asks whether it is to go on.
+/// @param progress     may be empty
+/// @param interrupted  the message of kCancelled
+inline Status TellProgress(const ProgressSink& progress, uint64_t done, uint64_t total,
+                           const char* interrupted) {
+  if (progress && !progress(done, total)) return Status(ErrorCode::kCancelled, interrupted);
+  return Status();
+}
 
 /// All may be null or empty.
 struct WorkPlace {
