@@ -20,6 +20,7 @@
 #include "formats/imatrix.h"
 #include "tools/command.h"
 #include "tools/command_line.h"
+#include "tools/compress_json.h"
 #include "tools/compress_notes.h"
 #include "tools/compress_options.h"
 #include "tools/compress_places.h"

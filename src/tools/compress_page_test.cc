@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/test_model.h"
+#include "tools/compress_json.h"
 
 namespace altteul::tools {
 namespace {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What `altteul compress` says about its work, as text and as JSON.
+// What `altteul compress` says about its work, as text.
 
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "compress/recode.h"
 #include "compress/refine.h"
@@ -72,6 +73,10 @@ inline constexpr const char* kHeldOut = "held-out tokens";
 /// The text of that name in the record's judgement; null without it.
 const JudgedText* FindJudged(const CompressionRecord& record, std::string_view name);
 
+/// Tensors of which nothing was lost in a type that has blocks: by the type, and whether they lay
+/// on its grid (or else were blocks of it).
+std::map<std::pair<DType, bool>, size_t> CountExact(const compress::RecodeReport& report);
+
 /// Of which tensors nothing was lost though their type has blocks, and why; none where there are
 /// none.
 std::vector<std::string> ExactSentences(const compress::RecodeReport& report);
@@ -83,14 +88,8 @@ std::string NamesOf(const compress::TriedSwap& swap);
 
 /// Changes, a line for each kind of them; sizes; and what the judgement says.
 void PrintCompression(const CompressionRecord& record);
-nlohmann::ordered_json CompressionAsJson(const CompressionRecord& record);
 
 /// Sizes and what they cost, at most some twenty of them.
 void PrintFront(const compress::TypePlan& plan);
-nlohmann::ordered_json FrontAsJson(const compress::TypePlan& plan);
-
-/// Each surveyed tensor: its types, bytes and expected divergences, and the one that was chosen.
-nlohmann::ordered_json SurveyAsJson(const compress::TypePlan& plan,
-                                    const compress::PlannedTypes* chosen);
 
 }  // namespace altteul::tools

@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "tools/compress_json.h"
 #include "tools/compress_page.h"
 #include "tools/json_output.h"
 
