@@ -134,19 +134,19 @@ class LabelPlaces {
  public:
   void AddMark(double x, double y) { taken_.push_back({x - 6, y - 6, x + 6, y + 6}); }
 
-  struct Place {
+  struct Label {
     double x, y;  ///< of the text's anchor, on its base line
     std::string_view anchor;
   };
 
-  Place Find(double x, double y, const std::string& label) {
+  Label Find(double x, double y, const std::string& label) {
     constexpr double kLetter = 6.6, kAbove = 9, kBelow = 3;  // of 12 pixels, without serifs
     const double width = kLetter * static_cast<double>(label.size());
-    const Place kPlaces[] = {{x + 8, y + 4, "start"},
+    const Label kPlaces[] = {{x + 8, y + 4, "start"},
                              {x - 8, y + 4, "end"},
                              {x, y - 9, "middle"},
                              {x, y + 17, "middle"}};
-    for (const Place& place : kPlaces) {
+    for (const Label& place : kPlaces) {
       const double left = place.anchor == "start" ? place.x
                           : place.anchor == "end" ? place.x - width
                                                   : place.x - width / 2;
@@ -185,8 +185,8 @@ std::string MarkElement(const ChartMark& mark, const Scale& at_x, const Scale& a
   out += "<circle cx=\"" + Pixel(px) + "\" cy=\"" + Pixel(py) +
          "\" r=\"5\" style=\"fill:" + colour + "\"/>\n";
   if (!mark.label.empty()) {
-    const LabelPlaces::Place place = places->Find(px, py, mark.label);
-    out += TextElement(place.x, place.y, place.anchor, mark.label);
+    const LabelPlaces::Label label = places->Find(px, py, mark.label);
+    out += TextElement(label.x, label.y, label.anchor, mark.label);
   }
   return out + "</g>\n";
 }

@@ -56,7 +56,7 @@ TokenId AddedVocabulary::Add(const DeclaredToken& token) {
   return id;
 }
 
-Status AddedVocabulary::Place(TokenizerSpec& spec, const LogSink& log) const {
+Status AddedVocabulary::LayOut(TokenizerSpec& spec, const LogSink& log) const {
   size_t n_tokens = 0;
   for (const auto& [text, id] : by_text_) {
     n_tokens = std::max(n_tokens, static_cast<size_t>(id) + 1);

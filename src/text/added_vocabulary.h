@@ -56,7 +56,7 @@ class AddedVocabulary {
   /// unused: the model may have rows for them.
   /// @param log  hears of an added token that takes the id of another
   /// @return kCorruptFile for two texts of the model with one id
-  Status Place(TokenizerSpec& spec, const LogSink& log) const;
+  Status LayOut(TokenizerSpec& spec, const LogSink& log) const;
 
  private:
   struct Entry {

@@ -184,7 +184,7 @@ Status ReadModel(const json& root, const NamedTokens& named, size_t n_rows, ByTe
   ALT_RETURN_IF_ERROR(ReadAddedTokens(root, vocabulary, log));
   AddNamedTokens(named, n_rows, vocabulary, log);
   if (vocabulary.by_text().empty()) return Corrupt("the vocabulary is empty");
-  ALT_RETURN_IF_ERROR(vocabulary.Place(spec, log));
+  ALT_RETURN_IF_ERROR(vocabulary.LayOut(spec, log));
   by_text = vocabulary.by_text();
   ALT_RETURN_IF_ERROR(ReadMerges(*model, by_text, spec));
   return ReadModelOptions(*model, by_text, spec, log);
