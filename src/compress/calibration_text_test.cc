@@ -184,6 +184,19 @@ TEST(CalibrationTextTest, TooShortTextsAreRefusedWithTheNumbers) {
   EXPECT_FALSE(CutCalibrationText({}, {.context = kContext}).ok());
 }
 
+TEST(CalibrationTextTest, WholeChunksLeaveOutTheRest) {
+  const std::vector<text::TokenId> ids(2 * kContext + 1, 7);
+  for (size_t n = kContext; n <= ids.size(); ++n) {
+    const auto whole = WholeChunks(std::span(ids).first(n), kContext, "a text");
+    ASSERT_TRUE(whole.ok()) << n;
+    EXPECT_EQ(whole.value().data(), ids.data());
+    EXPECT_EQ(whole.value().size(), n / kContext * kContext) << n;
+  }
+  const auto none = WholeChunks(std::span(ids).first(kContext - 1), kContext, "a text");
+  ASSERT_FALSE(none.ok());
+  EXPECT_EQ(none.status().message(), "a text has 3 tokens, which is less than one chunk of 4");
+}
+
 TEST(CalibrationTextTest, WeightsArePositive) {
   for (const double weight : {0.0, -1.0, std::nan(""), HUGE_VAL}) {
     const auto cut = CutCalibrationText(std::vector{Text(1, 100, weight)}, {.context = kContext});

@@ -50,7 +50,7 @@ class LargeInverse {
     if (!FactorPart(c, right)) return false;
     const Part product{reinterpret_cast<float*>(scratch_.mutable_bytes().data()), right};
     ForRows(left, [&](size_t first, size_t count) {
-      TimesUpper(b, c, Turned::kYes, first, count, right, product);
+      TimesUpper(b.AsConst(), c.AsConst(), Turned::kYes, first, count, right, product);
       for (size_t i = first; i < first + count; ++i) {  // B becomes -Y
         for (size_t j = 0; j < right; ++j) *b.At(i, j) = -*product.At(i, j);
       }
@@ -69,7 +69,7 @@ class LargeInverse {
     });
     if (!FactorPart(h, left)) return false;
     ForRows(left, [&](size_t first, size_t count) {
-      TimesUpper(b, c, Turned::kNo, first, count, right, product);
+      TimesUpper(b.AsConst(), c.AsConst(), Turned::kNo, first, count, right, product);
     });
     ForRows(left, [&](size_t first, size_t count) {
       for (size_t i = first; i < first + count; ++i) std::fill_n(b.At(i, 0), right, 0.0f);

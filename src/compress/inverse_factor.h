@@ -28,7 +28,7 @@ struct RowsOf {
   Float* data;
   size_t stride;
   Float* At(size_t row, size_t col) const { return data + row * stride + col; }
-  operator RowsOf<const float>() const { return {data, stride}; }
+  RowsOf<const float> AsConst() const { return {data, stride}; }
 };
 
 enum class Turned : bool { kNo, kYes };

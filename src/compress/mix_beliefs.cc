@@ -80,19 +80,24 @@ MeasuredGain GainBetween(std::span<const double> before, std::span<const double>
   return gain;
 }
 
+std::vector<MixBeliefs::Belief> MixBeliefs::StepsOf(const Ladder& ladder) {
+  std::vector<Belief> steps;
+  for (size_t r = 0; r + 1 < ladder.rungs.size(); ++r) {
+    ALT_CHECK(ladder.rungs[r].bytes < ladder.rungs[r + 1].bytes);
+    steps.push_back({.saving = ladder.rungs[r].cost - ladder.rungs[r + 1].cost});
+  }
+  return steps;
+}
+
 MixBeliefs::MixBeliefs(std::vector<Ladder> ladders, uint64_t room)
     : ladders_(std::move(ladders)), room_(room) {
   double sum = 0;
   size_t n = 0;
   for (const Ladder& ladder : ladders_) {
-    std::vector<Belief> steps;
-    for (size_t r = 0; r + 1 < ladder.rungs.size(); ++r) {
-      ALT_CHECK(ladder.rungs[r].bytes < ladder.rungs[r + 1].bytes);
-      steps.push_back({.saving = ladder.rungs[r].cost - ladder.rungs[r + 1].cost});
-      sum += steps.back().saving;
+    for (const Belief& step : steps_.emplace_back(StepsOf(ladder))) {
+      sum += step.saving;
       ++n;
     }
-    steps_.push_back(std::move(steps));
   }
   const double least = n == 0 ? 0 : kLeastDoubt * sum / static_cast<double>(n);
   for (std::vector<Belief>& steps : steps_) {

@@ -103,6 +103,7 @@ class MixBeliefs {
   using Moves = std::vector<const Candidate*>;
 
   std::vector<Candidate> Candidates(bool up) const;
+  static std::vector<Belief> StepsOf(const Ladder& ladder);
   const Belief& StepOf(const Move& move) const;
   Belief& StepOf(const Move& move);
   Believed Sum(const Swap& swap) const;

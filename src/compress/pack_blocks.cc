@@ -176,7 +176,7 @@ void PackCodes(const BlockFields& block, kernels::BlockQ2_0& out) {
 template <typename Block>
 void PackBlock(const BlockFields& fields, std::byte* out) {
   Block block{};
-  if constexpr (requires { block.d = uint16_t{}; }) block.d = F32ToF16(fields.d);
+  if constexpr (HasHalfScale<Block>) block.d = F32ToF16(fields.d);
   PackCodes(fields, block);
   kernels::StoreBlock(block, 0, out);
 }

@@ -6,11 +6,19 @@
 
 #pragma once
 
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
 
 #include "compress/scalar_block.h"
 
 namespace altteul::compress {
+
+/// A block of the format with one scale for all of it, in f16.
+template <typename Block>
+concept HasHalfScale = requires(Block block) {
+  { block.d } -> std::same_as<uint16_t&>;
+};
 
 /// Bit for bit, since a minus zero is not kept where a plus zero is written.
 bool IsFiniteF16(float value);

@@ -120,7 +120,7 @@ void PackWords(const CodebookFields& block, kernels::BlockIQ1_M& out) {
 template <typename Block>
 void PackBlock(const CodebookFields& fields, std::byte* out) {
   Block block{};
-  if constexpr (requires { block.d = uint16_t{}; }) block.d = F32ToF16(fields.d);
+  if constexpr (HasHalfScale<Block>) block.d = F32ToF16(fields.d);
   PackWords(fields, block);
   kernels::StoreBlock(block, 0, out);
 }

@@ -97,15 +97,19 @@ void ScalarRowEncoder::Descend(std::span<const float> targets) {
   for (int i = 0; i < steps_.descents; ++i) {
     for (const Panel& panel : panels_) {
       errors_->Open(panel);
-      for (row_ = 0; row_ < n_rows_; ++row_) {
-        errors_->Choose(row_);
-        for (size_t c = panel.first; c < panel.end() && i > 0; c += type_.block_cols) {
-          DescendScales(c / type_.block_cols);
-        }
-        DescendCodes(panel);
-      }
+      DescendRows(panel, i > 0);
       errors_->Close(i + 1 < steps_.descents);
     }
+  }
+}
+
+void ScalarRowEncoder::DescendRows(const Panel& panel, bool moves_scales) {
+  for (row_ = 0; row_ < n_rows_; ++row_) {
+    errors_->Choose(row_);
+    for (size_t c = panel.first; c < panel.end() && moves_scales; c += type_.block_cols) {
+      DescendScales(c / type_.block_cols);
+    }
+    DescendCodes(panel);
   }
 }
 

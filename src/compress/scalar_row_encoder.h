@@ -31,6 +31,7 @@ class ScalarRowEncoder final : public RowEncoder {
   void RoundPanel(const Panel& panel);
   void RoundBlock(size_t number, const Panel& panel);
   void Descend(std::span<const float> targets);
+  void DescendRows(const Panel& panel, bool moves_scales);
   void DescendCodes(const Panel& panel);
   void DescendScales(size_t number);
   template <typename Direction, typename Step>

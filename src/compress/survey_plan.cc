@@ -60,6 +60,15 @@ std::optional<double> DivergencePerError(const std::vector<TensorSurvey>& survey
   return std::nullopt;
 }
 
+Trial TrialOf(ChangedModel* model, size_t layer, const LayerTensor& tensor) {
+  return {.name = NameOf(layer, tensor),
+          .types = {},
+          .replace = [model, layer, tensor](
+                         DType type,
+                         const std::byte* rows) { model->Replace(layer, tensor, type, rows); },
+          .restore = [model, layer, tensor] { model->Restore(layer, tensor); }};
+}
+
 }  // namespace
 
 Result<SurveyPlan> SurveyPlan::Create(const model::Model& original, ChangedModel& changed,
@@ -88,16 +97,7 @@ Result<SurveyPlan> SurveyPlan::Create(const model::Model& original, ChangedModel
     for (const LayerGroup& group : GroupsOf(original.config, layer)) {
       for (const std::vector<size_t>& together : TensorsTogether(group)) {
         std::vector<Trial> trials;
-        for (const size_t t : together) {
-          const LayerTensor tensor = group.tensors[t];
-          trials.push_back({.name = NameOf(layer, tensor),
-                            .types = {},
-                            .replace =
-                                [model, layer, tensor](DType type, const std::byte* rows) {
-                                  model->Replace(layer, tensor, type, rows);
-                                },
-                            .restore = [model, layer, tensor] { model->Restore(layer, tensor); }});
-        }
+        for (const size_t t : together) trials.push_back(TrialOf(model, layer, group.tensors[t]));
         ALT_RETURN_IF_ERROR(add(std::move(trials)));
       }
     }
