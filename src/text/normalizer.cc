@@ -73,18 +73,12 @@ Result<std::string> Normalizer::Replace(const Step& step, std::string_view text,
 Result<std::string> Normalizer::Run(std::string_view text, Pattern::Scratch& scratch) const {
   std::string now(text);
   for (const Step& step : steps_) {
-    switch (step.step.kind) {
-      case Kind::kPrepend:
-        if (!now.empty()) now.insert(0, step.step.text);
-        break;
-      case Kind::kReplace: {
-        ALT_ASSIGN_OR_RETURN(now, Replace(step, now, scratch));
-        break;
-      }
-      default: {
-        ALT_ASSIGN_OR_RETURN(now, NormalizeUnicode(now, FormOf(step.step.kind)));
-        break;
-      }
+    if (step.step.kind == Kind::kPrepend) {
+      if (!now.empty()) now.insert(0, step.step.text);
+    } else {
+      ALT_ASSIGN_OR_RETURN(now, step.step.kind == Kind::kReplace
+                                    ? Replace(step, now, scratch)
+                                    : NormalizeUnicode(now, FormOf(step.step.kind)));
     }
     if (now.size() / kMaxGrowth > text.size() + kMaxGrowthBytes) {
       return Status(ErrorCode::kInvalidArgument, "normalizing makes " + std::to_string(now.size()) +

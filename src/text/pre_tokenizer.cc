@@ -111,13 +111,15 @@ Status PreTokenizer::Split(std::string_view text, Pattern::Scratch& scratch,
     const size_t n_valid = ValidPrefixLength(text);
     std::vector<std::string_view> now;
     if (n_valid > 0) now.push_back(text.substr(0, n_valid));
+    Status status;
     for (const Step& step : steps_) {
       std::vector<std::string_view> next;
       for (const std::string_view piece : now) {
-        ALT_RETURN_IF_ERROR(Apply(step, piece, scratch, next));
+        if (status.ok()) status = Apply(step, piece, scratch, next);
       }
       now = std::move(next);
     }
+    ALT_RETURN_IF_ERROR(status);
     pieces.insert(pieces.end(), now.begin(), now.end());
     text.remove_prefix(n_valid);
     size_t n_invalid = 0;

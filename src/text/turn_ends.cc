@@ -10,6 +10,11 @@
 namespace altteul::text {
 namespace {
 
+// DeepSeek's, between full-width bars; cut in two, for "e" would be read as a digit.
+constexpr std::string_view kEndOfSentence =
+    "<\xEF\xBD\x9C"
+    "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>";
+
 constexpr std::string_view kTurnEnds[] = {
     "</s>",
     "<EOT>",
@@ -30,8 +35,7 @@ constexpr std::string_view kTurnEnds[] = {
     "<|im_end|>",
     "<|return|>",
     "<|tool_response>",
-    "<\xEF\xBD\x9C"
-    "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",
+    kEndOfSentence,
     "[EOS]",
     "[EOT]",
     "[e~[",

@@ -25,19 +25,19 @@ std::string Describe(const Token& token) {
   }
 }
 
-std::string Place(const Token& token) {
+std::string PositionOf(const Token& token) {
   return "template line " + std::to_string(token.line) + ", column " +
          std::to_string(token.column) + ": ";
 }
 
 }  // namespace
 
-Status ExpressionParser::Error(std::string what) const {
-  return Status(ErrorCode::kCorruptFile, Place(current()) + what);
+Status ExpressionParser::Error(const std::string& what) const {
+  return Status(ErrorCode::kCorruptFile, PositionOf(current()) + what);
 }
 
-Status ExpressionParser::Unsupported(std::string what) const {
-  return Status(ErrorCode::kUnsupported, Place(current()) + what);
+Status ExpressionParser::Unsupported(const std::string& what) const {
+  return Status(ErrorCode::kUnsupported, PositionOf(current()) + what);
 }
 
 Status ExpressionParser::TooDeep() const {
@@ -371,29 +371,12 @@ Result<ExpressionPtr> ExpressionParser::ParseTarget(bool with_namespace, std::st
   auto tuple = Make(ExpressionKind::kTuple);
   bool has_comma = false;
   while (!AtTupleEnd(end)) {
-    auto node = Make(ExpressionKind::kName);
     if (SkipOperator("(")) {
       ALT_ASSIGN_OR_RETURN(ExpressionPtr inner, ParseTarget(with_namespace, ""));
       ALT_RETURN_IF_ERROR(ExpectOperator(")"));
       tuple->parts.push_back(std::move(inner));
     } else {
-      node->text = current().text;
-      ALT_RETURN_IF_ERROR(Expect(TokenType::kName, "name"));
-      static constexpr std::string_view kConstants[] = {"true", "false", "none",
-                                                        "True", "False", "None"};
-      if (std::find(std::begin(kConstants), std::end(kConstants), node->text) !=
-          std::end(kConstants)) {
-        return Error("can't assign to '" + node->text + "'");
-      }
-      if (with_namespace && SkipOperator(".")) {
-        auto attribute = Make(ExpressionKind::kAttribute);
-        attribute->text = current().text;
-        ALT_RETURN_IF_ERROR(Expect(TokenType::kName, "name"));
-        ALT_ASSIGN_OR_RETURN(ExpressionPtr owner, Finish(std::move(node)));
-        attribute->parts.push_back(std::move(owner));
-        node = std::move(attribute);
-      }
-      ALT_ASSIGN_OR_RETURN(ExpressionPtr target, Finish(std::move(node)));
+      ALT_ASSIGN_OR_RETURN(ExpressionPtr target, ParseTargetName(with_namespace));
       tuple->parts.push_back(std::move(target));
     }
     if (!SkipOperator(",")) break;
@@ -402,6 +385,24 @@ Result<ExpressionPtr> ExpressionParser::ParseTarget(bool with_namespace, std::st
   if (!has_comma && tuple->parts.size() == 1) return std::move(tuple->parts[0]);
   if (tuple->parts.empty()) return Error("expected token 'name'");
   return Finish(std::move(tuple));
+}
+
+Result<ExpressionPtr> ExpressionParser::ParseTargetName(bool with_namespace) {
+  auto node = Make(ExpressionKind::kName);
+  node->text = current().text;
+  ALT_RETURN_IF_ERROR(Expect(TokenType::kName, "name"));
+  static constexpr std::string_view kConstants[] = {"true", "false", "none",
+                                                    "True", "False", "None"};
+  if (std::find(std::begin(kConstants), std::end(kConstants), node->text) != std::end(kConstants)) {
+    return Error("can't assign to '" + node->text + "'");
+  }
+  if (!with_namespace || !SkipOperator(".")) return Finish(std::move(node));
+  auto attribute = Make(ExpressionKind::kAttribute);
+  attribute->text = current().text;
+  ALT_RETURN_IF_ERROR(Expect(TokenType::kName, "name"));
+  ALT_ASSIGN_OR_RETURN(ExpressionPtr owner, Finish(std::move(node)));
+  attribute->parts.push_back(std::move(owner));
+  return Finish(std::move(attribute));
 }
 
 }  // namespace altteul::text::jinja

@@ -45,8 +45,8 @@ class ExpressionParser {
   Status ExpectName(std::string_view text);
   Status Expect(TokenType type, std::string_view shown);
 
-  Status Error(std::string what) const;        ///< kCorruptFile at the current token
-  Status Unsupported(std::string what) const;  ///< kUnsupported at the current token
+  Status Error(const std::string& what) const;        ///< kCorruptFile at the current token
+  Status Unsupported(const std::string& what) const;  ///< kUnsupported at the current token
   Status TooDeep() const;
 
   /// Depth of the parser's own recursion; every path that recurses holds one.
@@ -77,6 +77,7 @@ class ExpressionParser {
   Result<ExpressionPtr> ParseUnary(bool with_filters);
   Result<ExpressionPtr> ParsePrimary();
   Result<ExpressionPtr> ParseName();
+  Result<ExpressionPtr> ParseTargetName(bool with_namespace);
   Result<ExpressionPtr> ParseString();
   Result<ExpressionPtr> ParseListOrDict();
   Result<ExpressionPtr> ParsePostfix(ExpressionPtr node);

@@ -117,7 +117,7 @@ class StatementParser {
     if (tag.substr(0, 3) == "end" || tag == "else" || tag == "elif") {
       std::string message = "Encountered unknown tag '" + tag + "'";
       if (end_tags.size() > 0) message += ", expected '" + std::string(*end_tags.begin()) + "'";
-      return in_.Error(std::move(message));
+      return in_.Error(message);
     }
     return in_.Unsupported("Encountered unknown tag '" + tag + "'.");
   }

@@ -120,7 +120,7 @@ std::string FloatText(double value) {
   char buffer[64];
   const auto written =
       std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::scientific);
-  const std::string scientific(buffer, written.ptr);
+  std::string scientific(buffer, written.ptr);
   const size_t e = scientific.find('e');
   const int exponent = std::atoi(scientific.c_str() + e + 1);
   // Python's rule: plain digits for 1e-4 <= |value| < 1e16.

@@ -205,7 +205,7 @@ Result<Value> MakeDictOfUnique(Heap& heap, DictEntries entries) {
       DictObject{std::move(entries), depth + 1, Charge(heap, bytes)}));
 }
 
-Result<Value> MakeDict(Heap& heap, DictEntries entries) {
+Result<Value> MakeDict(Heap& heap, DictEntries&& entries) {
   DictObject unique;
   for (auto& [key, value] : entries) {
     ALT_ASSIGN_OR_RETURN(const Value* held, Find(heap, unique, key));

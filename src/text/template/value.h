@@ -156,7 +156,7 @@ Result<Value> MakeString(Heap& heap, std::string_view bytes, bool from_template 
 Result<Value> MakeSequence(Heap& heap, std::vector<Value> items,
                            SequenceKind kind = SequenceKind::kList);
 /// Later entries win over earlier ones of the same key.
-Result<Value> MakeDict(Heap& heap, DictEntries entries);
+Result<Value> MakeDict(Heap& heap, DictEntries&& entries);
 /// For entries whose keys are known to differ.
 Result<Value> MakeDictOfUnique(Heap& heap, DictEntries entries);
 /// A string that lives as long as the program, in no heap.

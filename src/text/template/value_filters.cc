@@ -82,23 +82,29 @@ Result<Value> Escape(Call& call) {
   return Escaped(call.heap, text);
 }
 
+/// Of a text; nothing where it is no number.
+Result<std::optional<Value>> IntOfText(Call& call) {
+  ALT_RETURN_IF_ERROR(call.heap.Reserve(call.self.bytes().size()));
+  std::optional<Value> number;
+  // A base that int() does not take is an error that the filter catches.
+  const auto base = call.Has(1) ? call.Get(1).integer() : int64_t{10};
+  if (base) {
+    ALT_ASSIGN_OR_RETURN(number, ReadInteger(call.self.bytes(), *base));
+  }
+  if (number) return number;
+  // "1.5" | int is 1.
+  const auto real = ReadFloat(call.self.bytes());
+  if (real && std::isfinite(*real)) {
+    ALT_ASSIGN_OR_RETURN(number, Truncate(*real));
+  }
+  return number;
+}
+
 Result<Value> Int(Call& call) {
   if (call.self.is_undefined()) return UndefinedError(call.self);
   std::optional<Value> number;
   if (call.self.is_string()) {
-    ALT_RETURN_IF_ERROR(call.heap.Reserve(call.self.bytes().size()));
-    // A base that int() does not take is an error that the filter catches.
-    const auto base = call.Has(1) ? call.Get(1).integer() : int64_t{10};
-    if (base) {
-      ALT_ASSIGN_OR_RETURN(number, ReadInteger(call.self.bytes(), *base));
-    }
-    // "1.5" | int is 1.
-    if (!number) {
-      const auto real = ReadFloat(call.self.bytes());
-      if (real && std::isfinite(*real)) {
-        ALT_ASSIGN_OR_RETURN(number, Truncate(*real));
-      }
-    }
+    ALT_ASSIGN_OR_RETURN(number, IntOfText(call));
   } else if (call.self.is_float() && !std::isnan(call.self.real())) {
     ALT_ASSIGN_OR_RETURN(number, Truncate(call.self.real()));
   } else if (call.self.integer()) {
