@@ -196,7 +196,7 @@ std::string MarkElement(const ChartMark& mark, const Scale& at_x, const Scale& a
 SvgChart::SvgChart(std::string title, ChartAxis x, ChartAxis y)
     : title_(std::move(title)), x_(std::move(x)), y_(std::move(y)) {}
 
-void SvgChart::AddLine(std::string label, std::vector<ChartPoint> points) {
+void SvgChart::AddLine(std::string label, const std::vector<ChartPoint>& points) {
   Series series{.label = std::move(label), .marks = {}, .has_line = true};
   for (const ChartPoint& point : points) {
     series.marks.push_back({.at = point, .label = {}, .tooltip = {}});

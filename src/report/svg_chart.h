@@ -38,7 +38,7 @@ class SvgChart {
 
   /// Lines and groups of marks take the next colour each. Points that have no place (not finite; 0
   /// or less on a logarithmic axis) are left out.
-  void AddLine(std::string label, std::vector<ChartPoint> points);
+  void AddLine(std::string label, const std::vector<ChartPoint>& points);
   /// @param is_joined  a line goes through the marks
   void AddMarks(std::string label, std::vector<ChartMark> marks, bool is_joined = false);
 

@@ -28,7 +28,6 @@ bool Write(std::string_view text) {
 std::string_view ReasonName(engine::FinishReason reason) {
   switch (reason) {
     case engine::FinishReason::kEndOfTurn:
-      return "stop";
     case engine::FinishReason::kStopText:
       return "stop";
     case engine::FinishReason::kMaxTokens:

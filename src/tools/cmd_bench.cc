@@ -115,7 +115,7 @@ class BenchCommand : public Command {
     ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime({.threads = threads_.front()}));
     ALT_RETURN_IF_ERROR(
         WriteSyntheticModel(synthetic_, path, *runtime->team, TerminalProgress("writing tensor")));
-    const Status measured = MeasureAndPrint(path);
+    Status measured = MeasureAndPrint(path);
     std::error_code ignored;
     if (temporary) std::filesystem::remove(path, ignored);
     return measured;

@@ -118,7 +118,7 @@ class PlanCommand : public Command {
     }
     ALT_ASSIGN_OR_RETURN(tables_, plan::LoadDataTables(data_));
     if (!rent_) return Status();
-    report_.rent.emplace();
+    report_.rent = PlanReport::Rent();
     report_.rent->tables = &tables_;
     report_.rent->today = Today();
     ALT_ASSIGN_OR_RETURN(report_.rent->job, plan::ParseJob(job_));
@@ -142,10 +142,11 @@ class PlanCommand : public Command {
     }
     ALT_ASSIGN_OR_RETURN(plan::MachineRates rates, RatesOfThisMachine(runtime, measure_));
     if (spec) return TargetOfSpec(*spec, rates);
+    const int threads = rates.threads;
     return PlanTarget{.name = "this machine",
                       .total_bytes = memory.total_bytes,
                       .free_bytes = memory.available_bytes,
-                      .threads = rates.threads,
+                      .threads = threads,
                       .rates = std::move(rates),
                       .watts = watts_};
   }
@@ -222,7 +223,8 @@ class PlanCommand : public Command {
                                  report_.speed_request, rent.job, tables_.chips, rent.offers);
     }
     if (study_.tune) {
-      PlanReport::Study& study = report_.study.emplace();
+      report_.study = PlanReport::Study();
+      PlanReport::Study& study = *report_.study;
       study.request = study_.request;
       ALT_ASSIGN_OR_RETURN(
           study.plan, plan::PlanStudy(subject.config, subject.weights.weights, report_.memory,

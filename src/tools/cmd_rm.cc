@@ -59,10 +59,7 @@ class RmCommand : public Command {
     Show(meant, removed);
     if (!removed.empty() && !dry_run_) {
       ALT_RETURN_IF_ERROR(Ask());
-      for (const HfCache::File& file : removed) {
-        ALT_RETURN_IF_ERROR(place.cache.Remove(reference.repository, file.commit, file.name,
-                                               [] { return !Interrupted(); }));
-      }
+      ALT_RETURN_IF_ERROR(Remove(place.cache, reference.repository, removed));
     }
     if (json_) PrintAsJson(meant, removed);
     if (!removed.empty() || meant.empty()) return Status();
@@ -90,6 +87,15 @@ class RmCommand : public Command {
     }
     if (!all.empty()) return all;
     return Status(ErrorCode::kNotFound, model_ + ": is not in " + place.cache.folder());
+  }
+
+  static Status Remove(const HfCache& cache, const hub::Repository& repository,
+                       const std::vector<HfCache::File>& files) {
+    for (const HfCache::File& file : files) {
+      ALT_RETURN_IF_ERROR(
+          cache.Remove(repository, file.commit, file.name, [] { return !Interrupted(); }));
+    }
+    return Status();
   }
 
   static void Show(const std::vector<HfCache::File>& meant,

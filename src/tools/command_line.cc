@@ -11,8 +11,7 @@ namespace altteul::tools {
 namespace {
 
 std::string WordsOf(const CLI::Option& option) {
-  const std::string name =
-      option.get_positional() ? std::string() : " " + option.get_name(false, false);
+  std::string name = option.get_positional() ? std::string() : " " + option.get_name(false, false);
   if (option.get_items_expected_max() == 0) return name;  // a flag
   std::string words;
   if (option.get_delimiter() == '\0') {

@@ -217,7 +217,7 @@ Result<std::vector<JudgedText>> JudgeQuality(const std::string& original, const 
         eval::Evaluate({.candidate = candidate.get(), .reference = reference.get()}, text.ids,
                        {.context = options.context, .max_chunks = options.max_chunks}, room.team,
                        ProgressOf(room, "judging " + text.name + ", chunk")));
-    judged.push_back({.name = text.name, .evaluation = std::move(evaluation)});
+    judged.push_back({.name = text.name, .evaluation = evaluation});
   }
   return judged;
 }

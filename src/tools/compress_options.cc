@@ -37,6 +37,17 @@ constexpr int kQuickDescents = 0;
 void CompressOptions::AddTo(CLI::App& app) {
   app.add_option("model", model, "GGUF file or Hugging Face folder")->required();
   app.add_option("out,-o,--output", out, "the file to write");
+  AddTargetTo(app);
+  AddTypesTo(app);
+  text.AddTo(app);
+  AddCalibrationTo(app);
+  AddJudgementTo(app);
+  AddFilesTo(app);
+  compute.AddTo(app);
+  AddPullFlag(app, &compute.may_pull);
+}
+
+void CompressOptions::AddTargetTo(CLI::App& app) {
   CLI::Option_group* target = app.add_option_group("target", "what is wanted, one of");
   target
       ->add_option("--type", type,
@@ -64,6 +75,9 @@ void CompressOptions::AddTo(CLI::App& app) {
                  "with --for: tokens of a conversation (default: the model's, at most 4096)")
       ->check(WholeNumber(1, kMostContext))
       ->needs(room);
+}
+
+void CompressOptions::AddTypesTo(CLI::App& app) {
   app.add_option("--types", types, "what a mix may be made of")
       ->delimiter(',')
       ->default_str(kMixedTypes);
@@ -80,7 +94,9 @@ void CompressOptions::AddTo(CLI::App& app) {
   app.add_option("--minutes", minutes,
                  "the same for so long; the file then says what --swaps gives it again")
       ->check(AboveZero());
-  text.AddTo(app);
+}
+
+void CompressOptions::AddCalibrationTo(CLI::App& app) {
   app.add_option("--imatrix", imatrix,
                  "an importance matrix of llama.cpp, in place of calibration: says how much an "
                  "error in each column costs")
@@ -107,6 +123,9 @@ void CompressOptions::AddTo(CLI::App& app) {
                    "calibration: columns do not make up for earlier ones"),
       app.add_flag("!--symmetric", calibration.asymmetric,
                    "calibration: layers do not make up for earlier ones")};
+}
+
+void CompressOptions::AddJudgementTo(CLI::App& app) {
   app.add_option("--judge", judge,
                  "NAME=FILE: a text on which original and result are held against each other; "
                  "may be repeated")
@@ -120,6 +139,9 @@ void CompressOptions::AddTo(CLI::App& app) {
                  "no file when the KL divergence is larger than this [nats a token], on the "
                  "first text that is judged on or else on what was held out")
       ->check(AboveZero());
+}
+
+void CompressOptions::AddFilesTo(CLI::App& app) {
   app.add_option("--report", report,
                  "NAME.html: also write a page that shows what it cost, and NAME.json")
       ->check(NotEmpty());
@@ -131,8 +153,6 @@ void CompressOptions::AddTo(CLI::App& app) {
   app.add_flag("--restart", restart, "throw away what OUT.work holds and begin anew")
       ->excludes("--resume");
   app.add_flag("--json", json, "one JSON object");
-  compute.AddTo(app);
-  AddPullFlag(app, &compute.may_pull);
 }
 
 Status CompressOptions::Check() {

@@ -81,6 +81,12 @@ struct CompressOptions {
   void AppendTo(compress::FileNotes& notes) const;
 
  private:
+  // Parts of AddTo(), in the order in which the help shows them.
+  void AddTargetTo(CLI::App& app);
+  void AddTypesTo(CLI::App& app);
+  void AddCalibrationTo(CLI::App& app);
+  void AddJudgementTo(CLI::App& app);
+  void AddFilesTo(CLI::App& app);
   std::string Target() const;
   Status CheckImatrix() const;
   Status CheckSwaps() const;

@@ -110,7 +110,7 @@ void AddFront(const CompressionRecord& record, HtmlPage* page) {
   for (const PlannedTypes& planned : record.plan->Front()) {
     points.push_back({megabytes(planned.file_bytes), planned.kl});
   }
-  chart.AddLine("the best mix of each size, as expected", std::move(points));
+  chart.AddLine("the best mix of each size, as expected", points);
   const double size = megabytes(record.chosen->file_bytes);
   chart.AddMarks(
       "the mix that was chosen, as expected",

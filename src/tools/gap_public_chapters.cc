@@ -176,10 +176,9 @@ class PublicChapters {
   }
 
   static std::string ReadIn(const plan::PaperFigure& row) {
-    const std::string by =
-        row.printed_by.empty()
-            ? Text("its own words", "원문")
-            : Text("second-hand: ", "재인용: ") + QuotedBoth(row.printed_by, row.printed_by_ko);
+    std::string by = row.printed_by.empty() ? Text("its own words", "원문")
+                                            : Text("second-hand: ", "재인용: ") +
+                                                  QuotedBoth(row.printed_by, row.printed_by_ko);
     if (row.note.empty()) return by;
     return by + "<br><small>" + QuotedBoth(row.note, row.note_ko) + "</small>";
   }

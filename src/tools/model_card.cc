@@ -60,7 +60,7 @@ std::string RepositoryOfName(const std::string& name) {
     const std::string folder = part.string();
     const size_t between = folder.find("--", kFolder.size());
     if (!folder.starts_with(kFolder) || between == folder.npos) continue;
-    const std::string repository =
+    std::string repository =
         folder.substr(kFolder.size(), between - kFolder.size()) + "/" + folder.substr(between + 2);
     if (IsRepository(repository)) return repository;
   }

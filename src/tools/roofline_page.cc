@@ -31,7 +31,7 @@ void AddRoof(const std::string& what, double peak, double bandwidth, double low,
   points.push_back({high, std::min(peak, bandwidth * high) * 1e-9});
   chart->AddLine(what + ": " + FormatFixed(peak * 1e-9, 0) + " G/s, flat from " +
                      FormatFixed(ridge, 0) + " operations a byte",
-                 std::move(points));
+                 points);
 }
 
 SvgChart RooflineChart(const BenchReport& report, const ThreadResult& result) {
