@@ -74,7 +74,8 @@ std::unique_ptr<const Tokenizer> MakePieces(bool prefix) {
   }
   if (!prefix) Add(spec, "<t>", TokenKind::kUserDefined);
   for (size_t id = 0; id < spec.tokens.size(); ++id) {
-    spec.scores.push_back(-static_cast<float>(id / 2));  // with ties
+    const size_t rank = id / 2;  // with ties
+    spec.scores.push_back(-static_cast<float>(rank));
   }
   spec.add_space_prefix = prefix;
   spec.unk = 0;

@@ -159,7 +159,7 @@ class Judge {
         out.divergence_weights =
             Reduce(std::move(weights_[i].score.kl), weights_[i].score.same_top);
       }
-      all.push_back(std::move(out));
+      all.push_back(out);
     }
     return all;
   }
@@ -283,7 +283,7 @@ Result<Evaluation> Evaluate(const Contestants& contestants, std::span<const Toke
                             .weights = contestants.candidate_weights};
   ALT_ASSIGN_OR_RETURN(
       auto all, EvaluateAll({&candidate, 1}, contestants.reference, ids, options, team, progress));
-  return std::move(all.front());
+  return all.front();
 }
 
 }  // namespace altteul::eval

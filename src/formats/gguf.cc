@@ -81,7 +81,7 @@ std::optional<uint64_t> AsUint(const GgufValue& value) {
 std::string PartPath(const std::string& prefix, uint64_t number, uint64_t n_parts) {
   char suffix[64];
   std::snprintf(suffix, sizeof(suffix), "-%05llu-of-%05llu.gguf",
-                static_cast<unsigned long long>(number + 1),
+                static_cast<unsigned long long>(number) + 1,
                 static_cast<unsigned long long>(n_parts));
   return prefix + suffix;
 }

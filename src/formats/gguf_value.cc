@@ -2,6 +2,7 @@
 
 #include "formats/gguf_value.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -125,6 +126,25 @@ Status WrongElements(const GgufArray& array, const char* wanted) {
                                              " where one of " + wanted + " is wanted");
 }
 
+/// Of numbers that were read from unsigned ones.
+Status CheckSigns(const std::vector<int64_t>& integers) {
+  for (const int64_t value : integers) {
+    if (value >= 0) continue;
+    return Status(ErrorCode::kCorruptFile, "an array value of " +
+                                               std::to_string(static_cast<uint64_t>(value)) +
+                                               " does not fit in a signed 64-bit integer");
+  }
+  return Status();
+}
+
+/// Whether each is a whole number that a float holds exactly.
+bool AreIntegers(const std::vector<float>& floats) {
+  constexpr float kMostExact = 16777216.0f;  // 2^24
+  return std::all_of(floats.begin(), floats.end(), [](float value) {
+    return std::fabs(value) <= kMostExact && value == std::floor(value);
+  });
+}
+
 }  // namespace
 
 std::optional<GgufType> GgufTypeFromId(uint32_t id) {
@@ -239,24 +259,14 @@ Result<std::vector<int64_t>> GgufArray::Integers() const {
       break;
     case GgufType::kU64:
       Convert<uint64_t>(bytes, integers);
-      for (const int64_t value : integers) {
-        if (value < 0) {
-          return Status(ErrorCode::kCorruptFile, "an array value of " +
-                                                     std::to_string(static_cast<uint64_t>(value)) +
-                                                     " does not fit in a signed 64-bit integer");
-        }
-      }
+      ALT_RETURN_IF_ERROR(CheckSigns(integers));
       break;
     case GgufType::kF32:
     case GgufType::kF64: {
       ALT_ASSIGN_OR_RETURN(const std::vector<float> floats, Floats());
-      for (size_t i = 0; i < floats.size(); ++i) {
-        constexpr float kMostExact = 16777216.0f;  // 2^24
-        if (!(std::fabs(floats[i]) <= kMostExact) || floats[i] != std::floor(floats[i])) {
-          return WrongElements(*this, "integers");
-        }
-        integers[i] = static_cast<int64_t>(floats[i]);
-      }
+      if (!AreIntegers(floats)) return WrongElements(*this, "integers");
+      std::transform(floats.begin(), floats.end(), integers.begin(),
+                     [](float value) { return static_cast<int64_t>(value); });
       break;
     }
     default:

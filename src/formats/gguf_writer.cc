@@ -225,7 +225,7 @@ Status GgufWriter::Finish() {
     return Invalid(tensor.name, std::to_string(current_written_) + " of " +
                                     std::to_string(tensor.size_bytes) + " bytes came");
   }
-  const Status status = file_->Commit();
+  Status status = file_->Commit();
   file_.reset();
   return status;
 }

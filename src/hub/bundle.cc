@@ -96,6 +96,15 @@ std::string DescriptionOf(const HubReference& reference, const ModelIndex& index
   return out.dump(1, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
+/// Whether a file is at `path`, there already or from the cache now.
+bool IsAtHand(const HubPlace& place, const HubReference& reference, const ModelIndex& index,
+              const IndexedFile& file, const std::string& path, const FetchOptions& options) {
+  // A file of the right size that is there already may be any without a hash.
+  if (!file.hash.empty() && Verify(path, file, options.progress).ok()) return true;
+  const auto cached = place.cache.Find(reference.repository, index.commit, file.name);
+  return cached.ok() && CopyVerified(cached.value(), path, file, options.progress).ok();
+}
+
 }  // namespace
 
 bool IsBundle(const std::string& folder) {
@@ -118,28 +127,22 @@ Result<FetchedModel> MakeBundle(const HubPlace& place, const HubReference& refer
   size_t n_without_hash = 0;
   for (IndexedFile& file : described.files) {
     const std::string path = folder + "/" + file.name;
-    // A file of the right size that is there already may be any without a hash.
-    if (file.hash.empty() || !Verify(path, file, options.progress).ok()) {
-      const auto cached = place.cache.Find(reference.repository, index.commit, file.name);
-      const bool is_copied =
-          cached.ok() && CopyVerified(cached.value(), path, file, options.progress).ok();
-      if (!is_copied) {
-        fs::create_directories(fs::path(path).parent_path(), error);
-        FetchOptions one = options;
-        one.key = place.key;
-        const auto fetched = FetchFile(
-            {.url = FileUrl(place.endpoint, reference.repository, index.commit, file.name),
-             .path = path,
-             .bytes = file.bytes,
-             .hash = file.hash,
-             .is_hash_of_etag = file.is_hash_of_etag},
-            one);
-        if (!fetched.ok()) {
-          return ExplainRefusal(fetched.status(), place, reference, index.is_gated);
-        }
-        result.received_bytes += fetched.value().received_bytes;
-        n_without_hash += file.hash.empty() ? 1 : 0;
+    if (!IsAtHand(place, reference, index, file, path, options)) {
+      fs::create_directories(fs::path(path).parent_path(), error);
+      FetchOptions one = options;
+      one.key = place.key;
+      const auto fetched =
+          FetchFile({.url = FileUrl(place.endpoint, reference.repository, index.commit, file.name),
+                     .path = path,
+                     .bytes = file.bytes,
+                     .hash = file.hash,
+                     .is_hash_of_etag = file.is_hash_of_etag},
+                    one);
+      if (!fetched.ok()) {
+        return ExplainRefusal(fetched.status(), place, reference, index.is_gated);
       }
+      result.received_bytes += fetched.value().received_bytes;
+      n_without_hash += file.hash.empty() ? 1 : 0;
     }
     std::string sha256 = file.hash;
     if (sha256.size() != kAnySha256.size()) {

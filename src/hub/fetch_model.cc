@@ -191,6 +191,48 @@ Missing MissingOf(const HubPlace& place, const HubReference& reference, const Mo
   return missing;
 }
 
+namespace {
+
+/// What is fetched, from where.
+struct Source {
+  const HubPlace& place;
+  const HubReference& reference;
+  const ModelIndex& index;
+};
+
+struct FetchedBlob {
+  std::string hash;  ///< that it is named by in the end
+  uint64_t received_bytes = 0;
+};
+
+/// A file's content, into the blob of that name, or of its hash where the hub told none.
+/// @param options  as FetchModel() was given them, with this file's progress
+Result<FetchedBlob> FetchBlob(const Source& source, const IndexedFile& file,
+                              const std::string& name, FetchOptions options,
+                              const FileHeads& heads) {
+  const Repository& repository = source.reference.repository;
+  options.key = source.place.key;
+  const auto head = heads.find(file.name);
+  const FileToFetch blob{
+      .url = FileUrl(source.place.endpoint, repository, source.index.commit, file.name),
+      .path = source.place.cache.BlobPath(repository, name),
+      .bytes = file.bytes,
+      .hash = file.hash,
+      .is_hash_of_etag = file.is_hash_of_etag,
+      .head = head == heads.end() ? std::string_view() : std::string_view(head->second)};
+  const auto fetched = FetchFile(blob, options);
+  if (!fetched.ok()) {
+    return ExplainRefusal(fetched.status(), source.place, source.reference, source.index.is_gated);
+  }
+  FetchedBlob result{.hash = file.hash, .received_bytes = fetched.value().received_bytes};
+  if (result.hash.empty()) {
+    ALT_ASSIGN_OR_RETURN(result.hash, NameByContent(source.place, repository, blob.path));
+  }
+  return result;
+}
+
+}  // namespace
+
 Result<FetchedModel> FetchModel(const HubPlace& place, const HubReference& reference,
                                 const ModelIndex& index, const ModelFiles& model,
                                 const FetchOptions& options, const FileHeads& heads) {
@@ -210,29 +252,15 @@ Result<FetchedModel> FetchModel(const HubPlace& place, const HubReference& refer
     std::string hash = file.hash;
     if (!HasBlob(place, reference, file)) {
       FetchOptions one = options;
-      one.key = place.key;
-      if (options.progress) {
-        one.progress = [&](uint64_t done, uint64_t) {
-          return options.progress(before + done, total);
-        };
-      }
-      const FileToFetch blob{.url = FileUrl(place.endpoint, repository, index.commit, file.name),
-                             .path = place.cache.BlobPath(repository, name),
-                             .bytes = file.bytes,
-                             .hash = file.hash,
-                             .is_hash_of_etag = file.is_hash_of_etag,
-                             .head = heads.contains(file.name)
-                                         ? std::string_view(heads.at(file.name))
-                                         : std::string_view()};
-      const auto fetched = FetchFile(blob, one);
-      if (!fetched.ok()) {
-        return ExplainRefusal(fetched.status(), place, reference, index.is_gated);
-      }
-      if (hash.empty()) {
-        ALT_ASSIGN_OR_RETURN(hash, NameByContent(place, repository, blob.path));
-        without_hash.push_back(file.name);
-      }
-      result.received_bytes += fetched.value().received_bytes;
+      const auto tell = [&](uint64_t done, uint64_t) {
+        return options.progress(before + done, total);
+      };
+      if (options.progress) one.progress = tell;
+      ALT_ASSIGN_OR_RETURN(const FetchedBlob fetched,
+                           FetchBlob({place, reference, index}, file, name, one, heads));
+      if (hash.empty()) without_hash.push_back(file.name);
+      hash = fetched.hash;
+      result.received_bytes += fetched.received_bytes;
       result.blobs.push_back(hash);
       before += file.bytes;
     }

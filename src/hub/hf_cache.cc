@@ -58,7 +58,7 @@ Status WriteSmall(const std::string& path, std::string_view text) {
   errno = ENOSPC;  // what fewer bytes than were given mean
   const bool is_written = write(file, text.data(), text.size()) == std::ssize(text) &&
                           fsync(file) == 0 && rename(beside.c_str(), path.c_str()) == 0;
-  const Status failed = is_written ? Status() : Failed(path, "write", errno);
+  Status failed = is_written ? Status() : Failed(path, "write", errno);
   close(file);
   if (!is_written) unlink(beside.c_str());
   return failed;
@@ -206,7 +206,7 @@ Status HfCache::Link(const Repository& repository, std::string_view commit, std:
   }
   // Over a link that led nowhere, too.
   if (rename(beside.c_str(), path.c_str()) == 0) return Status();
-  const Status failed = Failed(path, "link", errno);
+  Status failed = Failed(path, "link", errno);
   unlink(beside.c_str());
   return failed;
 }

@@ -162,36 +162,23 @@ class Loader {
         bytes, ", so no answer would make sense");
   }
 
+  // A row by its matrix, as in matrices_.
+  using RowPlace = std::pair<size_t, size_t>;
+  static constexpr RowPlace kNowhere{SIZE_MAX, SIZE_MAX};
+
   // Threads take slices of whole groups in turn; each slice's source pages go back at once, so that
   // a matrix is never in memory twice.
   Status LoadMatrices(ThreadTeam& team, std::byte* arena) {
-    // The first bad row that each thread met, by place in matrices_. The first of all is reported,
-    // however many threads looked.
-    constexpr std::pair<size_t, size_t> kNone{SIZE_MAX, SIZE_MAX};
-    std::vector<std::pair<size_t, size_t>> bad(static_cast<size_t>(team.size()), kNone);
+    // The first bad row that each thread met. The first of all is reported, however many threads
+    // looked.
+    std::vector<RowPlace> bad(static_cast<size_t>(team.size()), kNowhere);
     std::atomic<bool> cancelled = false;
     team.Run([&](int thread) {
-      size_t slice_number = 0;
-      for (size_t i = 0; i < matrices_.size(); ++i) {
-        const Matrix& m = matrices_[i];
-        const size_t group_bytes = m.row_bytes() * kernels::kGroupRows;
-        const size_t slice_rows =
-            std::max<size_t>(1, kLoadingBytesOfThread / group_bytes) * kernels::kGroupRows;
-        for (size_t row = 0; row < m.matrix->rows; row += slice_rows, ++slice_number) {
-          if (slice_number % bad.size() != static_cast<size_t>(thread)) continue;
-          if (thread == 0 && options_.go_on && !options_.go_on()) cancelled = true;
-          if (cancelled) return;
-          const size_t found = LoadSlice(m, row, std::min(slice_rows, m.matrix->rows - row), arena);
-          const std::pair<size_t, size_t> place{i, found};
-          if (found != SIZE_MAX) {
-            bad[static_cast<size_t>(thread)] = std::min(bad[static_cast<size_t>(thread)], place);
-          }
-        }
-      }
+      bad[static_cast<size_t>(thread)] = LoadShare(thread, bad.size(), arena, cancelled);
     });
     if (cancelled) return Status(ErrorCode::kCancelled, file_.path() + ": loading was interrupted");
     const auto first = *std::min_element(bad.begin(), bad.end());
-    if (first != kNone) {
+    if (first != kNowhere) {
       const Matrix& m = matrices_[first.first];
       return NotFinite(m.tensor, "row", m.first_row + first.second, m.matrix->type,
                        m.source.subspan(first.second * m.row_bytes(), m.row_bytes()));
@@ -200,6 +187,28 @@ class Loader {
       if (m.grouped()) m.matrix->data = arena + m.offset;
     }
     return Status();
+  }
+
+  // The slices of one thread, until somebody cancels.
+  // @return the first bad row among them
+  RowPlace LoadShare(int thread, size_t n_threads, std::byte* arena,
+                     std::atomic<bool>& cancelled) const {
+    RowPlace bad = kNowhere;
+    size_t slice_number = 0;
+    for (size_t i = 0; i < matrices_.size(); ++i) {
+      const Matrix& m = matrices_[i];
+      const size_t group_bytes = m.row_bytes() * kernels::kGroupRows;
+      const size_t slice_rows =
+          std::max<size_t>(1, kLoadingBytesOfThread / group_bytes) * kernels::kGroupRows;
+      for (size_t row = 0; row < m.matrix->rows; row += slice_rows, ++slice_number) {
+        if (slice_number % n_threads != static_cast<size_t>(thread)) continue;
+        if (thread == 0 && options_.go_on && !options_.go_on()) cancelled = true;
+        if (cancelled) return bad;
+        const size_t found = LoadSlice(m, row, std::min(slice_rows, m.matrix->rows - row), arena);
+        if (found != SIZE_MAX) bad = std::min(bad, RowPlace{i, found});
+      }
+    }
+    return bad;
   }
 
   // Rows [first, first + n), group by group while they are in the cache.

@@ -262,8 +262,8 @@ class GapFinder {
     AddRich();
   }
 
-  /// @param whole  a copy: the vector that holds the original grows
-  void AddShare(const Landmark whole) {
+  /// @param whole  may be one of the report's: it is read before these grow
+  void AddShare(const Landmark& whole) {
     const Programme* divisor = FindProgramme("divisor");
     if (divisor == nullptr) return;
     const std::string cell = CellName(divisor->origin, "high");

@@ -69,13 +69,12 @@ Result<Buffer> Buffer::Allocate(uint64_t size_bytes, const std::string& purpose)
                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapping == MAP_FAILED) return OutOfMemory(size_bytes, purpose);
   buffer.mapping_ = mapping;
-  auto address = reinterpret_cast<uintptr_t>(mapping);
+  buffer.data_ = static_cast<std::byte*>(mapping);
   if (huge) {
-    address = (address + kHugePage - 1) & ~(kHugePage - 1);
+    buffer.data_ += -reinterpret_cast<uintptr_t>(mapping) & (kHugePage - 1);  // to the next one
     // Advice only: without huge pages it is slower, not wrong.
-    madvise(reinterpret_cast<void*>(address), size_bytes, MADV_HUGEPAGE);
+    madvise(buffer.data_, size_bytes, MADV_HUGEPAGE);
   }
-  buffer.data_ = reinterpret_cast<std::byte*>(address);
   return buffer;
 }
 
