@@ -274,6 +274,21 @@ PlainP8 ParseP8(DType type, const std::vector<std::byte>& file, size_t rows, siz
   return w;
 }
 
+namespace {
+
+/// Sums of one scale's columns [first, first + n): codes times activations, and activations.
+struct ColumnSums {
+  int32_t products = 0, activations = 0;
+  ColumnSums(const int16_t* codes, const int8_t* q8, size_t first, size_t n) {
+    for (size_t c = first; c < first + n; ++c) {
+      products += int32_t{codes[c]} * int32_t{q8[c]};
+      activations += int32_t{q8[c]};
+    }
+  }
+};
+
+}  // namespace
+
 std::vector<float> PlainProductP8(const PlainP8& w, const PreparedRows& x) {
   std::vector<float> y(x.n_rows * w.rows);
   const size_t n_blocks = w.cols / 32, n_sums = w.cols / w.scale_cols;
@@ -284,13 +299,10 @@ std::vector<float> PlainProductP8(const PlainP8& w, const PreparedRows& x) {
       float acc = 0.0f, acc_min = 0.0f;
       for (size_t s = 0; s < n_sums; ++s) {
         const float x_scale = x.q8_scale[t * n_blocks + s * w.scale_cols / 32];
-        int32_t isum = 0, xsum = 0;
-        for (size_t c = s * w.scale_cols; c < (s + 1) * w.scale_cols; ++c) {
-          isum += int32_t{codes[c]} * int32_t{q8[c]};
-          xsum += int32_t{q8[c]};
-        }
-        acc = std::fma(static_cast<float>(isum), w.scales[r * n_sums + s] * x_scale, acc);
-        acc_min = std::fma(w.mins[r * n_sums + s], x_scale * static_cast<float>(xsum), acc_min);
+        const ColumnSums sums(codes, q8, s * w.scale_cols, w.scale_cols);
+        acc = std::fma(static_cast<float>(sums.products), w.scales[r * n_sums + s] * x_scale, acc);
+        acc_min = std::fma(w.mins[r * n_sums + s], x_scale * static_cast<float>(sums.activations),
+                           acc_min);
       }
       y[t * w.rows + r] = w.has_min ? acc + acc_min : acc;
     }

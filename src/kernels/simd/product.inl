@@ -163,6 +163,16 @@ inline void PackTurned(const float* x, size_t stride, size_t depth, size_t width
   }
 }
 
+/// x from row k and `column` on.
+inline void PackX(const AddProductArgs& args, size_t k, size_t column, size_t depth, size_t width,
+                  float* packed) {
+  if (args.x_is_turned) {
+    PackTurned(args.x + column * args.x_stride + k, args.x_stride, depth, width, packed);
+  } else {
+    PackCols(args.x + k * args.x_stride + column, args.x_stride, depth, width, packed);
+  }
+}
+
 inline size_t AtMost(size_t n, size_t most) { return n < most ? n : most; }
 
 inline void AddProduct(const AddProductArgs& args) {
@@ -176,11 +186,7 @@ inline void AddProduct(const AddProductArgs& args) {
       PackRows<kTileRows>(args.a + row * args.a_stride + k, args.a_stride, n_rows, 0, depth, a);
       for (size_t column = 0; column < args.width; column += kPackedCols) {
         const size_t width = AtMost(args.width - column, kPackedCols);
-        if (args.x_is_turned) {
-          PackTurned(args.x + column * args.x_stride + k, args.x_stride, depth, width, x);
-        } else {
-          PackCols(args.x + k * args.x_stride + column, args.x_stride, depth, width, x);
-        }
+        PackX(args, k, column, depth, width, x);
         const ProductBlock block = {
             n_rows, depth, width, a, x, args.y + row * args.y_stride + column, args.y_stride};
         for (size_t c = 0; c < width; c += kTileCols) MultiplyRows<kTileRows>(block, 0, c);
