@@ -219,40 +219,46 @@ inline void AttendRows(const Block& block, const Keys& keys, const Values& value
 /// So many rows read the cache itself: decoded cells would serve only one register tile.
 constexpr size_t kDirectRows = 4;
 
-/// All rows of a small block over the tile at `start`, straight from a cache of kType.
-template <class Cells, KvType kType>
-inline void AttendTileDirect(const Block& block, const HeadTile& tile, size_t start,
-                             const HeadTile& next) {
-  const size_t n = block.head.head_dim;
-  const KeyColumns<Cells, kType> keys = {
-      .elements = tile.keys, .scales = tile.key_scales, .head_dim = n, .ahead = tile.values};
-  const ValueColumns<Cells, kType> values = {
-      .elements = tile.values, .scales = tile.value_scales, .head_dim = n, .ahead = next.keys};
-  AttendRows<Cells, kDirectRows>(block, keys, values, 0, block.n_rows, start);
-}
-
 /// What is read after the tile at `start` of a run that ends at `end`. Only to be asked for early.
 inline HeadTile TileAfter(const Block& block, size_t start, size_t end) {
   const size_t next = start + kKeyTile;
   return next < end ? TileOf(block.head, next) : block.next;
 }
 
+/// All rows of a small block over the tile at `start`, straight from a cache of kType.
+template <class Cells, KvType kType>
+inline void AttendTileDirect(const Block& block, const HeadTile& tile, size_t start, size_t end) {
+  const size_t n = block.head.head_dim;
+  const HeadTile next = TileAfter(block, start, end);
+  const HeadTile later = TileAfter(block, start + kKeyTile, end);
+  const KeyColumns<Cells, kType> keys = {.elements = tile.keys,
+                                         .scales = tile.key_scales,
+                                         .head_dim = n,
+                                         .ahead = tile.values,
+                                         .later = next.values};
+  const ValueColumns<Cells, kType> values = {.elements = tile.values,
+                                             .scales = tile.value_scales,
+                                             .head_dim = n,
+                                             .ahead = next.keys,
+                                             .later = later.keys};
+  AttendRows<Cells, kDirectRows>(block, keys, values, 0, block.n_rows, start);
+}
+
 /// All rows of the block over the tile at `start`, in a run of tiles that ends at `end`.
 template <class Cells>
 inline void AttendTile(const Block& block, size_t start, size_t end) {
   const HeadTile tile = TileOf(block.head, start);
-  const HeadTile next = TileAfter(block, start, end);
   if (block.n_rows <= kDirectRows && block.padded == block.head.head_dim) {
     switch (block.head.type) {
       case KvType::kF32:
       case KvType::kQ8_0:  // never here, see attention_q8.inl
         break;
       case KvType::kF16:
-        return AttendTileDirect<Cells, KvType::kF16>(block, tile, start, next);
+        return AttendTileDirect<Cells, KvType::kF16>(block, tile, start, end);
       case KvType::kBF16:
-        return AttendTileDirect<Cells, KvType::kBF16>(block, tile, start, next);
+        return AttendTileDirect<Cells, KvType::kBF16>(block, tile, start, end);
       case KvType::kQ4_0:
-        return AttendTileDirect<Cells, KvType::kQ4_0>(block, tile, start, next);
+        return AttendTileDirect<Cells, KvType::kQ4_0>(block, tile, start, end);
     }
   }
   const KeyRange any = SeenBy(block, 0, block.n_rows - 1, start, kKeyTile);
