@@ -80,7 +80,8 @@ void Forward::RunStep(size_t layer, BlockStep step, std::span<KvCache> caches, s
   for (size_t i = 0; i < caches.size(); ++i) {
     ALT_CHECK(length <= caches[i].room());
     const size_t first = i * length;
-    std::iota(work.positions.begin() + first, work.positions.begin() + first + length, size_t{0});
+    const auto positions = work.positions.begin() + static_cast<ptrdiff_t>(first);
+    std::iota(positions, positions + static_cast<ptrdiff_t>(length), size_t{0});
     work.sequences[layer * caches.size() + i] = {.layout = caches[i].layout(layer),
                                                  .pages = caches[i].pages(layer),
                                                  .page_offset = caches[i].page_offset(layer),

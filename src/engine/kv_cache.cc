@@ -181,7 +181,7 @@ Status KvCache::Reserve(size_t n) {
 
 Status KvCache::ReserveAll(std::span<const Growth> growths) {
   for (size_t i = 0; i < growths.size(); ++i) {
-    const Status taken = growths[i].cache->TakeSpare(growths[i].n);
+    Status taken = growths[i].cache->TakeSpare(growths[i].n);
     if (taken.ok()) continue;
     for (size_t j = 0; j <= i; ++j) growths[j].cache->ReturnSpare();
     return taken;
@@ -208,7 +208,9 @@ Status KvCache::TakeSpare(size_t n) {
     for (size_t i = group.first; i < FirstNeeded(group, n) && missing > 0; ++i) {
       if (group.pages[i]->references == 1) --missing;
     }
-    ALT_RETURN_IF_ERROR(pool_->Take(group.page_bytes, missing, &group.spare));
+    // A window's pages come round again; the others may grow to the whole context.
+    const size_t ahead = group.window == 0 ? PagesFor(context_) - PagesFor(length_ + n) : 0;
+    ALT_RETURN_IF_ERROR(pool_->Take(group.page_bytes, missing, ahead, &group.spare));
   }
   return Status();
 }

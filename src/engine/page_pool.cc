@@ -2,6 +2,7 @@
 
 #include "engine/page_pool.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -11,10 +12,16 @@
 
 namespace altteul::engine {
 
-Status PagePool::Take(size_t page_bytes, size_t n, std::vector<Page*>* pages) {
+Status PagePool::Take(size_t page_bytes, size_t n, size_t ahead, std::vector<Page*>* pages) {
   ALT_CHECK(page_bytes % 64 == 0);
   std::vector<Page*>& free = free_[page_bytes];
-  if (free.size() < n) ALT_RETURN_IF_ERROR(Grow(page_bytes, n - free.size()));
+  if (free.size() < n) {
+    const size_t missing = n - free.size(), slab = SlabPages(page_bytes, missing, ahead);
+    // A larger piece is only a wish.
+    if (slab == missing || !Grow(page_bytes, slab).ok()) {
+      ALT_RETURN_IF_ERROR(Grow(page_bytes, missing));
+    }
+  }
   for (size_t i = 0; i < n; ++i) {
     free.back()->references = 1;
     pages->push_back(free.back());
@@ -22,6 +29,13 @@ Status PagePool::Take(size_t page_bytes, size_t n, std::vector<Page*>* pages) {
   }
   used_bytes_ += n * page_bytes;
   return Status();
+}
+
+/// Pages of the piece that is to be allocated where `n` are missing.
+size_t PagePool::SlabPages(size_t page_bytes, size_t n, size_t ahead) const {
+  constexpr uint64_t kSmallPool = uint64_t{8} << 20, kSlab = uint64_t{8} << 20;
+  if (taken_bytes_ < kSmallPool) return n;
+  return std::max(n, std::min(n + ahead, static_cast<size_t>(kSlab / page_bytes)));
 }
 
 Status PagePool::Grow(size_t page_bytes, size_t n) {

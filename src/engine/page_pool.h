@@ -37,11 +37,14 @@ class PagePool {
   PagePool(const PagePool&) = delete;  // pages are known by their address
   PagePool& operator=(const PagePool&) = delete;
 
-  /// Appends `n` pages with one reference each to `pages`, all or none: free ones, the last given
-  /// back first, then new ones, allocated as one piece.
+  /// Appends `n` pages with one reference each to `pages`, all or none. Free ones first, those that
+  /// were given back last before others; what is missing is allocated as one piece. A pool that is
+  /// no longer small allocates larger pieces, which the system gives in huge pages, as far as
+  /// `ahead` and the limit go.
   /// @param page_bytes  a multiple of 64
-  /// @return kOutOfMemory with the pages and bytes that are missing
-  Status Take(size_t page_bytes, size_t n, std::vector<Page*>* pages);
+  /// @param ahead       pages that whoever takes these may come to need beyond them
+  /// @return kOutOfMemory with the bytes held, allowed and missing
+  Status Take(size_t page_bytes, size_t n, size_t ahead, std::vector<Page*>* pages);
 
   /// One reference more, one less. The page stays the pool's.
   void Retain(Page* page);
@@ -52,6 +55,7 @@ class PagePool {
 
  private:
   Status Grow(size_t page_bytes, size_t n);
+  size_t SlabPages(size_t page_bytes, size_t n, size_t ahead) const;
 
   uint64_t limit_bytes_;
   uint64_t taken_bytes_ = 0;

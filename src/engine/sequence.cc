@@ -126,7 +126,7 @@ Status Sequence::EndReading(std::span<float> logits) {
   }
   if (Speculator* speculator = options_.speculator; speculator != nullptr) {
     chances_.resize(speculator->longest());
-    const Status begun = speculator->Begin(history_, go_on_);
+    Status begun = speculator->Begin(history_, go_on_);
     if (begun.code() == ErrorCode::kCancelled) {
       End(FinishReason::kCancelled);
       return Status();
