@@ -10,8 +10,8 @@ import re
 import sys
 
 RANK = {"base": 0, "tensor": 1, "formats": 2, "kernels": 2, "text": 2, "hub": 2, "store": 2, "report": 2,
-        "model": 3, "engine": 4, "eval": 5, "train": 5, "compress": 6, "tune": 6, "plan": 6,
-        "service": 7, "launch": 7, "tools": 8}
+        "compute": 3, "model": 4, "engine": 5, "eval": 6, "train": 6, "compress": 7, "tune": 7, "plan": 7,
+        "service": 8, "launch": 8, "tools": 9}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([a-z_0-9]+)/')
 SUFFIXES = ("*.h", "*.cc", "*.inl", "*.cl", "*.cu", "*.cuh")
 

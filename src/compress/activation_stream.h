@@ -12,9 +12,9 @@
 #include "base/thread_team.h"
 #include "compress/work_folder.h"
 #include "compress/work_place.h"
+#include "compute/compute.h"
 #include "engine/forward.h"
 #include "engine/kv_cache.h"
-#include "kernels/kernel_table.h"
 #include "tensor/buffer.h"
 #include "text/tokenizer.h"
 
@@ -33,7 +33,7 @@ class ActivationStream {
   /// @param work   where many activations rest; may be null
   /// @return kOutOfMemory, kIoError
   static Result<ActivationStream> Create(const model::Model& model, const Size& size,
-                                         const kernels::KernelTable& kernels, ThreadTeam& team,
+                                         compute::Compute& compute,
                                          const WorkFolder* work = nullptr);
 
   size_t n_chunks() const { return size_.n_chunks; }
@@ -48,18 +48,18 @@ class ActivationStream {
   std::span<float> All() const { return {x_, size_.n_chunks * size_.context * hidden_}; }
 
   /// @param ids  [n * context], the first n chunks
-  void Embed(std::span<const text::TokenId> ids);
+  Status Embed(std::span<const text::TokenId> ids);
   /// Rows(chunk, WidthOf(step)) are read or written, see engine::BlockStep.
-  void Step(size_t layer, engine::BlockStep step, size_t chunk);
+  Status Step(size_t layer, engine::BlockStep step, size_t chunk);
   /// All chunks, or the first n, through one layer.
-  void StepLayer(size_t layer) { StepLayer(layer, n_chunks()); }
-  void StepLayer(size_t layer, size_t n);
+  Status StepLayer(size_t layer) { return StepLayer(layer, n_chunks()); }
+  Status StepLayer(size_t layer, size_t n);
   /// A chunk is not needed for now: its pages go to the disk, if its memory rests there.
   void Release(size_t chunk) const;
 
  private:
   ActivationStream() = default;
-  void Step(size_t layer, engine::BlockStep step, size_t first_chunk, size_t n);
+  Status Step(size_t layer, engine::BlockStep step, size_t first_chunk, size_t n);
 
   std::unique_ptr<engine::Forward> forward_;
   std::vector<engine::KvCache> caches_;  // [at_once]
@@ -73,7 +73,7 @@ class ActivationStream {
 /// The first n chunks of a stream through a whole layer, as work that `place` is told of; behind
 /// them the pages of the original's layer are given back.
 /// @param original  whose weights the stream's model has, or what became of them
-void WalkLayer(const model::Model& original, size_t layer, ActivationStream& stream, size_t n,
-               const WorkPlace& place);
+Status WalkLayer(const model::Model& original, size_t layer, ActivationStream& stream, size_t n,
+                 const WorkPlace& place);
 
 }  // namespace altteul::compress

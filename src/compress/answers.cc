@@ -47,7 +47,7 @@ void Answers::Release(size_t first_row, size_t n) const {
 }
 
 /// The last rows of every chunk of x, ready for the head. @return how many
-size_t Answers::Finish(engine::Forward& forward, std::span<const float> x) {
+Result<size_t> Answers::Finish(engine::Forward& forward, std::span<const float> x) {
   const size_t hidden = forward.model().config.hidden, chunk = context_ * hidden;
   const size_t kept = n_rows_ * hidden;
   last_.clear();
@@ -55,14 +55,15 @@ size_t Answers::Finish(engine::Forward& forward, std::span<const float> x) {
     const auto behind = x.begin() + static_cast<std::ptrdiff_t>(end);
     last_.insert(last_.end(), behind - static_cast<std::ptrdiff_t>(kept), behind);
   }
-  forward.Finish(last_);
+  ALT_RETURN_IF_ERROR(forward.Finish(last_));
   return last_.size() / hidden;
 }
 
-void Answers::Keep(engine::Forward& forward, size_t chunk, std::span<const float> x,
-                   ThreadTeam& team) {
-  const size_t n = Finish(forward, x), start = chunk * n_rows_;
-  forward.LogitsInSlices(0, n, Rows(start, n), head_read_);
+Status Answers::Keep(engine::Forward& forward, size_t chunk, std::span<const float> x) {
+  ALT_ASSIGN_OR_RETURN(const size_t n, Finish(forward, x));
+  const size_t start = chunk * n_rows_;
+  ALT_RETURN_IF_ERROR(forward.LogitsInSlices(0, n, Rows(start, n), head_read_));
+  ThreadTeam& team = forward.compute().team();
   team.Run([&](int thread) {
     const Share share = ShareOf(n, 1, thread, team.size());
     for (size_t row = start + share.begin; row < start + share.end; ++row) {
@@ -70,15 +71,18 @@ void Answers::Keep(engine::Forward& forward, size_t chunk, std::span<const float
     }
   });
   Release(start, n);
+  return Status();
 }
 
-double Answers::Divergence(engine::Forward& forward, size_t chunk, std::span<const float> x,
-                           ThreadTeam& team) {
-  const size_t n = Finish(forward, x), start = chunk * n_rows_;
+Result<double> Answers::Divergence(engine::Forward& forward, size_t chunk,
+                                   std::span<const float> x) {
+  ALT_ASSIGN_OR_RETURN(const size_t n_finished, Finish(forward, x));
+  const size_t n = n_finished, start = chunk * n_rows_;
+  ThreadTeam& team = forward.compute().team();
   double sum = 0;
   for (size_t first = 0; first < n; first += rows_at_once_) {
     const size_t count = std::min(rows_at_once_, n - first);
-    forward.LogitsInSlices(first, count, logits_, head_read_);
+    ALT_RETURN_IF_ERROR(forward.LogitsInSlices(first, count, logits_, head_read_));
     team.Run([&](int thread) {
       const Share share = ShareOf(count, 1, thread, team.size());
       for (size_t row = share.begin; row < share.end; ++row) {

@@ -33,11 +33,10 @@ class Answers {
   /// the head, which is read each time, had better be read once for some of them.
   /// @param x  [n * context, hidden] behind the last layer, of chunks from `chunk` on;
   ///           n * tokens_per_chunk() <= forward.max_rows()
-  void Keep(engine::Forward& forward, size_t chunk, std::span<const float> x, ThreadTeam& team);
+  Status Keep(engine::Forward& forward, size_t chunk, std::span<const float> x);
 
   /// Sum over the chunks' tokens of the KL divergence of `forward` from what was kept [nats].
-  double Divergence(engine::Forward& forward, size_t chunk, std::span<const float> x,
-                    ThreadTeam& team);
+  Result<double> Divergence(engine::Forward& forward, size_t chunk, std::span<const float> x);
 
   size_t tokens_per_chunk() const { return n_rows_; }
 
@@ -45,7 +44,7 @@ class Answers {
   Answers() = default;
   std::span<float> Rows(size_t first, size_t n);
   void Release(size_t first_row, size_t n) const;
-  size_t Finish(engine::Forward& forward, std::span<const float> x);
+  Result<size_t> Finish(engine::Forward& forward, std::span<const float> x);
 
   HeadRead head_read_;
   Buffer memory_;

@@ -32,21 +32,18 @@ class CalibratedEncoder {
  public:
   CalibratedEncoder(const model::Model& original, const TypeChoice& choose,
                     std::span<const text::TokenId> ids, const CalibrationOptions& options,
-                    const kernels::KernelTable& kernels, ThreadTeam& team, const WorkPlace& place,
-                    InputSquares* squares)
+                    compute::Compute& compute, const WorkPlace& place, InputSquares* squares)
       : original_(original),
         choose_(choose),
         options_(options),
-        kernels_(kernels),
-        team_(team),
+        compute_(compute),
         place_(place),
         squares_(squares),
         ids_(ids),
         open_(original, place, squares),
-        original_model_(original, kernels::HalfPanel(kernels)),
-        encoded_model_(original, kernels::HalfPanel(kernels)),
-        group_encoder_(*original.file, options_, kernels, team, place,
-                       [this] { return Tell(done_); }) {}
+        original_model_(original, kernels::HalfPanel(compute.kernels())),
+        encoded_model_(original, kernels::HalfPanel(compute.kernels())),
+        group_encoder_(*original.file, options_, compute, place, [this] { return Tell(done_); }) {}
 
   Result<EncodedTensors> Run() {
     ALT_RETURN_IF_ERROR(Start());
@@ -78,10 +75,10 @@ class CalibratedEncoder {
 
   Status EncodeAll() {
     const ActivationStream::Size size{.n_chunks = n_chunks_, .context = options_.context};
-    ALT_ASSIGN_OR_RETURN(before_, ActivationStream::Create(original_model_.model(), size, kernels_,
-                                                           team_, place_.folder));
-    ALT_ASSIGN_OR_RETURN(after_, ActivationStream::Create(encoded_model_.model(), size, kernels_,
-                                                          team_, place_.folder));
+    ALT_ASSIGN_OR_RETURN(
+        before_, ActivationStream::Create(original_model_.model(), size, compute_, place_.folder));
+    ALT_ASSIGN_OR_RETURN(
+        after_, ActivationStream::Create(encoded_model_.model(), size, compute_, place_.folder));
     if (place_.folder != nullptr) {
       snapshot_ = FindStreams(*place_.folder, open_.FirstLayer(), *before_);
     }
@@ -91,8 +88,8 @@ class CalibratedEncoder {
       place_.estimate->Announce();
     }
     if (original_.weights.tied) ALT_RETURN_IF_ERROR(EncodeTiedEmbedding());
-    before_->Embed(ids_);
-    after_->Embed(ids_);
+    ALT_RETURN_IF_ERROR(before_->Embed(ids_));
+    ALT_RETURN_IF_ERROR(after_->Embed(ids_));
     ReleaseTable(kEmbedding);
     if (snapshot_.layer != 0) {
       snapshot_.Restore(*before_, *after_);
@@ -130,9 +127,9 @@ class CalibratedEncoder {
   Status EncodeTiedEmbedding() {
     if (open_.IsMissing(kEmbedding)) {
       const size_t n = ChunksOfTiedHead();
-      before_->Embed(ids_.first(n * options_.context));
+      ALT_RETURN_IF_ERROR(before_->Embed(ids_.first(n * options_.context)));
       for (size_t layer = 0; layer < config().n_layers(); ++layer) {
-        WalkLayer(original_, layer, *before_, n, place_);
+        ALT_RETURN_IF_ERROR(WalkLayer(original_, layer, *before_, n, place_));
         ALT_RETURN_IF_ERROR(Tell(0));
       }
       ALT_ASSIGN_OR_RETURN(Moments moments, GatherHead(*before_, n, false));
@@ -159,11 +156,11 @@ class CalibratedEncoder {
   Result<Moments> GatherHead(ActivationStream& seen, size_t n_chunks, bool cross) {
     const size_t width = config().hidden;
     ALT_ASSIGN_OR_RETURN(MomentSums sums,
-                         MomentSums::Create(width, options_.context, cross, kernels_, team_));
+                         MomentSums::Create(width, options_.context, cross, compute_));
     for (size_t i = 0; i < n_chunks; ++i) {
       const std::span<float> rows = seen.Rows(i, width), original = before_->Rows(i, width);
-      seen.forward().Finish(seen.X(i), rows);
-      if (cross) before_->forward().Finish(before_->X(i), original);
+      ALT_RETURN_IF_ERROR(seen.forward().Finish(seen.X(i), rows));
+      if (cross) ALT_RETURN_IF_ERROR(before_->forward().Finish(before_->X(i), original));
       AddMoments(rows, original, cross, sums);
       ReleaseChunk(i);
     }
@@ -174,7 +171,7 @@ class CalibratedEncoder {
     SquareSums sums(config().hidden);
     for (size_t i = 0; i < n_chunks_; ++i) {
       const std::span<float> rows = before_->Rows(i, config().hidden);
-      before_->forward().Finish(before_->X(i), rows);
+      ALT_RETURN_IF_ERROR(before_->forward().Finish(before_->X(i), rows));
       sums.Add(rows);
       ReleaseChunk(i);
     }
@@ -191,10 +188,10 @@ class CalibratedEncoder {
     std::optional<MomentSums> sums;
     if (is_missing) {
       ALT_ASSIGN_OR_RETURN(
-          sums, MomentSums::Create(width, options_.context, options_.asymmetric, kernels_, team_));
+          sums, MomentSums::Create(width, options_.context, options_.asymmetric, compute_));
     }
     for (size_t i = 0; i < n_chunks_ && (is_missing || is_unseen || group.add); ++i) {
-      Step(layer, group.gather, i);
+      ALT_RETURN_IF_ERROR(Step(layer, group.gather, i));
       if (is_unseen) squares.Add(before_->Rows(i, width));
       if (is_missing) {
         AddMoments(after_->Rows(i, width), before_->Rows(i, width), options_.asymmetric, *sums);
@@ -208,7 +205,9 @@ class CalibratedEncoder {
       if (encoded == nullptr) continue;
       encoded_model_.Replace(layer, group.tensors[t], encoded->type(), encoded->bytes().data());
     }
-    for (size_t i = 0; i < n_chunks_ && group.add; ++i) Step(layer, *group.add, i);
+    for (size_t i = 0; i < n_chunks_ && group.add; ++i) {
+      ALT_RETURN_IF_ERROR(Step(layer, *group.add, i));
+    }
     return Status();
   }
 
@@ -221,13 +220,14 @@ class CalibratedEncoder {
   }
 
   /// Both streams.
-  void Step(size_t layer, BlockStep step, size_t chunk) {
+  Status Step(size_t layer, BlockStep step, size_t chunk) {
     place_.BeginWork();
-    before_->Step(layer, step, chunk);
-    after_->Step(layer, step, chunk);
+    ALT_RETURN_IF_ERROR(before_->Step(layer, step, chunk));
+    ALT_RETURN_IF_ERROR(after_->Step(layer, step, chunk));
     ReleaseChunk(chunk);
     place_.EndWork(WorkKind::kPasses, 2 * WeightsOf(original_.weights, layer, step) *
                                           static_cast<double>(options_.context));
+    return Status();
   }
 
   void ReleaseChunk(size_t chunk) {
@@ -270,19 +270,20 @@ class CalibratedEncoder {
   /// One chunk through the first layer, and some rows of a tensor of every kind that is missing;
   /// all of it is forgotten.
   Status MeasureSamples() {
-    before_->forward().Embed(ids_.first(options_.context), before_->X(0));
-    after_->forward().Embed(ids_.first(options_.context), after_->X(0));
+    const auto chunk = ids_.first(options_.context);
+    ALT_RETURN_IF_ERROR(before_->forward().Embed(chunk, before_->X(0)));
+    ALT_RETURN_IF_ERROR(after_->forward().Embed(chunk, after_->X(0)));
     std::set<std::string> known;  // kinds of rows
     const size_t layer = 0;
     for (const LayerGroup& group : GroupsOf(config(), layer)) {
-      Step(layer, group.gather, 0);
+      ALT_RETURN_IF_ERROR(Step(layer, group.gather, 0));
       std::vector<GroupEncoder::Task> tasks;
       for (const auto& each : open_.missing()) {
         if (Reads(group, each.first)) AddSample(each.first, known, tasks);
       }
       ALT_RETURN_IF_ERROR(
           MeasureRows(engine::WidthOf(config(), layer, group.gather), options_.asymmetric, tasks));
-      if (group.add) Step(layer, *group.add, 0);
+      if (group.add) ALT_RETURN_IF_ERROR(Step(layer, *group.add, 0));
     }
     for (const char* name : {kEmbedding, kHead}) {
       std::vector<GroupEncoder::Task> tasks;
@@ -307,13 +308,13 @@ class CalibratedEncoder {
     const TensorView& tensor = Tensor(name);
     const DType to = open_.missing().at(name);
     if (!known.insert(WorkKind::Rows(to, tensor.shape.cols())).second) return;
-    tasks.push_back({.name = name, .view = SampleOf(tensor, team_.size()), .to = to});
+    tasks.push_back({.name = name, .view = SampleOf(tensor, compute_.team().size()), .to = to});
   }
 
   Status MeasureRows(size_t width, bool cross, std::vector<GroupEncoder::Task>& tasks) {
     if (tasks.empty()) return Status();
     ALT_ASSIGN_OR_RETURN(MomentSums sums,
-                         MomentSums::Create(width, options_.context, cross, kernels_, team_));
+                         MomentSums::Create(width, options_.context, cross, compute_));
     AddMoments(after_->Rows(0, width), before_->Rows(0, width), cross, sums);
     ALT_ASSIGN_OR_RETURN(const Metric metric,
                          group_encoder_.Prepare(std::move(sums).Take(), tasks));
@@ -363,8 +364,7 @@ class CalibratedEncoder {
   const model::Model& original_;
   const TypeChoice& choose_;
   const CalibrationOptions options_;
-  const kernels::KernelTable& kernels_;
-  ThreadTeam& team_;
+  compute::Compute& compute_;
   const WorkPlace& place_;
   InputSquares* const squares_;  // null: nobody asks
   std::span<const text::TokenId> ids_;
@@ -388,9 +388,9 @@ class CalibratedEncoder {
 Result<EncodedTensors> EncodeCalibrated(const model::Model& original, const TypeChoice& choose,
                                         std::span<const text::TokenId> ids,
                                         const CalibrationOptions& options,
-                                        const kernels::KernelTable& kernels, ThreadTeam& team,
-                                        const WorkPlace& place, InputSquares* squares) {
-  return CalibratedEncoder(original, choose, ids, options, kernels, team, place, squares).Run();
+                                        compute::Compute& compute, const WorkPlace& place,
+                                        InputSquares* squares) {
+  return CalibratedEncoder(original, choose, ids, options, compute, place, squares).Run();
 }
 
 }  // namespace altteul::compress

@@ -23,7 +23,7 @@
 #include "compress/input_squares.h"
 #include "compress/row_encoder.h"
 #include "compress/work_place.h"
-#include "kernels/kernel_table.h"
+#include "compute/compute.h"
 #include "model/model.h"
 
 namespace altteul::compress {
@@ -49,7 +49,7 @@ using TypeChoice = std::function<Result<DType>(std::string_view name, const Tens
 Result<EncodedTensors> EncodeCalibrated(const model::Model& original, const TypeChoice& choose,
                                         std::span<const text::TokenId> ids,
                                         const CalibrationOptions& options,
-                                        const kernels::KernelTable& kernels, ThreadTeam& team,
-                                        const WorkPlace& place, InputSquares* squares = nullptr);
+                                        compute::Compute& compute, const WorkPlace& place,
+                                        InputSquares* squares = nullptr);
 
 }  // namespace altteul::compress

@@ -12,18 +12,17 @@ namespace altteul::compress {
 Result<DivergenceMeter> DivergenceMeter::Create(const MixModel& mix,
                                                 std::span<const text::TokenId> ids,
                                                 const MeterOptions& options,
-                                                const kernels::KernelTable& kernels,
-                                                ThreadTeam& team, const WorkFolder* work,
+                                                compute::Compute& compute, const WorkFolder* work,
                                                 const Step& step) {
   const size_t n_chunks = ids.size() / options.context;
   ALT_CHECK(n_chunks > 0);
   const model::ModelConfig& config = mix.original().config;
-  DivergenceMeter meter(mix, team);
+  DivergenceMeter meter(mix);
   meter.ids_ = ids.first(n_chunks * options.context);
   ALT_ASSIGN_OR_RETURN(
       meter.stream_,
       ActivationStream::Create(mix.model(), {.n_chunks = n_chunks, .context = options.context},
-                               kernels, team, work));
+                               compute, work));
   ALT_ASSIGN_OR_RETURN(
       meter.answers_, Answers::Create(
                           n_chunks, options.context, config.vocabulary, options.logits_bytes,
@@ -37,10 +36,10 @@ Result<DivergenceMeter> DivergenceMeter::Create(const MixModel& mix,
       RoomFor(meter.n_places_ * place_bytes,
               "activations before " + std::to_string(meter.n_places_) + " layers", work));
   // Nothing of the original's pass serves a mix: depth 0.
-  meter.stream_->Embed(meter.ids_);
+  ALT_RETURN_IF_ERROR(meter.stream_->Embed(meter.ids_));
   ALT_RETURN_IF_ERROR(meter.Pass(0, 0, step));
   for (size_t i = 0; i < n_chunks; ++i) {
-    meter.answers_->Keep(meter.stream_->forward(), i, meter.stream_->X(i), team);
+    ALT_RETURN_IF_ERROR(meter.answers_->Keep(meter.stream_->forward(), i, meter.stream_->X(i)));
   }
   return meter;
 }
@@ -59,7 +58,7 @@ Status DivergenceMeter::Pass(size_t from_layer, size_t depth, const Step& step) 
       std::copy(stream_->All().begin(), stream_->All().end(), Rest(place).begin());
       ++n_resting_;
     }
-    stream_->StepLayer(layer);
+    ALT_RETURN_IF_ERROR(stream_->StepLayer(layer));
     mix_->ReleaseLayer(layer);
     ALT_RETURN_IF_ERROR(step());
   }
@@ -72,7 +71,7 @@ Result<std::vector<double>> DivergenceMeter::Measure(size_t depth, const Step& s
   n_usable = std::min(n_usable, n_resting_);
   const size_t from_layer = n_usable == 0 ? 0 : (n_usable - 1) * stride_;
   if (n_usable == 0) {
-    stream_->Embed(ids_);
+    ALT_RETURN_IF_ERROR(stream_->Embed(ids_));
   } else {
     const std::span<float> rest = Rest(n_usable - 1);
     std::copy(rest.begin(), rest.end(), stream_->All().begin());
@@ -80,8 +79,9 @@ Result<std::vector<double>> DivergenceMeter::Measure(size_t depth, const Step& s
   ALT_RETURN_IF_ERROR(Pass(from_layer, depth, step));
   std::vector<double> divergence(n_chunks());
   for (size_t i = 0; i < n_chunks(); ++i) {
-    divergence[i] = answers_->Divergence(stream_->forward(), i, stream_->X(i), *team_) /
-                    static_cast<double>(answers_->tokens_per_chunk());
+    ALT_ASSIGN_OR_RETURN(const double sum,
+                         answers_->Divergence(stream_->forward(), i, stream_->X(i)));
+    divergence[i] = sum / static_cast<double>(answers_->tokens_per_chunk());
     ALT_RETURN_IF_ERROR(step());
   }
   return divergence;

@@ -21,7 +21,7 @@
 #include "compress/answers.h"
 #include "compress/mix_model.h"
 #include "compress/work_folder.h"
-#include "kernels/kernel_table.h"
+#include "compute/compute.h"
 #include "tensor/buffer.h"
 
 namespace altteul::compress {
@@ -43,8 +43,7 @@ class DivergenceMeter {
   /// @param work  where many answers rest; may be null
   /// @return kOutOfMemory, kIoError, or what `step` says
   static Result<DivergenceMeter> Create(const MixModel& mix, std::span<const text::TokenId> ids,
-                                        const MeterOptions& options,
-                                        const kernels::KernelTable& kernels, ThreadTeam& team,
+                                        const MeterOptions& options, compute::Compute& compute,
                                         const WorkFolder* work, const Step& step);
 
   /// KL divergence of each chunk [nats a token].
@@ -57,12 +56,11 @@ class DivergenceMeter {
   size_t n_tokens() const { return n_chunks() * answers_->tokens_per_chunk(); }  ///< compared
 
  private:
-  DivergenceMeter(const MixModel& mix, ThreadTeam& team) : mix_(&mix), team_(&team) {}
+  explicit DivergenceMeter(const MixModel& mix) : mix_(&mix) {}
   Status Pass(size_t from_layer, size_t depth, const Step& step);
   std::span<float> Rest(size_t place);
 
   const MixModel* mix_;
-  ThreadTeam* team_;
   std::span<const text::TokenId> ids_;
   std::optional<ActivationStream> stream_;
   std::optional<Answers> answers_;

@@ -62,27 +62,27 @@ TensorView SampleOf(const TensorView& tensor, int n_threads) {
 }
 
 Status EncodeTensor(const TensorView& tensor, const TensorEncoding& encoding,
-                    std::span<std::byte> out, const kernels::KernelTable& kernels, ThreadTeam& team,
-                    const RowsDone& done) {
+                    std::span<std::byte> out, compute::Compute& compute, const RowsDone& done) {
   const size_t n = tensor.shape.cols();
   const size_t to_row = *RowBytes(encoding.type, n);
   ALT_CHECK(out.size() == tensor.shape.rows() * to_row);
   const RowReader reader(tensor);
   // One for each thread; they keep what they know of the metric from slice to slice.
-  std::vector<std::unique_ptr<RowEncoder>> encoders(static_cast<size_t>(team.size()));
+  std::vector<std::unique_ptr<RowEncoder>> encoders(static_cast<size_t>(compute.team().size()));
   return ForSlices(tensor, done, [&](size_t first, size_t n_rows) {
-    team.Run([&](int thread) {
+    compute.team().Run([&](int thread) {
       auto& encoder = encoders[static_cast<size_t>(thread)];
       if (!encoder) {
-        encoder = MakeRowEncoder(encoding.type, encoding.metric, encoding.steps, kernels);
+        encoder = MakeRowEncoder(encoding.type, encoding.metric, encoding.steps, compute.kernels());
       }
-      const Share share = ShareOf(n_rows, kRowsAtOnce, thread, team.size());
+      const Share share = ShareOf(n_rows, kRowsAtOnce, thread, compute.team().size());
       std::vector<float> rows(kRowsAtOnce * n);
       for (size_t row = share.begin; row < share.end; row += kRowsAtOnce) {
         const size_t count = std::min(kRowsAtOnce, share.end - row);
         reader.Read(first + row, count, rows.data());
         const std::span<float> targets = std::span(rows).first(count * n);
-        if (encoding.metric != nullptr) MoveToTarget(*encoding.metric, kernels, count, targets);
+        if (encoding.metric != nullptr)
+          MoveToTarget(*encoding.metric, compute.kernels(), count, targets);
         encoder->EncodeRows(targets, count, out.data() + (first + row) * to_row);
       }
     });
@@ -90,18 +90,18 @@ Status EncodeTensor(const TensorView& tensor, const TensorEncoding& encoding,
 }
 
 Status MoveTensor(const TensorView& tensor, const Metric& metric, std::span<float> out,
-                  const kernels::KernelTable& kernels, ThreadTeam& team, const RowsDone& done) {
+                  compute::Compute& compute, const RowsDone& done) {
   const size_t n = tensor.shape.cols();
   ALT_CHECK(out.size() == tensor.shape.Elements());
   const RowReader reader(tensor);
   return ForSlices(tensor, done, [&](size_t first, size_t n_rows) {
-    team.Run([&](int thread) {
-      const Share share = ShareOf(n_rows, kRowsAtOnce, thread, team.size());
+    compute.team().Run([&](int thread) {
+      const Share share = ShareOf(n_rows, kRowsAtOnce, thread, compute.team().size());
       for (size_t row = share.begin; row < share.end; row += kRowsAtOnce) {
         const size_t count = std::min(kRowsAtOnce, share.end - row);
         const std::span<float> rows = out.subspan((first + row) * n, count * n);
         reader.Read(first + row, count, rows.data());
-        MoveToTarget(metric, kernels, count, rows);
+        MoveToTarget(metric, compute.kernels(), count, rows);
       }
     });
   });

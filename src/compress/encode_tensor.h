@@ -13,7 +13,7 @@
 #include "base/thread_team.h"
 #include "compress/row_encoder.h"
 #include "compress/second_order.h"
-#include "kernels/kernel_table.h"
+#include "compute/compute.h"
 #include "tensor/tensor_view.h"
 
 namespace altteul::compress {
@@ -36,11 +36,10 @@ using RowsDone = std::function<Status(size_t first, size_t n)>;
 /// The same input gives the same bytes, whatever the number of threads.
 /// @param out  RowBytes(encoding.type, cols) for each row
 Status EncodeTensor(const TensorView& tensor, const TensorEncoding& encoding,
-                    std::span<std::byte> out, const kernels::KernelTable& kernels, ThreadTeam& team,
-                    const RowsDone& done);
+                    std::span<std::byte> out, compute::Compute& compute, const RowsDone& done);
 
 /// Rows moved to their targets, but not encoded: f32, [rows, cols].
 Status MoveTensor(const TensorView& tensor, const Metric& metric, std::span<float> out,
-                  const kernels::KernelTable& kernels, ThreadTeam& team, const RowsDone& done);
+                  compute::Compute& compute, const RowsDone& done);
 
 }  // namespace altteul::compress

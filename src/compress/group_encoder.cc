@@ -10,20 +10,15 @@
 namespace altteul::compress {
 
 GroupEncoder::GroupEncoder(const model::Checkpoint& file, const CalibrationOptions& options,
-                           const kernels::KernelTable& kernels, ThreadTeam& team,
-                           const WorkPlace& place, std::function<Status()> tell)
-    : file_(file),
-      options_(options),
-      kernels_(kernels),
-      team_(team),
-      place_(place),
-      tell_(std::move(tell)) {}
+                           compute::Compute& compute, const WorkPlace& place,
+                           std::function<Status()> tell)
+    : file_(file), options_(options), compute_(compute), place_(place), tell_(std::move(tell)) {}
 
 Result<Metric> GroupEncoder::Prepare(Moments moments, std::vector<Task>& tasks) const {
   const size_t width = moments.n;
   place_.BeginWork();
-  ALT_ASSIGN_OR_RETURN(Metric metric, MakeMetric(std::move(moments), options_.damping, kernels_,
-                                                 team_, place_.folder));
+  ALT_ASSIGN_OR_RETURN(Metric metric,
+                       MakeMetric(std::move(moments), options_.damping, compute_, place_.folder));
   place_.EndWork(WorkKind::Metric(width), 1);
   if (!metric.h.is_on_disk()) return metric;
   for (Task& task : tasks) ALT_RETURN_IF_ERROR(Move(metric, task));
@@ -38,8 +33,8 @@ Status GroupEncoder::Move(const Metric& metric, Task& task) const {
                        RoomFor(elements * sizeof(float), "targets of " + task.name, place_.folder));
   auto* targets = reinterpret_cast<float*>(task.targets.mutable_bytes().data());
   place_.BeginWork();
-  ALT_RETURN_IF_ERROR(MoveTensor(
-      task.view, metric, {targets, elements}, kernels_, team_, [&](size_t first, size_t n) {
+  ALT_RETURN_IF_ERROR(
+      MoveTensor(task.view, metric, {targets, elements}, compute_, [&](size_t first, size_t n) {
         place_.EndWork(WorkKind::Moves(task.view.shape.cols()), static_cast<double>(n));
         ReleaseRows(task.view, first, n);
         task.targets.ReleasePages(first * row_bytes, n * row_bytes);
@@ -54,8 +49,8 @@ Status GroupEncoder::Encode(const Metric& metric, Task& task, std::span<std::byt
                             const RowsDone& done) const {
   place_.BeginWork();
   ALT_RETURN_IF_ERROR(EncodeTensor(
-      task.view, {.type = task.to, .metric = &metric, .steps = options_.steps}, out, kernels_,
-      team_, [&](size_t first, size_t n) {
+      task.view, {.type = task.to, .metric = &metric, .steps = options_.steps}, out, compute_,
+      [&](size_t first, size_t n) {
         place_.EndWork(WorkKind::Rows(task.to, task.view.shape.cols()), static_cast<double>(n));
         done(first, n);
         if (task.targets.size() == 0) {

@@ -15,7 +15,7 @@
 #include "compress/moments.h"
 #include "compress/second_order.h"
 #include "compress/work_place.h"
-#include "kernels/kernel_table.h"
+#include "compute/compute.h"
 #include "model/checkpoint.h"
 
 namespace altteul::compress {
@@ -33,11 +33,10 @@ class GroupEncoder {
   using RowsDone = std::function<void(size_t first_row, size_t n_rows)>;
 
   /// @param file  whose pages are given back behind the rows that were read; outlives this, as do
-  ///              options, kernels, team and place
+  ///              options, compute and place
   /// @param tell  asked now and then whether to go on
   GroupEncoder(const model::Checkpoint& file, const CalibrationOptions& options,
-               const kernels::KernelTable& kernels, ThreadTeam& team, const WorkPlace& place,
-               std::function<Status()> tell);
+               compute::Compute& compute, const WorkPlace& place, std::function<Status()> tell);
 
   /// The metric for what was seen of the inputs. Where it is too large to be in memory with what
   /// leads to targets, all rows of the tasks are moved to their targets first.
@@ -57,8 +56,7 @@ class GroupEncoder {
 
   const model::Checkpoint& file_;
   const CalibrationOptions& options_;
-  const kernels::KernelTable& kernels_;
-  ThreadTeam& team_;
+  compute::Compute& compute_;
   const WorkPlace& place_;
   std::function<Status()> tell_;
 };

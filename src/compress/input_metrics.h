@@ -16,7 +16,7 @@
 #include "compress/moments.h"
 #include "compress/second_order.h"
 #include "compress/work_place.h"
-#include "kernels/kernel_table.h"
+#include "compute/compute.h"
 #include "model/model.h"
 
 namespace altteul::compress {
@@ -38,19 +38,19 @@ class InputMetrics {
   static Result<std::unique_ptr<InputMetrics>> Create(const model::Model& original,
                                                       std::span<const text::TokenId> ids,
                                                       const Options& options,
-                                                      const kernels::KernelTable& kernels,
-                                                      ThreadTeam& team, const WorkPlace& place);
+                                                      compute::Compute& compute,
+                                                      const WorkPlace& place);
 
   size_t n_chunks() const { return ids_.size() / options_.context; }
 
   /// To before the first layer, with the first n_chunks chunks.
-  void Begin(size_t n_chunks);
+  Status Begin(size_t n_chunks);
 
   /// Of what the group's tensors read; and goes on behind the group.
   /// @return kOutOfMemory, kCorruptFile for activations that are not finite
   Result<Metric> Of(size_t layer, const LayerGroup& group);
   /// Only goes on behind the group.
-  void Pass(size_t layer, const LayerGroup& group);
+  Status Pass(size_t layer, const LayerGroup& group);
 
   /// Of what the head reads, behind the last layer.
   /// @return as Of()
@@ -58,11 +58,10 @@ class InputMetrics {
 
  private:
   InputMetrics(const model::Model& original, std::span<const text::TokenId> ids,
-               const Options& options, const kernels::KernelTable& kernels, ThreadTeam& team,
-               const WorkPlace& place);
+               const Options& options, compute::Compute& compute, const WorkPlace& place);
   /// @param sums  may be null
-  void Walk(size_t layer, const LayerGroup& group, MomentSums* sums);
-  void Step(size_t layer, engine::BlockStep step, size_t chunk);
+  Status Walk(size_t layer, const LayerGroup& group, MomentSums* sums);
+  Status Step(size_t layer, engine::BlockStep step, size_t chunk);
   Result<MomentSums> NewSums(size_t width) const;
   void Add(std::span<const float> rows, MomentSums& sums) const;
   Result<Metric> MetricFor(MomentSums sums) const;
@@ -70,8 +69,7 @@ class InputMetrics {
   const model::Model& original_;
   const std::span<const text::TokenId> ids_;
   const Options options_;
-  const kernels::KernelTable& kernels_;
-  ThreadTeam& team_;
+  compute::Compute& compute_;
   const WorkPlace& place_;
   ChangedModel model_;  // the original, in bf16 where that is faster
   std::optional<ActivationStream> stream_;

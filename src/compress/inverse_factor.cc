@@ -21,7 +21,7 @@ constexpr size_t kStrip = 256;
 /// By halves, so that nearly all of it is products.
 class LargeInverse {
  public:
-  LargeInverse(const KernelTable& kernels, ThreadTeam& team) : kernels_(kernels), team_(team) {}
+  LargeInverse(compute::Compute& compute) : compute_(compute) {}
 
   /// Only the upper triangle is read.
   Status Factor(Part h, size_t n) {
@@ -56,16 +56,16 @@ class LargeInverse {
       }
     });
     ForRows(left, [&](size_t first, size_t count) {
-      kernels_.add_product({.a = b.At(first, 0),
-                            .a_stride = b.stride,
-                            .x = product.At(first, 0),
-                            .x_stride = product.stride,
-                            .x_is_turned = true,
-                            .n_rows = count,
-                            .depth = right,
-                            .width = left - first,
-                            .y = h.At(first, first),
-                            .y_stride = h.stride});
+      compute_.kernels().add_product({.a = b.At(first, 0),
+                                      .a_stride = b.stride,
+                                      .x = product.At(first, 0),
+                                      .x_stride = product.stride,
+                                      .x_is_turned = true,
+                                      .n_rows = count,
+                                      .depth = right,
+                                      .width = left - first,
+                                      .y = h.At(first, first),
+                                      .y_stride = h.stride});
     });
     if (!FactorPart(h, left)) return false;
     ForRows(left, [&](size_t first, size_t count) {
@@ -73,15 +73,15 @@ class LargeInverse {
     });
     ForRows(left, [&](size_t first, size_t count) {
       for (size_t i = first; i < first + count; ++i) std::fill_n(b.At(i, 0), right, 0.0f);
-      kernels_.add_product({.a = h.At(first, first),
-                            .a_stride = h.stride,
-                            .x = product.At(first, 0),
-                            .x_stride = product.stride,
-                            .n_rows = count,
-                            .depth = left - first,
-                            .width = right,
-                            .y = b.At(first, 0),
-                            .y_stride = b.stride});
+      compute_.kernels().add_product({.a = h.At(first, first),
+                                      .a_stride = h.stride,
+                                      .x = product.At(first, 0),
+                                      .x_stride = product.stride,
+                                      .n_rows = count,
+                                      .depth = left - first,
+                                      .width = right,
+                                      .y = b.At(first, 0),
+                                      .y_stride = b.stride});
     });
     for (size_t i = left; i < n; ++i) std::fill_n(h.At(i, 0), left, 0.0f);
     return true;
@@ -103,29 +103,28 @@ class LargeInverse {
   void TimesUpper(ConstPart a, ConstPart u, Turned turned, size_t first, size_t count, size_t n,
                   Part out) const {
     for (size_t i = first; i < first + count; ++i) std::fill_n(out.At(i, 0), n, 0.0f);
-    AddTimesUpper(kernels_, count, n, {a.At(first, 0), a.stride}, u, turned,
+    AddTimesUpper(compute_.kernels(), count, n, {a.At(first, 0), a.stride}, u, turned,
                   {out.At(first, 0), out.stride});
   }
 
   template <typename Body>
   void ForRows(size_t n_rows, const Body& body) {
-    team_.Run([&](int thread) {
-      const size_t step = kRowsAtOnce * static_cast<size_t>(team_.size());
+    compute_.team().Run([&](int thread) {
+      const size_t step = kRowsAtOnce * static_cast<size_t>(compute_.team().size());
       for (size_t row = kRowsAtOnce * static_cast<size_t>(thread); row < n_rows; row += step) {
         body(row, std::min(kRowsAtOnce, n_rows - row));
       }
     });
   }
 
-  const KernelTable& kernels_;
-  ThreadTeam& team_;
+  compute::Compute& compute_;
   Buffer scratch_;  // a product of FactorPart()
 };
 
 }  // namespace
 
-Status FactorInverse(SquareMatrix& h, const KernelTable& kernels, ThreadTeam& team) {
-  return LargeInverse(kernels, team).Factor({h.data(), h.n()}, h.n());
+Status FactorInverse(SquareMatrix& h, compute::Compute& compute) {
+  return LargeInverse(compute).Factor({h.data(), h.n()}, h.n());
 }
 
 bool FactorInverse(size_t n, std::span<double> h) {

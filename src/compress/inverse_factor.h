@@ -10,14 +10,14 @@
 #include "base/status.h"
 #include "base/thread_team.h"
 #include "compress/square_matrix.h"
-#include "kernels/kernel_table.h"
+#include "compute/compute.h"
 
 namespace altteul::compress {
 
 /// A symmetric h [n, n] -> U, upper triangular, in place. For large matrices: nearly all of it is
 /// products, which threads share; the same bits on any number of them.
 /// @return kCorruptFile when h is not positive, kOutOfMemory
-Status FactorInverse(SquareMatrix& h, const kernels::KernelTable& kernels, ThreadTeam& team);
+Status FactorInverse(SquareMatrix& h, compute::Compute& compute);
 
 /// The same for a small one, in f64; false when h is not positive, then h is as it was.
 bool FactorInverse(size_t n, std::span<double> h);

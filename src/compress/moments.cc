@@ -25,8 +25,8 @@ void Turn(std::span<const float> rows, size_t n_rows, size_t n, float* turned, S
 }  // namespace
 
 Result<MomentSums> MomentSums::Create(size_t n, size_t most_rows, bool cross,
-                                      const kernels::KernelTable& kernels, ThreadTeam& team) {
-  MomentSums sums(kernels, team);
+                                      compute::Compute& compute) {
+  MomentSums sums(compute);
   sums.moments_.n = n;
   ALT_ASSIGN_OR_RETURN(sums.moments_.own, SquareMatrix::Create(n));
   if (cross) {
@@ -34,10 +34,11 @@ Result<MomentSums> MomentSums::Create(size_t n, size_t most_rows, bool cross,
   }
   const size_t turned_bytes = n * most_rows * sizeof(float), half_bytes = turned_bytes / 2;
   sums.scratch_bytes_ = (kernels::LinearScratchBytes(most_rows) + 63) / 64 * 64;
-  ALT_ASSIGN_OR_RETURN(sums.memory_,
-                       Buffer::Allocate(2 * turned_bytes + half_bytes +
-                                            sums.scratch_bytes_ * static_cast<size_t>(team.size()),
-                                        "sums over " + std::to_string(n) + " columns"));
+  ALT_ASSIGN_OR_RETURN(
+      sums.memory_,
+      Buffer::Allocate(2 * turned_bytes + half_bytes +
+                           sums.scratch_bytes_ * static_cast<size_t>(compute.team().size()),
+                       "sums over " + std::to_string(n) + " columns"));
   std::byte* place = sums.memory_.mutable_bytes().data();
   sums.turned_ = reinterpret_cast<float*>(place);
   sums.turned_original_ = reinterpret_cast<float*>(place + turned_bytes);
@@ -50,9 +51,9 @@ Result<MomentSums> MomentSums::Create(size_t n, size_t most_rows, bool cross,
 /// Memory that was never written costs as much as a chunk's sums. With that behind us the first
 /// chunk takes as long as the others, whose time is estimated by it.
 void MomentSums::Touch() {
-  team_->Run([&](int thread) {
+  compute_->team().Run([&](int thread) {
     const auto clear = [&](std::byte* bytes, size_t n) {
-      const Share share = ShareOf(n, 4096, thread, team_->size());
+      const Share share = ShareOf(n, 4096, thread, compute_->team().size());
       std::memset(bytes + share.begin, 0, share.end - share.begin);
     };
     const size_t matrix_bytes = moments_.n * moments_.n * sizeof(float);
@@ -68,8 +69,8 @@ void MomentSums::Add(size_t n_rows, std::span<const float> rows, std::span<const
   const size_t n = moments_.n;
   ALT_CHECK(rows.size() == n_rows * n);
   const bool cross = !moments_.cross.empty();
-  team_->Run([&](int thread) {
-    const Share columns = ShareOf(n, 16, thread, team_->size());
+  compute_->team().Run([&](int thread) {
+    const Share columns = ShareOf(n, 16, thread, compute_->team().size());
     Turn(rows, n_rows, n, turned_, columns);
     if (cross) Turn(original, n_rows, n, turned_original_, columns);
   });
@@ -88,7 +89,7 @@ void MomentSums::Add(size_t n_rows, std::span<const float> rows, std::span<const
 }
 
 kernels::PanelKind MomentSums::PanelFor(size_t n_rows) const {
-  return n_rows % 2 == 0 ? kernels::HalfPanel(*kernels_) : kernels::PanelKind::kP32;
+  return n_rows % 2 == 0 ? kernels::HalfPanel(compute_->kernels()) : kernels::PanelKind::kP32;
 }
 
 kernels::PreparedRows MomentSums::Prepare(size_t n_rows, const float* turned) {
@@ -98,9 +99,9 @@ kernels::PreparedRows MomentSums::Prepare(size_t n_rows, const float* turned) {
   x.f32 = turned;
   x.bf16 = half_;
   const bool is_half = PanelFor(n_rows) == kernels::PanelKind::kP16;
-  team_->Run([&](int thread) {
-    kernels_->prepare(x, {.q8 = false, .bf16 = is_half}, kernels::ShareBy::kRows, thread,
-                      team_->size());
+  compute_->team().Run([&](int thread) {
+    compute_->kernels().prepare(x, {.q8 = false, .bf16 = is_half}, kernels::ShareBy::kRows, thread,
+                                compute_->team().size());
   });
   return x;
 }
@@ -121,10 +122,11 @@ void MomentSums::AddProduct(const Panel& panel, const kernels::PreparedRows& lef
   x.f32 += panel.first_row * n_rows;
   x.bf16 += panel.first_row * n_rows;
   float* out = sums.data() + panel.first_row * n + panel.first_col;
-  team_->Run([&](int thread) {
+  compute_->team().Run([&](int thread) {
     const auto at = static_cast<size_t>(thread) * scratch_bytes_;
-    kernels_->linear({.w = &weights, .x = &x, .out = out, .out_stride = n, .add_to_out = true},
-                     {scratch_ + at, scratch_bytes_}, thread, team_->size());
+    compute_->kernels().linear(
+        {.w = &weights, .x = &x, .out = out, .out_stride = n, .add_to_out = true},
+        {scratch_ + at, scratch_bytes_}, thread, compute_->team().size());
   });
 }
 

@@ -10,7 +10,7 @@
 #include "base/status.h"
 #include "base/thread_team.h"
 #include "compress/second_order.h"
-#include "kernels/kernel_table.h"
+#include "compute/compute.h"
 #include "tensor/buffer.h"
 
 namespace altteul::compress {
@@ -21,7 +21,7 @@ class MomentSums {
   /// @param cross      whether sums with the original's inputs are wanted too
   /// @return kOutOfMemory
   static Result<MomentSums> Create(size_t n, size_t most_rows, bool cross,
-                                   const kernels::KernelTable& kernels, ThreadTeam& team);
+                                   compute::Compute& compute);
 
   /// own += rows^T rows, cross += original^T rows. The result does not depend on the threads.
   /// @param rows      [n_rows, n] inputs that the layer will see
@@ -32,8 +32,7 @@ class MomentSums {
   Moments Take() &&;
 
  private:
-  MomentSums(const kernels::KernelTable& kernels, ThreadTeam& team)
-      : kernels_(&kernels), team_(&team) {}
+  MomentSums(compute::Compute& compute) : compute_(&compute) {}
 
   /// Rows [first_row, last_row) of the sums, from column first_col on.
   struct Panel {
@@ -45,8 +44,7 @@ class MomentSums {
   kernels::PreparedRows Prepare(size_t n_rows, const float* turned);
   void AddProduct(const Panel& panel, const kernels::PreparedRows& left, SquareMatrix& sums);
 
-  const kernels::KernelTable* kernels_;
-  ThreadTeam* team_;
+  compute::Compute* compute_;
   Moments moments_;
   Buffer memory_;
   float* turned_ = nullptr;           // [n, n_rows]

@@ -131,15 +131,16 @@ double OutputError::Of(const TensorView& tensor, const EncodedTensor& encoded,
   const SampledRows before(tensor.type, tensor.bytes, tensor.shape, count);
   const SampledRows after(encoded.type(), encoded.bytes(), tensor.shape, count);
   std::vector<double> outputs(count), errors(count);
-  team_.Run([&](int thread) {
+  compute_.team().Run([&](int thread) {
     std::vector<float> rows, error, product;
-    ForBundles(ShareOf(count, 1, thread, team_.size()), [&](size_t first, size_t n_bundle) {
+    ForBundles(ShareOf(count, 1, thread, compute_.team().size()), [&](size_t first,
+                                                                      size_t n_bundle) {
       before.Read(first, n_bundle, rows);
       after.Read(first, n_bundle, error);
       for (size_t i = 0; i < rows.size(); ++i) error[i] -= rows[i];
       const auto part = [&](std::vector<double>& all) { return std::span(&all[first], n_bundle); };
-      SquaresOfOutputs(rows, metric, kernels_, product, part(outputs));
-      SquaresOfOutputs(error, metric, kernels_, product, part(errors));
+      SquaresOfOutputs(rows, metric, compute_.kernels(), product, part(outputs));
+      SquaresOfOutputs(error, metric, compute_.kernels(), product, part(errors));
     });
   });
   const double output = SumOf(outputs);
@@ -154,17 +155,19 @@ std::vector<TypeCost> OutputError::Sample(const TensorView& tensor, std::span<co
   const size_t n_types = types.size();
   std::vector<double> outputs(count);
   std::vector<std::vector<double>> errors(n_types, std::vector<double>(count));
-  team_.Run([&](int thread) {
+  compute_.team().Run([&](int thread) {
     std::vector<RowTrial> trials;
-    for (const DType type : types) trials.emplace_back(tensor.type, type, metric, kernels_);
+    for (const DType type : types)
+      trials.emplace_back(tensor.type, type, metric, compute_.kernels());
     std::vector<float> rows, error, product;
-    ForBundles(ShareOf(count, 1, thread, team_.size()), [&](size_t first, size_t n_bundle) {
+    ForBundles(ShareOf(count, 1, thread, compute_.team().size()), [&](size_t first,
+                                                                      size_t n_bundle) {
       before.Read(first, n_bundle, rows);
       error.resize(rows.size());
-      SquaresOfOutputs(rows, metric, kernels_, product, {&outputs[first], n_bundle});
+      SquaresOfOutputs(rows, metric, compute_.kernels(), product, {&outputs[first], n_bundle});
       for (size_t t = 0; t < n_types; ++t) {
         trials[t].Run(rows, n_bundle, error);
-        SquaresOfOutputs(error, metric, kernels_, product, {&errors[t][first], n_bundle});
+        SquaresOfOutputs(error, metric, compute_.kernels(), product, {&errors[t][first], n_bundle});
       }
     });
   });

@@ -13,7 +13,7 @@
 #include "base/thread_team.h"
 #include "compress/encoded_tensor.h"
 #include "compress/second_order.h"
-#include "kernels/kernel_table.h"
+#include "compute/compute.h"
 #include "tensor/tensor_view.h"
 
 namespace altteul::compress {
@@ -30,8 +30,8 @@ struct TypeCost {
 class OutputError {
  public:
   /// @param weights_sampled  of each tensor, at least a few whole rows
-  OutputError(size_t weights_sampled, const kernels::KernelTable& kernels, ThreadTeam& team)
-      : weights_sampled_(weights_sampled), kernels_(kernels), team_(team) {}
+  OutputError(size_t weights_sampled, compute::Compute& compute)
+      : weights_sampled_(weights_sampled), compute_(compute) {}
 
   size_t RowsSampled(const Shape& shape) const;
 
@@ -44,8 +44,7 @@ class OutputError {
 
  private:
   size_t weights_sampled_;
-  const kernels::KernelTable& kernels_;
-  ThreadTeam& team_;
+  compute::Compute& compute_;
 };
 
 }  // namespace altteul::compress

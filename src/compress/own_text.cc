@@ -35,11 +35,12 @@ std::vector<TokenId> BeginningOf(const model::Model& model, uint64_t seed, size_
 class Wave {
  public:
   static Result<Wave> Create(const model::Model& model, const OwnTextOptions& options, size_t first,
-                             size_t count) {
+                             size_t count, compute::Compute& compute) {
     Wave wave;
     for (size_t i = 0; i < count; ++i) {
-      ALT_ASSIGN_OR_RETURN(auto cache, engine::KvCache::Create(model.config, kernels::KvType::kF16,
-                                                               options.context, 1));
+      ALT_ASSIGN_OR_RETURN(auto cache,
+                           engine::KvCache::Create(compute, model.config, kernels::KvType::kF16,
+                                                   options.context, 1));
       wave.caches_.push_back(std::move(cache));
       engine::SamplerOptions sampling;
       sampling.temperature = 1.0f;
@@ -57,13 +58,14 @@ class Wave {
     return wave;
   }
 
-  Status AddToken(engine::Forward& forward, size_t vocabulary, ThreadTeam& team) {
+  Status AddToken(engine::Forward& forward, size_t vocabulary) {
+    ThreadTeam& team = forward.compute().team();
     std::vector<engine::SequenceInput> inputs;
     for (size_t i = 0; i < texts_.size(); ++i) {
       inputs.push_back({&caches_[i], std::span(texts_[i]).last(1)});
     }
     ALT_RETURN_IF_ERROR(forward.Run(inputs));
-    forward.Logits(0, texts_.size(), logits_);
+    ALT_RETURN_IF_ERROR(forward.Logits(0, texts_.size(), logits_));
     if (!std::all_of(logits_.begin(), logits_.end(), [](float x) { return std::isfinite(x); })) {
       return Status(ErrorCode::kCorruptFile,
                     "the model's own text cannot be written: its answers are not finite");
@@ -92,24 +94,23 @@ class Wave {
 }  // namespace
 
 Result<std::vector<TokenId>> WriteOwnText(const model::Model& model, const OwnTextOptions& options,
-                                          const kernels::KernelTable& kernels, ThreadTeam& team,
-                                          const ProgressSink& progress) {
+                                          compute::Compute& compute, const ProgressSink& progress) {
   if (model.tokenizer == nullptr || model.tokenizer->vocabulary() == 0) {
     return Status(ErrorCode::kInvalidArgument,
                   "the model has no tokenizer, so it can write no text to calibrate on");
   }
   ALT_ASSIGN_OR_RETURN(const auto forward,
-                       engine::Forward::Create(model, kernels, team, kTogether, options.context));
+                       engine::Forward::Create(model, compute, kTogether, options.context));
   std::vector<TokenId> all;
   for (size_t first = 0; first < options.n_chunks; first += kTogether) {
     const size_t count = std::min(kTogether, options.n_chunks - first);
-    ALT_ASSIGN_OR_RETURN(Wave wave, Wave::Create(model, options, first, count));
+    ALT_ASSIGN_OR_RETURN(Wave wave, Wave::Create(model, options, first, count, compute));
     for (size_t i = 1; i < options.context; ++i) {
       if (progress &&
           !progress(first * options.context + i * count, options.n_chunks * options.context)) {
         return Status(ErrorCode::kCancelled, "writing a text to calibrate on was interrupted");
       }
-      ALT_RETURN_IF_ERROR(wave.AddToken(*forward, model.config.vocabulary, team));
+      ALT_RETURN_IF_ERROR(wave.AddToken(*forward, model.config.vocabulary));
     }
     for (const auto& text : wave.texts()) all.insert(all.end(), text.begin(), text.end());
   }

@@ -12,7 +12,7 @@
 #include "base/sinks.h"
 #include "base/status.h"
 #include "base/thread_team.h"
-#include "kernels/kernel_table.h"
+#include "compute/compute.h"
 #include "model/model.h"
 
 namespace altteul::compress {
@@ -32,7 +32,7 @@ struct OwnTextOptions {
 ///         kCorruptFile when its probabilities are not finite, kCancelled
 Result<std::vector<text::TokenId>> WriteOwnText(const model::Model& model,
                                                 const OwnTextOptions& options,
-                                                const kernels::KernelTable& kernels,
-                                                ThreadTeam& team, const ProgressSink& progress);
+                                                compute::Compute& compute,
+                                                const ProgressSink& progress);
 
 }  // namespace altteul::compress

@@ -35,16 +35,14 @@ class Refiner {
  public:
   Refiner(const model::Model& original, const TypePlan& plan, const PlannedTypes& start,
           uint64_t most_bytes, std::span<const TokenId> calibration, std::span<const TokenId> text,
-          const RefineOptions& options, const kernels::KernelTable& kernels, ThreadTeam& team,
-          const RefinePlace& place)
+          const RefineOptions& options, compute::Compute& compute, const RefinePlace& place)
       : original_(original),
         plan_(plan),
         most_bytes_(most_bytes),
         calibration_(calibration),
         text_(text),
         options_(options),
-        kernels_(kernels),
-        team_(team),
+        compute_(compute),
         place_(place),
         beliefs_(LaddersOf(plan, start), most_bytes - start.file_bytes) {
     log_.start = StartOf(start);
@@ -234,12 +232,12 @@ class Refiner {
       }
     }
     ALT_ASSIGN_OR_RETURN(
-        encoded_, EncodeForTrials(original_, wanted, calibration_, options_.encoding, kernels_,
-                                  team_, {.folder = place_.folder, .progress = place_.encoding}));
+        encoded_, EncodeForTrials(original_, wanted, calibration_, options_.encoding, compute_,
+                                  {.folder = place_.folder, .progress = place_.encoding}));
     mix_ = std::make_unique<MixModel>(original_, plan_.surveys());
-    ALT_ASSIGN_OR_RETURN(meter_,
-                         DivergenceMeter::Create(*mix_, text_, meter_options_, kernels_, team_,
-                                                 place_.folder, [this] { return TellNothing(); }));
+    ALT_ASSIGN_OR_RETURN(
+        meter_, DivergenceMeter::Create(*mix_, text_, meter_options_, compute_, place_.folder,
+                                        [this] { return TellNothing(); }));
     for (size_t i = 0; i < wanted.size(); ++i) Put(i, beliefs_.ladders()[i].at);
     return Status();
   }
@@ -270,8 +268,7 @@ class Refiner {
   const uint64_t most_bytes_;
   const std::span<const TokenId> calibration_, text_;
   const RefineOptions options_;
-  const kernels::KernelTable& kernels_;
-  ThreadTeam& team_;
+  compute::Compute& compute_;
   const RefinePlace& place_;
 
   MeterOptions meter_options_;
@@ -297,10 +294,9 @@ size_t RefinedMix::n_taken() const {
 Result<RefinedMix> RefineMix(const model::Model& original, const TypePlan& plan,
                              const PlannedTypes& start, uint64_t most_bytes,
                              std::span<const TokenId> calibration, std::span<const TokenId> text,
-                             const RefineOptions& options, const kernels::KernelTable& kernels,
-                             ThreadTeam& team, const RefinePlace& place) {
-  return Refiner(original, plan, start, most_bytes, calibration, text, options, kernels, team,
-                 place)
+                             const RefineOptions& options, compute::Compute& compute,
+                             const RefinePlace& place) {
+  return Refiner(original, plan, start, most_bytes, calibration, text, options, compute, place)
       .Run();
 }
 

@@ -29,7 +29,7 @@
 #include "compress/trial_encodings.h"
 #include "compress/type_plan.h"
 #include "compress/work_folder.h"
-#include "kernels/kernel_table.h"
+#include "compute/compute.h"
 #include "model/model.h"
 
 namespace altteul::compress {
@@ -86,7 +86,6 @@ Result<RefinedMix> RefineMix(const model::Model& original, const TypePlan& plan,
                              const PlannedTypes& start, uint64_t most_bytes,
                              std::span<const text::TokenId> calibration,
                              std::span<const text::TokenId> text, const RefineOptions& options,
-                             const kernels::KernelTable& kernels, ThreadTeam& team,
-                             const RefinePlace& place);
+                             compute::Compute& compute, const RefinePlace& place);
 
 }  // namespace altteul::compress

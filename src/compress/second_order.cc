@@ -60,8 +60,8 @@ Status Metric::ForgetTargets() {
   return Status();
 }
 
-Result<Metric> MakeMetric(Moments moments, double damping, const KernelTable& kernels,
-                          ThreadTeam& team, const WorkFolder* work) {
+Result<Metric> MakeMetric(Moments moments, double damping, compute::Compute& compute,
+                          const WorkFolder* work) {
   const size_t n = moments.n;
   ALT_CHECK(damping > 0 && moments.tokens > 0 && moments.own.n() == n);
   Metric metric;
@@ -77,7 +77,7 @@ Result<Metric> MakeMetric(Moments moments, double damping, const KernelTable& ke
   }
   ALT_ASSIGN_OR_RETURN(metric.h, SquareMatrix::Create(n, metric.cross.empty() ? nullptr : work));
   metric.h.Take(metric.factor);
-  ALT_RETURN_IF_ERROR(FactorInverse(metric.factor, kernels, team));
+  ALT_RETURN_IF_ERROR(FactorInverse(metric.factor, compute));
   return metric;
 }
 

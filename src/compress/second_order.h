@@ -21,7 +21,7 @@
 #include "base/status.h"
 #include "base/thread_team.h"
 #include "compress/square_matrix.h"
-#include "kernels/kernel_table.h"
+#include "compute/compute.h"
 
 namespace altteul::compress {
 
@@ -54,8 +54,8 @@ struct Metric {
 ///                 much. Positive.
 /// @param work     may be null: then three are
 /// @return kCorruptFile when the sums are not finite, kOutOfMemory, kIoError
-Result<Metric> MakeMetric(Moments moments, double damping, const kernels::KernelTable& kernels,
-                          ThreadTeam& team, const WorkFolder* work = nullptr);
+Result<Metric> MakeMetric(Moments moments, double damping, compute::Compute& compute,
+                          const WorkFolder* work = nullptr);
 
 /// What an error of each column costs on its own: with feedback err^2 / U_jj^2, because later
 /// columns make up for it, else err^2 * H_jj. [n]

@@ -126,14 +126,13 @@ Status CheckThatItRuns(const model::Checkpoint& source) {
                       "multiplies with it, so nothing could run what would be written");
   }
   ALT_ASSIGN_OR_RETURN(const model::ModelConfig config, model::ReadConfig(source));
-  return model::PlanWeights(source, config, {.precision = kernels::Precision::kF32}).status();
+  return model::PlanWeights(source, config, nullptr).status();
 }
 
 Result<std::vector<std::string>> FindUnused(const model::Checkpoint& source) {
   ALT_ASSIGN_OR_RETURN(const model::GgufForm form, model::GgufFormOf(source));
   ALT_ASSIGN_OR_RETURN(const model::ModelConfig config, model::ReadConfig(source));
-  ALT_ASSIGN_OR_RETURN(const model::WeightPlan plan,
-                       model::PlanWeights(source, config, {.precision = kernels::Precision::kF32}));
+  ALT_ASSIGN_OR_RETURN(const model::WeightPlan plan, model::PlanWeights(source, config, nullptr));
   std::vector<std::string> unused;
   for (const model::GgufForm::Tensor& tensor : form.tensors) {
     // What turns the heads is read with the configuration.

@@ -34,17 +34,15 @@ class Surveyor {
  public:
   Surveyor(const model::Model& original, const TypeChoices& choices,
            std::span<const TokenId> calibration, std::span<const TokenId> held_out,
-           const SurveyOptions& options, const kernels::KernelTable& kernels, ThreadTeam& team,
-           const WorkPlace& place)
+           const SurveyOptions& options, compute::Compute& compute, const WorkPlace& place)
       : original_(original),
         choices_(choices),
         options_(options),
-        kernels_(kernels),
-        team_(team),
+        compute_(compute),
         place_(place),
         calibration_(calibration),
         held_out_(held_out),
-        output_error_(options.weights_sampled, kernels, team),
+        output_error_(options.weights_sampled, compute),
         changed_(original) {}
 
   Result<std::vector<TensorSurvey>> Run() {
@@ -78,8 +76,8 @@ class Surveyor {
       PlanWork();
       place_.estimate->Announce();
     }
-    inputs_->Begin(inputs_->n_chunks());
-    probe_->Embed(held_out_);
+    ALT_RETURN_IF_ERROR(inputs_->Begin(inputs_->n_chunks()));
+    ALT_RETURN_IF_ERROR(probe_->Embed(held_out_));
     for (size_t layer = 0; layer < config().n_layers() && plan_->n_open() > 0; ++layer) {
       saved_.assign(probe_->All().begin(), probe_->All().end());
       for (const LayerGroup& group : GroupsOf(config(), layer)) {
@@ -87,35 +85,37 @@ class Surveyor {
         ALT_RETURN_IF_ERROR(Tell(++done_));
       }
       RestoreProbe();
-      WalkProbe(layer);
+      ALT_RETURN_IF_ERROR(WalkProbe(layer));
     }
     return SurveyEnds();
   }
 
-  void WalkProbe(size_t layer) { WalkLayer(original_, layer, *probe_, probe_->n_chunks(), place_); }
+  Status WalkProbe(size_t layer) {
+    return WalkLayer(original_, layer, *probe_, probe_->n_chunks(), place_);
+  }
 
   Status Start() {
     const size_t probe_context = options_.probe_context;
     ALT_ASSIGN_OR_RETURN(
         inputs_, InputMetrics::Create(original_, calibration_,
                                       {.context = options_.context, .damping = options_.damping},
-                                      kernels_, team_, place_));
+                                      compute_, place_));
     const size_t n_runs = held_out_.size() / probe_context;
     ALT_ASSIGN_OR_RETURN(
         probe_,
         ActivationStream::Create(changed_.model(),
                                  {.n_chunks = n_runs, .context = probe_context, .at_once = n_runs},
-                                 kernels_, team_, place_.folder));
+                                 compute_, place_.folder));
     ALT_ASSIGN_OR_RETURN(
         answers_, Answers::Create(n_runs, probe_context, config().vocabulary, options_.logits_bytes,
                                   [this](size_t first, size_t n) { ReleaseHeadRows(first, n); }));
-    probe_->Embed(held_out_);
+    ALT_RETURN_IF_ERROR(probe_->Embed(held_out_));
     for (size_t layer = 0; layer < config().n_layers(); ++layer) {
-      WalkProbe(layer);
+      ALT_RETURN_IF_ERROR(WalkProbe(layer));
       ALT_RETURN_IF_ERROR(Tell(0));
     }
     place_.BeginWork();
-    answers_->Keep(probe_->forward(), 0, probe_->All(), team_);
+    ALT_RETURN_IF_ERROR(answers_->Keep(probe_->forward(), 0, probe_->All()));
     place_.EndWork(WorkKind::kAnswers, 1);
     return Status();
   }
@@ -128,10 +128,11 @@ class Surveyor {
   }
 
   /// KL divergence of the changed model, whose layers differ from `layer` on at most.
-  double DivergenceFrom(size_t layer) {
-    for (; layer < config().n_layers(); ++layer) WalkProbe(layer);
+  Result<double> DivergenceFrom(size_t layer) {
+    for (; layer < config().n_layers(); ++layer) ALT_RETURN_IF_ERROR(WalkProbe(layer));
     place_.BeginWork();
-    const double sum = answers_->Divergence(probe_->forward(), 0, probe_->All(), team_);
+    ALT_ASSIGN_OR_RETURN(const double sum,
+                         answers_->Divergence(probe_->forward(), 0, probe_->All()));
     place_.EndWork(WorkKind::kAnswers, 1);
     return sum / static_cast<double>(probe_->n_chunks() * answers_->tokens_per_chunk());
   }
@@ -142,8 +143,8 @@ class Surveyor {
 
   /// The walk is behind the last layer, if the head is open.
   Status SurveyEnds() {
-    const auto measure = [&] {
-      probe_->Embed(held_out_);
+    const auto measure = [&]() -> Result<double> {
+      ALT_RETURN_IF_ERROR(probe_->Embed(held_out_));
       return DivergenceFrom(0);
     };
     if (!original_.weights.tied) {
@@ -162,13 +163,10 @@ class Surveyor {
 
   Status SurveyGroup(size_t layer, const LayerGroup& group) {
     const std::vector<Measurement*> open = plan_->OpenOf(NamesOf(layer, group));
-    if (open.empty()) {
-      inputs_->Pass(layer, group);
-      return Status();
-    }
+    if (open.empty()) return inputs_->Pass(layer, group);
     ALT_ASSIGN_OR_RETURN(const Metric metric, inputs_->Of(layer, group));
     for (Measurement* each : open) {
-      ALT_RETURN_IF_ERROR(Survey(*each, &metric, [&] {
+      ALT_RETURN_IF_ERROR(Survey(*each, &metric, [&]() -> Result<double> {
         RestoreProbe();
         return DivergenceFrom(layer);
       }));
@@ -200,7 +198,8 @@ class Surveyor {
       ALT_RETURN_IF_ERROR(Tell(done_));
     }
     if (measured_error > 0) {
-      const double kl_per_error = std::max(0.0, measure()) / measured_error;
+      ALT_ASSIGN_OR_RETURN(const double divergence, measure());
+      const double kl_per_error = std::max(0.0, divergence) / measured_error;
       for (TensorSurvey& survey : surveys) {
         for (TypeCost& cost : survey.costs) cost.kl = kl_per_error * cost.error;
       }
@@ -239,7 +238,7 @@ class Surveyor {
     EncodedTensor& encoded = encoded_.emplace_back(type, std::move(memory));
     place_.BeginWork();
     return EncodeTensor(tensor, {.type = type, .metric = metric, .steps = kMeasuredSteps},
-                        encoded.mutable_bytes(), kernels_, team_, [&](size_t first, size_t n) {
+                        encoded.mutable_bytes(), compute_, [&](size_t first, size_t n) {
                           place_.EndWork(WorkKind::Rows(tensor.shape.cols()),
                                          static_cast<double>(n));
                           encoded.ReleasePages(first * row_bytes, n * row_bytes);
@@ -259,7 +258,7 @@ class Surveyor {
 
   /// One tensor of every width, on one chunk; all of it is forgotten.
   Status MeasureSamples() {
-    inputs_->Begin(1);
+    ALT_RETURN_IF_ERROR(inputs_->Begin(1));
     std::set<size_t> known;
     const size_t layer = 0;
     for (const LayerGroup& group : GroupsOf(config(), layer)) {
@@ -275,7 +274,7 @@ class Surveyor {
         ALT_ASSIGN_OR_RETURN(const Metric metric, inputs_->Of(layer, group));
         ALT_RETURN_IF_ERROR(MeasureSample(*trial, metric));
       } else {
-        inputs_->Pass(layer, group);
+        ALT_RETURN_IF_ERROR(inputs_->Pass(layer, group));
       }
     }
     ReleaseLayer(file(), 0);
@@ -290,7 +289,7 @@ class Surveyor {
     const TypeCost* measured = MeasuredType(costs);
     if (measured == nullptr) return Status();
     encoded_.clear();
-    Status encoded = EncodeTrial(SampleOf(tensor, team_.size()), measured->type, &metric);
+    Status encoded = EncodeTrial(SampleOf(tensor, compute_.team().size()), measured->type, &metric);
     encoded_.clear();
     return encoded;
   }
@@ -346,8 +345,7 @@ class Surveyor {
   const model::Model& original_;
   const TypeChoices& choices_;
   const SurveyOptions options_;
-  const kernels::KernelTable& kernels_;
-  ThreadTeam& team_;
+  compute::Compute& compute_;
   const WorkPlace& place_;
   std::span<const TokenId> calibration_, held_out_;
 
@@ -364,11 +362,13 @@ class Surveyor {
 
 }  // namespace
 
-Result<std::vector<TensorSurvey>> SurveyTensors(
-    const model::Model& original, const TypeChoices& choices, std::span<const TokenId> calibration,
-    std::span<const TokenId> held_out, const SurveyOptions& options,
-    const kernels::KernelTable& kernels, ThreadTeam& team, const WorkPlace& place) {
-  return Surveyor(original, choices, calibration, held_out, options, kernels, team, place).Run();
+Result<std::vector<TensorSurvey>> SurveyTensors(const model::Model& original,
+                                                const TypeChoices& choices,
+                                                std::span<const TokenId> calibration,
+                                                std::span<const TokenId> held_out,
+                                                const SurveyOptions& options,
+                                                compute::Compute& compute, const WorkPlace& place) {
+  return Surveyor(original, choices, calibration, held_out, options, compute, place).Run();
 }
 
 }  // namespace altteul::compress

@@ -26,7 +26,7 @@
 #include "compress/output_error.h"
 #include "compress/type_rules.h"
 #include "compress/work_place.h"
-#include "kernels/kernel_table.h"
+#include "compute/compute.h"
 #include "model/model.h"
 
 namespace altteul::compress {
@@ -62,7 +62,6 @@ Result<std::vector<TensorSurvey>> SurveyTensors(const model::Model& original,
                                                 std::span<const text::TokenId> calibration,
                                                 std::span<const text::TokenId> held_out,
                                                 const SurveyOptions& options,
-                                                const kernels::KernelTable& kernels,
-                                                ThreadTeam& team, const WorkPlace& place);
+                                                compute::Compute& compute, const WorkPlace& place);
 
 }  // namespace altteul::compress

@@ -23,13 +23,12 @@ class TrialEncoder {
  public:
   TrialEncoder(const model::Model& original, const std::vector<WantedTypes>& wanted,
                std::span<const text::TokenId> calibration, const TrialOptions& options,
-               const kernels::KernelTable& kernels, ThreadTeam& team, const WorkPlace& place)
+               compute::Compute& compute, const WorkPlace& place)
       : original_(original),
         wanted_(wanted),
         calibration_(calibration.first(calibration.size() / options.context * options.context)),
         options_(options),
-        kernels_(kernels),
-        team_(team),
+        compute_(compute),
         place_(place),
         encoded_(wanted.size()) {}
 
@@ -78,9 +77,9 @@ class TrialEncoder {
     ALT_ASSIGN_OR_RETURN(
         inputs_, InputMetrics::Create(original_, calibration_,
                                       {.context = options_.context, .damping = options_.damping},
-                                      kernels_, team_, place_));
+                                      compute_, place_));
     if (!original_.weights.tied) ALT_RETURN_IF_ERROR(EncodeAll(OpenOf({kEmbedding}), nullptr));
-    inputs_->Begin(inputs_->n_chunks());
+    ALT_RETURN_IF_ERROR(inputs_->Begin(inputs_->n_chunks()));
     for (size_t layer = 0; layer < config().n_layers(); ++layer) {
       for (const LayerGroup& group : GroupsOf(config(), layer)) {
         ALT_RETURN_IF_ERROR(EncodeGroup(layer, group));
@@ -96,10 +95,7 @@ class TrialEncoder {
 
   Status EncodeGroup(size_t layer, const LayerGroup& group) {
     const std::vector<size_t> open = OpenOf(NamesOf(layer, group));
-    if (open.empty()) {
-      inputs_->Pass(layer, group);
-      return Status();
-    }
+    if (open.empty()) return inputs_->Pass(layer, group);
     ALT_ASSIGN_OR_RETURN(const Metric metric, inputs_->Of(layer, group));
     return EncodeAll(open, &metric);
   }
@@ -141,14 +137,14 @@ class TrialEncoder {
     };
     if (CanEncode(encoded.type())) {
       return EncodeTensor(tensor, {.type = encoded.type(), .metric = metric, .steps = kTrialSteps},
-                          encoded.mutable_bytes(), kernels_, team_, done);
+                          encoded.mutable_bytes(), compute_, done);
     }
     // Sixteen bits and more: nothing to choose.
     const kernels::Codec& from = *kernels::FindCodec(tensor.type);
-    team_.Run([&](int thread) {
+    compute_.team().Run([&](int thread) {
       PlainEncoder encoder(encoded.type());
       std::vector<float> row(tensor.shape.cols());
-      const Share share = ShareOf(tensor.shape.rows(), 1, thread, team_.size());
+      const Share share = ShareOf(tensor.shape.rows(), 1, thread, compute_.team().size());
       for (size_t r = share.begin; r < share.end; ++r) {
         from.decode(tensor.bytes.data() + r * from_row, row.size(), row.data());
         encoder.Encode(row, encoded.mutable_bytes().data() + r * to_row);
@@ -161,8 +157,7 @@ class TrialEncoder {
   const std::vector<WantedTypes>& wanted_;
   std::span<const text::TokenId> calibration_;
   const TrialOptions options_;
-  const kernels::KernelTable& kernels_;
-  ThreadTeam& team_;
+  compute::Compute& compute_;
   const WorkPlace& place_;
 
   std::vector<TrialEncodings> encoded_;  // [wanted]
@@ -176,9 +171,9 @@ Result<std::vector<TrialEncodings>> EncodeForTrials(const model::Model& original
                                                     const std::vector<WantedTypes>& wanted,
                                                     std::span<const text::TokenId> calibration,
                                                     const TrialOptions& options,
-                                                    const kernels::KernelTable& kernels,
-                                                    ThreadTeam& team, const WorkPlace& place) {
-  return TrialEncoder(original, wanted, calibration, options, kernels, team, place).Run();
+                                                    compute::Compute& compute,
+                                                    const WorkPlace& place) {
+  return TrialEncoder(original, wanted, calibration, options, compute, place).Run();
 }
 
 }  // namespace altteul::compress

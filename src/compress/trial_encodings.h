@@ -15,7 +15,7 @@
 #include "base/thread_team.h"
 #include "compress/encoded_tensor.h"
 #include "compress/work_place.h"
-#include "kernels/kernel_table.h"
+#include "compute/compute.h"
 #include "model/model.h"
 
 namespace altteul::compress {
@@ -45,7 +45,7 @@ Result<std::vector<TrialEncodings>> EncodeForTrials(const model::Model& original
                                                     const std::vector<WantedTypes>& wanted,
                                                     std::span<const text::TokenId> calibration,
                                                     const TrialOptions& options,
-                                                    const kernels::KernelTable& kernels,
-                                                    ThreadTeam& team, const WorkPlace& place);
+                                                    compute::Compute& compute,
+                                                    const WorkPlace& place);
 
 }  // namespace altteul::compress

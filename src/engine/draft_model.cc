@@ -69,8 +69,9 @@ Result<std::unique_ptr<DraftModel>> DraftModel::Create(Forward& forward, const m
   ALT_CHECK(options.longest > 0);
   const model::Model& draft = forward.model();
   ALT_RETURN_IF_ERROR(CheckSameVocabulary(draft, target));
-  ALT_ASSIGN_OR_RETURN(KvCache cache, KvCache::Create(draft.config, options.kv_type,
-                                                      options.context, forward.max_rows()));
+  ALT_ASSIGN_OR_RETURN(KvCache cache,
+                       KvCache::Create(forward.compute(), draft.config, options.kv_type,
+                                       options.context, forward.max_rows()));
   // What only one of the two has a row for is never guessed.
   const size_t n_shared = std::min(draft.config.vocabulary, target.config.vocabulary);
   SamplerOptions sampling = options.sampler;
@@ -147,7 +148,9 @@ Status DraftModel::Compute(const std::function<bool()>& go_on) {
     const SequenceInput input{.cache = &cache_,
                               .tokens = std::span(tokens_).subspan(cache_.length(), n)};
     ALT_RETURN_IF_ERROR(forward_.Run({&input, 1}));
-    if (cache_.length() == tokens_.size()) forward_.Logits(n - 1, 1, logits_);
+    if (cache_.length() == tokens_.size()) {
+      ALT_RETURN_IF_ERROR(forward_.Logits(n - 1, 1, logits_));
+    }
   }
   return Status();
 }

@@ -3,7 +3,6 @@
 #include "engine/kv_cache.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 #include <utility>
 
@@ -28,14 +27,14 @@ std::string Purpose(size_t context) {
 
 }  // namespace
 
-Result<KvCache> KvCache::Create(const model::ModelConfig& config, kernels::KvType type,
-                                size_t context, size_t max_chunk) {
+Result<KvCache> KvCache::Create(compute::Compute& compute, const model::ModelConfig& config,
+                                kernels::KvType type, size_t context, size_t max_chunk) {
   KvCache cache;
-  cache.own_pool_ = std::make_unique<PagePool>();
+  cache.own_pool_ = std::make_unique<PagePool>(compute);
   cache.pool_ = cache.own_pool_.get();
   ALT_RETURN_IF_ERROR(cache.LayOut(config, type, context, max_chunk, false));
   // Asked for and given back untouched: who has too little memory hears it before the work.
-  ALT_RETURN_IF_ERROR(Buffer::Allocate(cache.MostBytes(), Purpose(context)).status());
+  ALT_RETURN_IF_ERROR(compute.Allocate(cache.MostBytes(), Purpose(context)).status());
   return cache;
 }
 
@@ -47,10 +46,10 @@ Result<KvCache> KvCache::CreateIn(PagePool& pool, const model::ModelConfig& conf
   return cache;
 }
 
-Result<KvCache> KvCache::CreateForSteps(const model::ModelConfig& config, kernels::KvType type,
-                                        size_t context) {
+Result<KvCache> KvCache::CreateForSteps(compute::Compute& compute, const model::ModelConfig& config,
+                                        kernels::KvType type, size_t context) {
   KvCache cache;
-  cache.own_pool_ = std::make_unique<PagePool>();
+  cache.own_pool_ = std::make_unique<PagePool>(compute);
   cache.pool_ = cache.own_pool_.get();
   ALT_RETURN_IF_ERROR(cache.LayOut(config, type, context, context, true));
   ALT_RETURN_IF_ERROR(cache.Reserve(context));
@@ -169,9 +168,19 @@ size_t KvCache::size_bytes() const {
   return bytes;
 }
 
-std::byte* const* KvCache::pages(size_t layer) const {
+const compute::Bytes* KvCache::pages(size_t layer) const {
   const size_t group = layers_[layer].group;
   return group == kNoGroup ? nullptr : groups_[group].memory.data();
+}
+
+void KvCache::TouchPages() {
+  for (const Group& group : groups_) {
+    for (size_t i = group.first; i + 1 < group.pages.size(); ++i) {
+      pool_->compute().Copy(group.memory[i], group.memory[i + 1], group.page_bytes);
+    }
+    if (group.pages.size() < group.first + 2) continue;
+    pool_->compute().Copy(group.memory.back(), group.memory[group.first], group.page_bytes);
+  }
 }
 
 Status KvCache::Reserve(size_t n) {
@@ -221,7 +230,7 @@ void KvCache::PlaceSpare(size_t n) {
   for (Group& group : groups_) {
     for (const size_t first = FirstNeeded(group, n); group.first < first; ++group.first) {
       Page* old = std::exchange(group.pages[group.first], nullptr);
-      group.memory[group.first] = nullptr;
+      group.memory[group.first] = {};
       if (old->references == 1) {
         group.spare.push_back(old);
       } else {
@@ -232,13 +241,13 @@ void KvCache::PlaceSpare(size_t n) {
     const size_t begun = length_ / kKeyTile;
     if (begun < group.pages.size() && group.pages[begun]->references > 1) {
       Page* copy = group.spare[placed++];
-      std::memcpy(copy->data, group.pages[begun]->data, group.page_bytes);
+      pool_->compute().Copy(copy->at, group.pages[begun]->at, group.page_bytes);
       pool_->Release(std::exchange(group.pages[begun], copy));
-      group.memory[begun] = copy->data;
+      group.memory[begun] = copy->at;
     }
     while (group.pages.size() < PagesFor(length_ + n)) {
       group.pages.push_back(group.spare[placed++]);
-      group.memory.push_back(group.pages.back()->data);
+      group.memory.push_back(group.pages.back()->at);
     }
     group.spare.erase(group.spare.begin(), group.spare.begin() + static_cast<ptrdiff_t>(placed));
   }

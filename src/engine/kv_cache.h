@@ -29,11 +29,12 @@ class KvCache {
  public:
   /// A cache with a pool of its own. No page is taken yet, but one that could not be filled to its
   /// end by what memory is at hand now is refused.
+  /// @param compute     whose memory it is; outlives the result
   /// @param context     positions the sequence may grow to
   /// @param max_chunk   rows of one sequence that one forward pass may add
   /// @return kOutOfMemory; kUnsupported when the type does not suit the head size
-  static Result<KvCache> Create(const model::ModelConfig& config, kernels::KvType type,
-                                size_t context, size_t max_chunk);
+  static Result<KvCache> Create(compute::Compute& compute, const model::ModelConfig& config,
+                                kernels::KvType type, size_t context, size_t max_chunk);
 
   /// A cache over a pool that sequences of this model share. Nothing is asked of the pool yet.
   /// @param pool  must outlive the result
@@ -48,8 +49,8 @@ class KvCache {
 
   /// Pages for one layer, which all layers use in turn: for Forward::RunStep(), where nothing is
   /// asked of a layer once the next one has begun. They are taken at once.
-  static Result<KvCache> CreateForSteps(const model::ModelConfig& config, kernels::KvType type,
-                                        size_t context);
+  static Result<KvCache> CreateForSteps(compute::Compute& compute, const model::ModelConfig& config,
+                                        kernels::KvType type, size_t context);
 
   ~KvCache();
   KvCache(KvCache&& other) noexcept { *this = std::move(other); }
@@ -90,7 +91,10 @@ class KvCache {
   /// Where the layer's part of a page begins [bytes].
   size_t page_offset(size_t layer) const { return layers_[layer].offset; }
   /// [room() / 64, rounded up], valid until the cache changes; null for a layer without attention.
-  std::byte* const* pages(size_t layer) const;
+  const compute::Bytes* pages(size_t layer) const;
+  /// Writes something into every page it has: for measuring, where memory that was never written
+  /// would be faster than any other.
+  void TouchPages();
   /// The next `n` positions are written. @pre Reserve()
   void Advance(size_t n);
 
@@ -101,10 +105,10 @@ class KvCache {
   struct Group {
     size_t window = 0;  ///< 0: all that came before
     size_t page_bytes = 0;
-    size_t first = 0;                ///< pages before it were given back
-    std::vector<Page*> pages;        ///< [i]: positions [64 i, 64 i + 64); null before `first`
-    std::vector<std::byte*> memory;  ///< theirs: what kernels read
-    std::vector<Page*> spare;        ///< taken, not yet in their places
+    size_t first = 0;                    ///< pages before it were given back
+    std::vector<Page*> pages;            ///< [i]: positions [64 i, 64 i + 64); null before `first`
+    std::vector<compute::Bytes> memory;  ///< theirs: what steps read
+    std::vector<Page*> spare;            ///< taken, not yet in their places
   };
   struct Layer {
     kernels::KvLayout layout;

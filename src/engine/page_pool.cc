@@ -47,12 +47,12 @@ Status PagePool::Grow(size_t page_bytes, size_t n) {
                                                std::to_string(n) + " x " + FormatCount(page_bytes) +
                                                " bytes more are needed");
   }
-  ALT_ASSIGN_OR_RETURN(Buffer slab, Buffer::Allocate(*bytes, std::to_string(n) + " more KV pages"));
+  ALT_ASSIGN_OR_RETURN(compute::Memory slab,
+                       compute_.Allocate(*bytes, std::to_string(n) + " more KV pages"));
   taken_bytes_ += *bytes;
   // The first one lies on top, so that pages are handed out in the order of their addresses.
   for (size_t i = n; i-- > 0;) {
-    pages_.push_back(
-        {.data = slab.mutable_bytes().data() + i * page_bytes, .size_bytes = page_bytes});
+    pages_.push_back({.at = slab.at + i * page_bytes, .size_bytes = page_bytes});
     free_[page_bytes].push_back(&pages_.back());
   }
   slabs_.push_back(std::move(slab));

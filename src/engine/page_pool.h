@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "tensor/buffer.h"
+#include "compute/compute.h"
 
 namespace altteul::engine {
 
@@ -25,15 +25,17 @@ namespace altteul::engine {
 class PagePool {
  public:
   struct Page {
-    std::byte* data = nullptr;  ///< 64-byte aligned; holds anything when it is taken
+    compute::Bytes at;  ///< 64-byte aligned; holds anything when it is taken
     size_t size_bytes = 0;
     size_t references = 0;
   };
 
   static constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
 
+  /// @param compute      whose memory it is; outlives this
   /// @param limit_bytes  taken_bytes() never goes beyond it
-  explicit PagePool(uint64_t limit_bytes = kNoLimit) : limit_bytes_(limit_bytes) {}
+  explicit PagePool(compute::Compute& compute, uint64_t limit_bytes = kNoLimit)
+      : compute_(compute), limit_bytes_(limit_bytes) {}
   PagePool(const PagePool&) = delete;  // pages are known by their address
   PagePool& operator=(const PagePool&) = delete;
 
@@ -52,15 +54,17 @@ class PagePool {
 
   uint64_t taken_bytes() const { return taken_bytes_; }  ///< from the system; never less
   uint64_t used_bytes() const { return used_bytes_; }    ///< of pages with references
+  compute::Compute& compute() const { return compute_; }
 
  private:
   Status Grow(size_t page_bytes, size_t n);
   size_t SlabPages(size_t page_bytes, size_t n, size_t ahead) const;
 
+  compute::Compute& compute_;
   uint64_t limit_bytes_;
   uint64_t taken_bytes_ = 0;
   uint64_t used_bytes_ = 0;
-  std::vector<Buffer> slabs_;
+  std::vector<compute::Memory> slabs_;
   std::deque<Page> pages_;                     // grows at its end, so addresses stay
   std::map<size_t, std::vector<Page*>> free_;  // by size
 };

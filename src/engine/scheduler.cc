@@ -20,13 +20,13 @@ bool Scheduler::Step() {
     return !waiting_.empty();
   }
   const double start = clock_->Seconds();
-  const Status computed = Compute();
+  Status computed = Compute();
   const double middle = clock_->Seconds();
+  if (computed.ok()) computed = forward_->Logits(logit_rows_, LogitsOf(0, logit_rows_.size()));
   if (!computed.ok()) {
     for (const Share& share : shares_) share.sequence->Fail(computed);
     return true;
   }
-  if (!logit_rows_.empty()) forward_->Logits(logit_rows_, LogitsOf(0, logit_rows_.size()));
   const double end = clock_->Seconds();
   meter_.compute_seconds += end - start;
   ++meter_.passes;

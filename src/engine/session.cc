@@ -13,8 +13,8 @@ Session::Session(Forward& forward, const Clock& clock, std::unique_ptr<Sequence>
 
 Result<Session> Session::Create(Forward& forward, const Clock& clock, kernels::KvType kv_type,
                                 size_t context) {
-  ALT_ASSIGN_OR_RETURN(
-      KvCache cache, KvCache::Create(forward.model().config, kv_type, context, forward.max_rows()));
+  ALT_ASSIGN_OR_RETURN(KvCache cache, KvCache::Create(forward.compute(), forward.model().config,
+                                                      kv_type, context, forward.max_rows()));
   return Create(forward, clock, std::move(cache));
 }
 

@@ -23,6 +23,7 @@
 #include "base/machine.h"
 #include "base/random.h"
 #include "base/thread_team.h"
+#include "compute/cpu_compute.h"
 #include "engine/forward.h"
 #include "formats/gguf_writer.h"
 #include "kernels/kernel_table.h"
@@ -231,8 +232,9 @@ inline Status WriteTestModel(const std::string& path, const TestModelOptions& op
 /// A loaded test model with everything a Forward needs. Aborts when that cannot be had.
 struct TestModel {
   TestFolder folder;
-  const kernels::KernelTable* kernels = nullptr;
+  const kernels::KernelTable* kernels = kernels::SelectKernels("", DetectCpuFeatures()).value();
   ThreadTeam team{2};
+  compute::CpuCompute compute{*kernels, team};
   SteadyClock clock;
   std::unique_ptr<const model::Model> model;
 
@@ -241,15 +243,14 @@ struct TestModel {
     const Status written = WriteTestModel(path(), options);
     if (!written.ok()) std::fprintf(stderr, "%s\n", written.message().c_str());
     ALT_CHECK(written.ok());
-    kernels = kernels::SelectKernels("", DetectCpuFeatures()).value();
-    auto loaded = model::LoadModel(path(), {.kernels = kernels, .precision = precision}, team, {});
+    auto loaded = model::LoadModel(path(), {.precision = precision}, compute, {});
     if (!loaded.ok()) std::fprintf(stderr, "%s\n", loaded.status().message().c_str());
     model = std::move(loaded).value();
   }
   std::string path() const { return folder.Path("model.gguf"); }
 
   std::unique_ptr<Forward> NewForward(size_t max_rows, size_t context) {
-    return std::move(Forward::Create(*model, *kernels, team, max_rows, context)).value();
+    return std::move(Forward::Create(*model, compute, max_rows, context)).value();
   }
 };
 

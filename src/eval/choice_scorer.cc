@@ -29,8 +29,8 @@ ChoiceScorer::ChoiceScorer(Forward& forward, ThreadTeam& team, KvCache cache, Bu
 Result<ChoiceScorer> ChoiceScorer::Create(Forward& forward, ThreadTeam& team,
                                           kernels::KvType kv_type, size_t context) {
   const model::ModelConfig& config = forward.model().config;
-  ALT_ASSIGN_OR_RETURN(KvCache cache,
-                       KvCache::Create(config, kv_type, context, forward.max_rows()));
+  ALT_ASSIGN_OR_RETURN(KvCache cache, KvCache::Create(forward.compute(), config, kv_type, context,
+                                                      forward.max_rows()));
   ALT_ASSIGN_OR_RETURN(Buffer logits,
                        Buffer::Allocate(kLogitRows * config.vocabulary * sizeof(float),
                                         "the logits of " + std::to_string(kLogitRows) + " rows"));
@@ -41,7 +41,7 @@ Result<std::vector<double>> ChoiceScorer::Score(std::span<const TokenId> prefix,
                                                 std::span<const std::vector<TokenId>> endings) {
   ALT_CHECK(!prefix.empty());
   ALT_RETURN_IF_ERROR(ReadPrefix(prefix));
-  forward_->Logits(last_row_, 1, first_);
+  ALT_RETURN_IF_ERROR(forward_->Logits(last_row_, 1, first_));
   first_summary_ = Summarize(first_);
   std::vector<double> scores;
   for (const std::vector<TokenId>& ending : endings) {
@@ -91,7 +91,8 @@ Result<double> ChoiceScorer::ScoreEnding(std::span<const TokenId> ending) {
     const size_t n = std::min(forward_->max_rows(), ending.size() - 1 - done);
     ALT_RETURN_IF_ERROR(Run(ending.subspan(done, n)));
     for (size_t row = 0; row < n; row += kLogitRows) {
-      AddRows(row, ending.subspan(done + 1 + row, std::min(kLogitRows, n - row)), &score);
+      ALT_RETURN_IF_ERROR(
+          AddRows(row, ending.subspan(done + 1 + row, std::min(kLogitRows, n - row)), &score));
     }
     done += n;
   }
@@ -100,11 +101,11 @@ Result<double> ChoiceScorer::ScoreEnding(std::span<const TokenId> ending) {
 
 /// Rows are shared among the threads; each writes its own places. They are added to the score one
 /// by one, so that the sum does not depend on how the ending was cut.
-void ChoiceScorer::AddRows(size_t first, std::span<const TokenId> targets, double* score) {
+Status ChoiceScorer::AddRows(size_t first, std::span<const TokenId> targets, double* score) {
   const size_t vocabulary = first_.size();
   const std::span<float> logits(reinterpret_cast<float*>(logits_.mutable_bytes().data()),
                                 targets.size() * vocabulary);
-  forward_->Logits(first, targets.size(), logits);
+  ALT_RETURN_IF_ERROR(forward_->Logits(first, targets.size(), logits));
   team_->Run([&](int thread) {
     const Share share = ShareOf(targets.size(), 1, thread, team_->size());
     for (size_t row = share.begin; row < share.end; ++row) {
@@ -114,6 +115,7 @@ void ChoiceScorer::AddRows(size_t first, std::span<const TokenId> targets, doubl
     }
   });
   for (size_t row = 0; row < targets.size(); ++row) *score += scores_[row];
+  return Status();
 }
 
 }  // namespace altteul::eval

@@ -37,7 +37,7 @@ class ChoiceScorer {
   Status ReadPrefix(std::span<const text::TokenId> prefix);
   Status Run(std::span<const text::TokenId> tokens);
   Result<double> ScoreEnding(std::span<const text::TokenId> ending);
-  void AddRows(size_t first, std::span<const text::TokenId> targets, double* score);
+  Status AddRows(size_t first, std::span<const text::TokenId> targets, double* score);
 
   engine::Forward* forward_;
   ThreadTeam* team_;

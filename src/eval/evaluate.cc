@@ -33,8 +33,8 @@ struct Walker {
 Result<Walker> MakeWalker(Forward* forward, const EvaluateOptions& options, kernels::KvType type) {
   Walker walker;
   walker.forward = forward;
-  ALT_ASSIGN_OR_RETURN(KvCache cache, KvCache::Create(forward->model().config, type,
-                                                      options.context, options.context));
+  ALT_ASSIGN_OR_RETURN(KvCache cache, KvCache::Create(forward->compute(), forward->model().config,
+                                                      type, options.context, options.context));
   walker.cache.emplace(std::move(cache));
   walker.logits.resize(kLogitRows * forward->model().config.vocabulary);
   walker.summaries.resize(kLogitRows);
@@ -123,7 +123,9 @@ class Judge {
     const size_t first = chunk.size() / 2;
     for (size_t row = first; row + 1 < chunk.size(); row += kLogitRows) {
       const size_t n = std::min(kLogitRows, chunk.size() - 1 - row);
-      for (Entrant* each : all) each->walker.forward->Logits(row, n, each->walker.logits);
+      for (Entrant* each : all) {
+        ALT_RETURN_IF_ERROR(each->walker.forward->Logits(row, n, each->walker.logits));
+      }
       ScoreRows(all, chunk.subspan(row + 1, n));
     }
     return Status();

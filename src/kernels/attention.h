@@ -119,9 +119,12 @@ struct AttentionArgs {
   size_t n_heads =
       0;  ///< a multiple of n_kv_heads; head h reads kv head h / (n_heads / n_kv_heads)
   float scale = 1.0f;
-  float softcap = 0.0f;  ///< 0: none
-  size_t window = 0;     ///< 0: every earlier position
-  SegmentSums sums;      ///< not null: attend() leaves sums, merge_segments() makes the output
+  float softcap = 0.0f;   ///< 0: none
+  size_t window = 0;      ///< 0: every earlier position
+  SegmentSums sums = {};  ///< not null: attend() leaves sums, merge_segments() makes the output
+  /// [all rows, n_heads, 2] the maximum m and the sum l over all that a query sees, so that the
+  /// weight of key k is exp(s[k] - m) / l; written where the output is, may be null.
+  float* row_sums = nullptr;
 };
 
 /// Bytes of scratch one thread needs for Attend at this head size.

@@ -43,8 +43,7 @@ bool IsReordered(const Family& family) {
 
 Status AddTensors(const Checkpoint& folder, const Family& family, const ModelConfig& config,
                   GgufForm& form) {
-  ALT_ASSIGN_OR_RETURN(const WeightPlan plan,
-                       PlanWeights(folder, config, {.precision = kernels::Precision::kF32}));
+  ALT_ASSIGN_OR_RETURN(const WeightPlan plan, PlanWeights(folder, config, nullptr));
   for (const Checkpoint::NamedTensor& tensor : folder.tensors()) {
     if (plan.tensors.count(tensor.name) == 0) {
       form.left_out.push_back(tensor.name);

@@ -10,8 +10,8 @@
 namespace altteul::model {
 
 Result<std::unique_ptr<const Model>> LoadModel(const std::string& path,
-                                               const WeightOptions& options, ThreadTeam& team,
-                                               const LogSink& log) {
+                                               const WeightOptions& options,
+                                               compute::Compute& compute, const LogSink& log) {
   auto model = std::make_unique<Model>();
   ALT_ASSIGN_OR_RETURN(model->file, Checkpoint::Open(path, log));
   ALT_ASSIGN_OR_RETURN(model->config, ReadConfig(*model->file, log));
@@ -25,7 +25,7 @@ Result<std::unique_ptr<const Model>> LoadModel(const std::string& path,
   model->tokenizer = std::move(tokenizer).value();
   ALT_ASSIGN_OR_RETURN(model->chat_template, model->file->ReadChatTemplate(log));
   ALT_ASSIGN_OR_RETURN(model->weights,
-                       LoadWeights(*model->file, model->config, options, team, log));
+                       LoadWeights(*model->file, model->config, options, compute, log));
   return std::unique_ptr<const Model>(std::move(model));
 }
 

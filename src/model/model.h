@@ -9,7 +9,7 @@
 #include <string>
 
 #include "base/sinks.h"
-#include "base/thread_team.h"
+#include "compute/compute.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
 #include "model/weights.h"
@@ -28,7 +28,7 @@ struct Model {
 /// Opens, checks and loads a GGUF file or a Hugging Face folder.
 /// @return what Checkpoint, ReadConfig, LoadWeights and MakeTokenizer return
 Result<std::unique_ptr<const Model>> LoadModel(const std::string& path,
-                                               const WeightOptions& options, ThreadTeam& team,
-                                               const LogSink& log);
+                                               const WeightOptions& options,
+                                               compute::Compute& compute, const LogSink& log);
 
 }  // namespace altteul::model

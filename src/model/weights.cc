@@ -27,7 +27,9 @@ size_t Aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 // Collects what has to be loaded first, so that the arenas can be allocated once, then loads it.
 class Loader {
  public:
-  Loader(const Checkpoint& file, const WeightOptions& options) : file_(file), options_(options) {}
+  /// @param kernels  whose fast panels are used; null: none
+  Loader(const Checkpoint& file, const kernels::KernelTable* kernels, std::function<bool()> go_on)
+      : file_(file), kernels_(kernels), go_on_(std::move(go_on)) {}
 
   /// A matrix [rows, cols]: rows [first_row, first_row + rows) of a tensor with all_rows rows.
   /// One that is only looked up, never multiplied, stays in the mapping.
@@ -41,9 +43,8 @@ class Loader {
     out->data = view.bytes.data() + first_row * row_bytes;
     kernels::PanelKind panel = kernels::PanelKind::kP32;
     const kernels::Codec& codec = *kernels::FindCodec(view.type);
-    const bool grouped = !lookup_only && options_.precision == kernels::Precision::kFast &&
-                         cols % codec.tile_cols == 0 &&
-                         options_.kernels->fast_panel(view.type, &panel);
+    const bool grouped = !lookup_only && kernels_ != nullptr && cols % codec.tile_cols == 0 &&
+                         kernels_->fast_panel(view.type, &panel);
     resting_bytes_ += rows * row_bytes;
     matrices_.push_back({.matrix = out,
                          .tensor = name + " " + view.shape.ToString(),
@@ -99,6 +100,21 @@ class Loader {
     ALT_RETURN_IF_ERROR(
         LoadMatrices(team, arena_bytes_ == 0 ? nullptr : weights.arena.mutable_bytes().data()));
     weights.resting_bytes = resting_bytes_ + small_bytes_;
+    return Status();
+  }
+
+  /// The compute takes over what it will read: arena, vectors, and matrices in the file.
+  Status HandOver(compute::Compute& compute, Weights& weights) const {
+    const auto hand_over = [&](std::span<const std::byte> bytes) -> Status {
+      ALT_ASSIGN_OR_RETURN(std::unique_ptr<compute::Owned> held, compute.Hold(bytes));
+      if (held != nullptr) weights.held.push_back(std::move(held));
+      return Status();
+    };
+    ALT_RETURN_IF_ERROR(hand_over(weights.small.bytes()));
+    if (arena_bytes_ != 0) ALT_RETURN_IF_ERROR(hand_over(weights.arena.bytes()));
+    for (const Matrix& m : matrices_) {
+      if (!m.grouped()) ALT_RETURN_IF_ERROR(hand_over(m.source));
+    }
     return Status();
   }
 
@@ -202,7 +218,7 @@ class Loader {
           std::max<size_t>(1, kLoadingBytesOfThread / group_bytes) * kernels::kGroupRows;
       for (size_t row = 0; row < m.matrix->rows; row += slice_rows, ++slice_number) {
         if (slice_number % n_threads != static_cast<size_t>(thread)) continue;
-        if (thread == 0 && options_.go_on && !options_.go_on()) cancelled = true;
+        if (thread == 0 && go_on_ && !go_on_()) cancelled = true;
         if (cancelled) return bad;
         const size_t found = LoadSlice(m, row, std::min(slice_rows, m.matrix->rows - row), arena);
         if (found != SIZE_MAX) bad = std::min(bad, RowPlace{i, found});
@@ -233,7 +249,7 @@ class Loader {
                          arena + m.offset + row / kernels::kGroupRows * grouped_bytes);
     }
     // The truth is compared with, not served: models larger than memory are read in f32 as well.
-    const bool stays = options_.precision != kernels::Precision::kF32 && !m.lookup_only;
+    const bool stays = kernels_ != nullptr && !m.lookup_only;
     if (m.grouped() || !stays) {
       file_.ReleasePages(m.source.subspan(first * m.row_bytes(), n * m.row_bytes()));
     }
@@ -241,7 +257,8 @@ class Loader {
   }
 
   const Checkpoint& file_;
-  const WeightOptions& options_;
+  const kernels::KernelTable* const kernels_;
+  const std::function<bool()> go_on_;
   std::vector<Matrix> matrices_;
   std::vector<Vector> vectors_;
   size_t arena_bytes_ = 0;
@@ -345,20 +362,23 @@ Status AddAll(Loader& loader, const Checkpoint& file, const ModelConfig& config,
 }  // namespace
 
 Result<Weights> LoadWeights(const Checkpoint& file, const ModelConfig& config,
-                            const WeightOptions& options, ThreadTeam& team, const LogSink& log) {
+                            const WeightOptions& options, compute::Compute& compute,
+                            const LogSink& log) {
   Weights weights;
-  Loader loader(file, options);
+  const bool is_fast = options.precision == kernels::Precision::kFast;
+  Loader loader(file, is_fast ? &compute.kernels() : nullptr, options.go_on);
   ALT_RETURN_IF_ERROR(AddAll(loader, file, config, weights));
-  ALT_RETURN_IF_ERROR(loader.Load(team, weights));
+  ALT_RETURN_IF_ERROR(loader.Load(compute.team(), weights));
+  ALT_RETURN_IF_ERROR(loader.HandOver(compute, weights));
   if (weights.tied) weights.output.w = weights.embedding;
   ReportUnused(file, loader.used(), config.n_layers(), log);
   return weights;
 }
 
 Result<WeightPlan> PlanWeights(const Checkpoint& file, const ModelConfig& config,
-                               const WeightOptions& options) {
+                               const kernels::KernelTable* kernels) {
   WeightPlan plan;
-  Loader loader(file, options);
+  Loader loader(file, kernels, {});
   ALT_RETURN_IF_ERROR(AddAll(loader, file, config, plan.weights));
   if (plan.weights.tied) plan.weights.output.w = plan.weights.embedding;
   loader.Describe(plan);

@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "base/sinks.h"
-#include "base/thread_team.h"
+#include "compute/compute.h"
 #include "kernels/kernel_table.h"
 #include "model/checkpoint.h"
 #include "model/config.h"
@@ -25,13 +25,8 @@
 
 namespace altteul::model {
 
+using compute::Linear;
 using kernels::WeightMatrix;
-
-/// A linear layer: y = W x + bias. `bias` is null where there is none.
-struct Linear {
-  WeightMatrix w;
-  const float* bias = nullptr;  ///< [w.rows]
-};
 
 /// What a matrix of a layer is for, in the order in which a pass reads them.
 enum class MatrixRole : uint8_t { kQ, kK, kV, kO, kGate, kUp, kDown };
@@ -91,9 +86,10 @@ struct Weights {
   const float* output_norm = nullptr;  ///< [hidden]
   std::vector<BlockWeights> blocks;    ///< one a layer
 
-  uint64_t resting_bytes = 0;  ///< of all matrices, wherever they rest
-  Buffer arena;                ///< 16-row groups
-  Buffer small;                ///< norms and biases
+  uint64_t resting_bytes = 0;                         ///< of all matrices, wherever they rest
+  Buffer arena;                                       ///< 16-row groups
+  Buffer small;                                       ///< norms and biases
+  std::vector<std::unique_ptr<compute::Owned>> held;  ///< what the compute has of them
 };
 
 /// Bytes of the file that one loading thread examines and reorders before it gives their pages
@@ -101,19 +97,20 @@ struct Weights {
 inline constexpr uint64_t kLoadingBytesOfThread = uint64_t{4} << 20;
 
 struct WeightOptions {
-  const kernels::KernelTable* kernels = nullptr;
   kernels::Precision precision = kernels::Precision::kFast;
   /// Asked every few milliseconds while weights are read, by the calling thread; false ends that.
   std::function<bool()> go_on = {};
 };
 
-/// Binds every tensor that the configuration asks for. `file` must outlive the result.
+/// Binds every tensor that the configuration asks for, and hands the compute what it will read.
+/// `file` and `compute` must outlive the result.
 /// @param log  told of tensors in the file that nothing uses
 /// @return kCorruptFile for a missing tensor, one of another shape (name, both shapes) or one with
 ///         a value that is not finite (name, row); kUnsupported for a type that is no weight and
 ///         for experts; kOutOfMemory, kCancelled
 Result<Weights> LoadWeights(const Checkpoint& file, const ModelConfig& config,
-                            const WeightOptions& options, ThreadTeam& team, const LogSink& log);
+                            const WeightOptions& options, compute::Compute& compute,
+                            const LogSink& log);
 
 /// What LoadWeights would make, without touching a tensor's bytes.
 struct WeightPlan {
@@ -127,8 +124,9 @@ struct WeightPlan {
   uint64_t looked_up_bytes = 0;   ///< of an embedding that is no head: a row a token is read
 };
 
+/// @param kernels  that would compute it, Precision::kFast; null: as for Precision::kF32
 /// @return as LoadWeights, but for what tensors hold
 Result<WeightPlan> PlanWeights(const Checkpoint& file, const ModelConfig& config,
-                               const WeightOptions& options);
+                               const kernels::KernelTable* kernels);
 
 }  // namespace altteul::model

@@ -43,8 +43,8 @@ WeightMatrix MatrixOf(DType type, size_t rows, const kernels::KernelTable& kerne
   return matrix;
 }
 
-Status MeasureTypes(const kernels::KernelTable& kernels, ThreadTeam& team, const Clock& clock,
-                    const ProbeSizes& sizes, MachineRates* rates) {
+Status MeasureTypes(compute::Compute& compute, const Clock& clock, const ProbeSizes& sizes,
+                    MachineRates* rates) {
   // The matrix for many rows is of the widest type's size.
   const uint64_t most_bytes =
       std::max<uint64_t>(sizes.stream_bytes, kCachedRows * kProbeCols * sizeof(double));
@@ -54,15 +54,16 @@ Status MeasureTypes(const kernels::KernelTable& kernels, ThreadTeam& team, const
   std::memset(bytes.mutable_bytes().data(), 0x11, bytes.size());
   const size_t most_rows = sizes.stream_bytes / (kProbeCols / 8);  // of types of one bit
   ALT_ASSIGN_OR_RETURN(const ProductBench one,
-                       ProductBench::Create(kernels, team, clock, 1, kProbeCols, most_rows));
+                       ProductBench::Create(compute, clock, 1, kProbeCols, most_rows));
   ALT_ASSIGN_OR_RETURN(
       const ProductBench many,
-      ProductBench::Create(kernels, team, clock, sizes.many_rows, kProbeCols, kCachedRows));
+      ProductBench::Create(compute, clock, sizes.many_rows, kProbeCols, kCachedRows));
   for (const kernels::Codec& codec : kernels::AllCodecs()) {
     const uint64_t row_bytes = *RowBytes(codec.type, kProbeCols);
     const size_t rows = sizes.stream_bytes / row_bytes / kernels::kGroupRows * kernels::kGroupRows;
-    const WeightMatrix stream = MatrixOf(codec.type, rows, kernels, bytes.bytes().data());
-    const WeightMatrix cached = MatrixOf(codec.type, kCachedRows, kernels, bytes.bytes().data());
+    const WeightMatrix stream = MatrixOf(codec.type, rows, compute.kernels(), bytes.bytes().data());
+    const WeightMatrix cached =
+        MatrixOf(codec.type, kCachedRows, compute.kernels(), bytes.bytes().data());
     const auto seconds = [](const ProductBench& bench, const WeightMatrix& matrix, int sweeps) {
       const WeightMatrix* const matrices[] = {&matrix};
       return bench.Seconds(matrices, sweeps).back();
@@ -80,8 +81,7 @@ Status MeasureTypes(const kernels::KernelTable& kernels, ThreadTeam& team, const
 
 /// A loaded model of zeros.
 Result<std::unique_ptr<const model::Model>> ZeroModel(const model::ModelShape& shape, DType type,
-                                                      const kernels::KernelTable& kernels,
-                                                      ThreadTeam& team) {
+                                                      compute::Compute& compute) {
   formats::GgufWriter writer;
   const model::ShapedModel shaped = model::UniformModel(shape, type);
   ALT_RETURN_IF_ERROR(shaped.Declare("zeros", writer));
@@ -89,28 +89,23 @@ Result<std::unique_ptr<const model::Model>> ZeroModel(const model::ModelShape& s
   ALT_ASSIGN_OR_RETURN(const uint64_t file_bytes, writer.PlannedBytes());
   ALT_ASSIGN_OR_RETURN(const HollowFolder folder, HollowFolder::Create());
   ALT_RETURN_IF_ERROR(folder.Write("zeros.gguf", header, file_bytes));
-  return model::LoadModel(folder.PathOf("zeros.gguf"), {.kernels = &kernels}, team, {});
+  return model::LoadModel(folder.PathOf("zeros.gguf"), {}, compute, {});
 }
 
 /// Passes of a model, timed.
 class PassBench {
  public:
-  static Result<PassBench> Create(const model::Model& model, const kernels::KernelTable& kernels,
-                                  ThreadTeam& team, const Clock& clock, KvType kv, size_t context,
-                                  size_t max_rows) {
+  static Result<PassBench> Create(const model::Model& model, compute::Compute& compute,
+                                  const Clock& clock, KvType kv, size_t context, size_t max_rows) {
     PassBench bench(clock);
     ALT_ASSIGN_OR_RETURN(bench.forward_,
-                         engine::Forward::Create(model, kernels, team, max_rows, context));
-    ALT_ASSIGN_OR_RETURN(auto cache, engine::KvCache::Create(model.config, kv, context, max_rows));
+                         engine::Forward::Create(model, compute, max_rows, context));
+    ALT_ASSIGN_OR_RETURN(auto cache,
+                         engine::KvCache::Create(compute, model.config, kv, context, max_rows));
     // Every page that a pass will find. Untouched memory would be one page of zeros, and in the
     // processor's cache.
     ALT_RETURN_IF_ERROR(cache.Reserve(context));
-    for (size_t layer = 0; layer < model.config.n_layers(); ++layer) {
-      for (size_t page = 0; page * kernels::kKeyTile < context; ++page) {
-        std::memset(cache.pages(layer)[page] + cache.page_offset(layer), 0,
-                    cache.layout(layer).page_bytes());
-      }
-    }
+    cache.TouchPages();
     bench.cache_ = std::make_unique<engine::KvCache>(std::move(cache));
     bench.tokens_.assign(max_rows, 0);
     return bench;
@@ -172,14 +167,14 @@ constexpr model::ModelShape kLayerShape = {.name = "layer",
                                            .rope_base = 1e4f,
                                            .tied = true};
 
-Status MeasureAttention(const kernels::KernelTable& kernels, ThreadTeam& team, const Clock& clock,
-                        const ProbeSizes& sizes, MachineRates* rates) {
+Status MeasureAttention(compute::Compute& compute, const Clock& clock, const ProbeSizes& sizes,
+                        MachineRates* rates) {
   for (const size_t head_dim : kHeadDims) {
     ALT_ASSIGN_OR_RETURN(const auto model,
-                         ZeroModel(AttentionShape(head_dim), DType::kQ8_0, kernels, team));
+                         ZeroModel(AttentionShape(head_dim), DType::kQ8_0, compute));
     for (const KvType kv : kMeasuredKv) {
       ALT_ASSIGN_OR_RETURN(PassBench bench,
-                           PassBench::Create(*model, kernels, team, clock, kv,
+                           PassBench::Create(*model, compute, clock, kv,
                                              sizes.one_depth + sizes.many_rows, sizes.many_rows));
       // What a deep context adds to a shallow one is attention alone: seconds and work of that. A
       // clock that stands still must not divide by zero.
@@ -209,11 +204,11 @@ Status MeasureAttention(const kernels::KernelTable& kernels, ThreadTeam& team, c
 }
 
 /// Seconds of the products of all layers alone.
-Result<double> ProductSeconds(const model::Model& model, const kernels::KernelTable& kernels,
-                              ThreadTeam& team, const Clock& clock, size_t n_rows) {
+Result<double> ProductSeconds(const model::Model& model, compute::Compute& compute,
+                              const Clock& clock, size_t n_rows) {
   const size_t widest = std::max(kLayerShape.hidden, kLayerShape.ffn);
   ALT_ASSIGN_OR_RETURN(const ProductBench bench,
-                       ProductBench::Create(kernels, team, clock, n_rows, widest, widest));
+                       ProductBench::Create(compute, clock, n_rows, widest, widest));
   std::map<size_t, std::vector<const WeightMatrix*>> by_cols;
   for (const model::BlockWeights& block : model.weights.blocks) {
     ForEachMatrix(block, [&](model::MatrixRole, const model::Linear& linear) {
@@ -225,16 +220,14 @@ Result<double> ProductSeconds(const model::Model& model, const kernels::KernelTa
   return seconds;
 }
 
-Status MeasureLayer(const kernels::KernelTable& kernels, ThreadTeam& team, const Clock& clock,
-                    const ProbeSizes& sizes, MachineRates* rates) {
-  ALT_ASSIGN_OR_RETURN(const auto model, ZeroModel(kLayerShape, DType::kQ8_0, kernels, team));
-  ALT_ASSIGN_OR_RETURN(PassBench bench,
-                       PassBench::Create(*model, kernels, team, clock, KvType::kF16,
-                                         2 * sizes.many_rows, sizes.many_rows));
+Status MeasureLayer(compute::Compute& compute, const Clock& clock, const ProbeSizes& sizes,
+                    MachineRates* rates) {
+  ALT_ASSIGN_OR_RETURN(const auto model, ZeroModel(kLayerShape, DType::kQ8_0, compute));
+  ALT_ASSIGN_OR_RETURN(PassBench bench, PassBench::Create(*model, compute, clock, KvType::kF16,
+                                                          2 * sizes.many_rows, sizes.many_rows));
   const auto beside_products = [&](size_t n_rows) -> Result<double> {
     ALT_ASSIGN_OR_RETURN(const double pass, bench.Seconds(0, n_rows));
-    ALT_ASSIGN_OR_RETURN(const double products,
-                         ProductSeconds(*model, kernels, team, clock, n_rows));
+    ALT_ASSIGN_OR_RETURN(const double products, ProductSeconds(*model, compute, clock, n_rows));
     return std::max(0.0, pass - products) / kLayerShape.layers;
   };
   ALT_ASSIGN_OR_RETURN(rates->layer_seconds, beside_products(1));
@@ -252,17 +245,17 @@ Status MeasureLayer(const kernels::KernelTable& kernels, ThreadTeam& team, const
 
 // --- rounds ---
 
-Result<MachineRates> MeasureRound(const kernels::KernelTable& kernels, ThreadTeam& team,
-                                  const Clock& clock, const ProbeSizes& sizes) {
+Result<MachineRates> MeasureRound(compute::Compute& compute, const Clock& clock,
+                                  const ProbeSizes& sizes) {
   MachineRates rates;
   rates.processor = CpuModelName();
-  rates.isa = kernels.name;
-  rates.threads = team.size();
-  ALT_ASSIGN_OR_RETURN(rates.read_bytes_per_s,
-                       kernels::MeasureReadBandwidth(team, clock, 2 * sizes.stream_bytes));
-  ALT_RETURN_IF_ERROR(MeasureTypes(kernels, team, clock, sizes, &rates));
-  ALT_RETURN_IF_ERROR(MeasureAttention(kernels, team, clock, sizes, &rates));
-  ALT_RETURN_IF_ERROR(MeasureLayer(kernels, team, clock, sizes, &rates));
+  rates.isa = compute.kernels().name;
+  rates.threads = compute.team().size();
+  ALT_ASSIGN_OR_RETURN(rates.read_bytes_per_s, kernels::MeasureReadBandwidth(
+                                                   compute.team(), clock, 2 * sizes.stream_bytes));
+  ALT_RETURN_IF_ERROR(MeasureTypes(compute, clock, sizes, &rates));
+  ALT_RETURN_IF_ERROR(MeasureAttention(compute, clock, sizes, &rates));
+  ALT_RETURN_IF_ERROR(MeasureLayer(compute, clock, sizes, &rates));
   return rates;
 }
 
@@ -336,9 +329,9 @@ const AttentionRate& MachineRates::Attention(KvType kv, size_t head_dim) const {
   return *best;
 }
 
-Result<MachineRates> MeasureMachine(const kernels::KernelTable& kernels, ThreadTeam& team,
-                                    const Clock& clock, const ProgressSink& progress,
-                                    const ProbeSizes& sizes, const CpuReader& read_cpu) {
+Result<MachineRates> MeasureMachine(compute::Compute& compute, const Clock& clock,
+                                    const ProgressSink& progress, const ProbeSizes& sizes,
+                                    const CpuReader& read_cpu) {
   std::vector<MachineRates> rounds;
   std::vector<CpuReading> readings;
   for (int round = 0; round < sizes.rounds; ++round) {
@@ -346,14 +339,14 @@ Result<MachineRates> MeasureMachine(const kernels::KernelTable& kernels, ThreadT
       return Status(ErrorCode::kCancelled, "measuring was interrupted");
     }
     if (read_cpu) readings.push_back(read_cpu());
-    ALT_ASSIGN_OR_RETURN(MachineRates rates, MeasureRound(kernels, team, clock, sizes));
+    ALT_ASSIGN_OR_RETURN(MachineRates rates, MeasureRound(compute, clock, sizes));
     rounds.push_back(std::move(rates));
   }
   if (progress) progress(sizes.rounds, sizes.rounds);
   MachineRates rates = MergedRounds(std::move(rounds));
-  rates.peaks = kernels::MeasurePeaks(team, clock, kernels.name).team;
+  rates.peaks = kernels::MeasurePeaks(compute.team(), clock, compute.kernels().name).team;
   if (read_cpu) readings.push_back(read_cpu());
-  rates.load = LoadBetween(readings, team.size(), OnlineCores(), ReadGroupLimits().cores);
+  rates.load = LoadBetween(readings, compute.team().size(), OnlineCores(), ReadGroupLimits().cores);
   return rates;
 }
 

@@ -19,7 +19,7 @@
 #include "base/sinks.h"
 #include "base/status.h"
 #include "base/thread_team.h"
-#include "kernels/kernel_table.h"
+#include "compute/compute.h"
 #include "kernels/probes.h"
 #include "model/config.h"
 #include "tensor/dtype.h"
@@ -80,12 +80,12 @@ struct ProbeSizes {
 };
 
 /// Takes about two seconds a round, and 300 MB.
-/// @param kernels, team, clock  must outlive the call
+/// @param compute, clock  must outlive the call
 /// @param read_cpu  asked before each round and at the end; empty: nothing is said of the load
 /// @return kOutOfMemory, kCancelled, kIoError (of the folder for temporary files)
-Result<MachineRates> MeasureMachine(const kernels::KernelTable& kernels, ThreadTeam& team,
-                                    const Clock& clock, const ProgressSink& progress,
-                                    const ProbeSizes& sizes = {}, const CpuReader& read_cpu = {});
+Result<MachineRates> MeasureMachine(compute::Compute& compute, const Clock& clock,
+                                    const ProgressSink& progress, const ProbeSizes& sizes = {},
+                                    const CpuReader& read_cpu = {});
 
 // The rates as a file of ours (machine_rates_json.cc).
 

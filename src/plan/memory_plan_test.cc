@@ -57,8 +57,7 @@ TEST_F(MemoryPlanTest, ThePeakIsInLoadingOrInAnswering) {
 TEST_F(MemoryPlanTest, ASlidingWindowKeepsTheCacheSmall) {
   TestModel windowed({.window = 64});
   const auto plan = [](const TestModel& model, size_t context) {
-    const auto weights =
-        model::PlanWeights(*model.model->file, model.model->config, {.kernels = model.kernels});
+    const auto weights = model::PlanWeights(*model.model->file, model.model->config, model.kernels);
     return PlanMemory(model.model->config, weights.value(), {.context = context, .pass_rows = 64})
         .value()
         .kv;

@@ -16,16 +16,15 @@ size_t Aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace
 
-Result<ProductBench> ProductBench::Create(const kernels::KernelTable& kernels, ThreadTeam& team,
-                                          const Clock& clock, size_t n_rows, size_t cols,
-                                          size_t out_rows) {
-  ProductBench bench(kernels, team, clock);
+Result<ProductBench> ProductBench::Create(compute::Compute& compute, const Clock& clock,
+                                          size_t n_rows, size_t cols, size_t out_rows) {
+  ProductBench bench(compute, clock);
   bench.scratch_bytes_ = Aligned(kernels::LinearScratchBytes(cols));
   const size_t blocks = cols / 16 + 1;
   const std::array<size_t, 7> sizes = {
       n_rows * cols * 4,   n_rows * cols,     n_rows * blocks * 4,  n_rows * blocks * 4,
       n_rows * blocks * 4, n_rows * cols * 2, n_rows * out_rows * 4};
-  size_t total = bench.scratch_bytes_ * static_cast<size_t>(team.size());
+  size_t total = bench.scratch_bytes_ * static_cast<size_t>(compute.team().size());
   for (const size_t size : sizes) total += Aligned(size);
   ALT_ASSIGN_OR_RETURN(bench.memory_, Buffer::Allocate(total, "the activations of a benchmark"));
   std::byte* at = bench.memory_.mutable_bytes().data();
@@ -59,17 +58,18 @@ std::vector<double> ProductBench::Seconds(std::span<const WeightMatrix* const> m
   }
   kernels::PreparedRows rows = rows_;
   rows.cols = matrices.front()->cols;
-  team_->Run([&](int thread) {
-    kernels_->prepare(rows, forms, kernels::ShareBy::kRows, thread, team_->size());
+  compute_->team().Run([&](int thread) {
+    compute_->kernels().prepare(rows, forms, kernels::ShareBy::kRows, thread,
+                                compute_->team().size());
   });
   std::vector<double> seconds;
   for (int sweep = 0; sweep < sweeps; ++sweep) {
     const double start = clock_->Seconds();
-    team_->Run([&](int thread) {
+    compute_->team().Run([&](int thread) {
       for (const WeightMatrix* w : matrices) {
-        kernels_->linear({.w = w, .x = &rows, .out = out_, .out_stride = w->rows}, Scratch(thread),
-                         thread, team_->size());
-        team_->Barrier();
+        compute_->kernels().linear({.w = w, .x = &rows, .out = out_, .out_stride = w->rows},
+                                   Scratch(thread), thread, compute_->team().size());
+        compute_->team().Barrier();
       }
     });
     seconds.push_back(clock_->Seconds() - start);

@@ -12,20 +12,19 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/thread_team.h"
-#include "kernels/kernel_table.h"
+#include "compute/compute.h"
 #include "tensor/buffer.h"
 
 namespace altteul::plan {
 
 class ProductBench {
  public:
-  /// @param kernels, team, clock  must outlive the result
+  /// @param compute, clock  must outlive the result
   /// @param n_rows  of activations
   /// @param cols, out_rows  of the widest matrix
   /// @return kOutOfMemory
-  static Result<ProductBench> Create(const kernels::KernelTable& kernels, ThreadTeam& team,
-                                     const Clock& clock, size_t n_rows, size_t cols,
-                                     size_t out_rows);
+  static Result<ProductBench> Create(compute::Compute& compute, const Clock& clock, size_t n_rows,
+                                     size_t cols, size_t out_rows);
 
   /// Seconds of each of `sweeps` sweeps over the matrices, one after another with a barrier behind
   /// each. What the first one finds in no cache yet is in its time.
@@ -34,14 +33,13 @@ class ProductBench {
                               int sweeps) const;
 
  private:
-  ProductBench(const kernels::KernelTable& kernels, ThreadTeam& team, const Clock& clock)
-      : kernels_(&kernels), team_(&team), clock_(&clock) {}
+  ProductBench(compute::Compute& compute, const Clock& clock)
+      : compute_(&compute), clock_(&clock) {}
   std::span<std::byte> Scratch(int thread) const {
     return {scratch_ + static_cast<size_t>(thread) * scratch_bytes_, scratch_bytes_};
   }
 
-  const kernels::KernelTable* kernels_;
-  ThreadTeam* team_;
+  compute::Compute* compute_;
   const Clock* clock_;
   Buffer memory_;
   kernels::PreparedRows rows_;  // of the widest matrix

@@ -32,7 +32,7 @@ class RentPlanTest : public ::testing::Test {
     const auto file = OpenShape(shape).value();
     const auto config = model::ReadConfig(*file).value();
     const kernels::KernelTable* kernels = kernels::SelectKernels("reference", {}).value();
-    const auto weights = model::PlanWeights(*file, config, {.kernels = kernels}).value();
+    const auto weights = model::PlanWeights(*file, config, kernels).value();
     const auto memory = PlanMemory(config, weights, {}).value();
     return PlanRent(config, weights.weights, memory, {}, {.tokens_in = 1e6, .tokens_out = 1e6},
                     tables_.chips, offers);

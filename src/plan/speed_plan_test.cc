@@ -35,7 +35,7 @@ class SpeedPlanTest : public ::testing::Test {
     file_ = OpenShape("llama-2-7b:Q8_0").value();
     config_ = model::ReadConfig(*file_).value();
     const kernels::KernelTable* kernels = kernels::SelectKernels("reference", {}).value();
-    weights_ = model::PlanWeights(*file_, config_, {.kernels = kernels}).value();
+    weights_ = model::PlanWeights(*file_, config_, kernels).value();
   }
   SpeedPlan Plan(const MachineRates& rates, const SpeedRequest& request) const {
     return PlanSpeed(config_, weights_.weights, rates, request);

@@ -17,7 +17,7 @@ class StudyPlanTest : public ::testing::Test {
     file_ = OpenShape("llama-2-7b:Q8_0").value();
     config_ = model::ReadConfig(*file_).value();
     const kernels::KernelTable* kernels = kernels::SelectKernels("reference", {}).value();
-    weights_ = model::PlanWeights(*file_, config_, {.kernels = kernels}).value();
+    weights_ = model::PlanWeights(*file_, config_, kernels).value();
     memory_ = PlanMemory(config_, weights_, {.threads = 2, .base_bytes = 11}).value();
     for (const kernels::Codec& codec : kernels::AllCodecs()) {
       rates_.types.push_back({.type = codec.type, .bytes_per_s = 10e9, .ops_per_s = 400e9});

@@ -29,8 +29,8 @@ SeriesRunner::SeriesRunner(const Clock& clock, std::unique_ptr<Forward> forward)
     : clock_(clock), forward_(std::move(forward)) {}
 
 Result<std::unique_ptr<SeriesRunner>> SeriesRunner::Create(const model::Model& model,
-                                                           const kernels::KernelTable& kernels,
-                                                           ThreadTeam& team, const Clock& clock,
+                                                           compute::Compute& compute,
+                                                           const Clock& clock,
                                                            std::span<const SeriesSpec> specs,
                                                            kernels::KvType kv) {
   struct Room {
@@ -48,12 +48,12 @@ Result<std::unique_ptr<SeriesRunner>> SeriesRunner::Create(const model::Model& m
     most_rows = std::max(most_rows, spec.sequences);
   }
   most_rows = std::max(most_rows, std::min(kPassTokens, context));
-  ALT_ASSIGN_OR_RETURN(auto forward, Forward::Create(model, kernels, team, most_rows, context));
+  ALT_ASSIGN_OR_RETURN(auto forward, Forward::Create(model, compute, most_rows, context));
   std::unique_ptr<SeriesRunner> runner(new SeriesRunner(clock, std::move(forward)));
   for (const auto& [depth, room] : rooms) {
     for (size_t i = 0; i < room.sequences; ++i) {
       ALT_ASSIGN_OR_RETURN(KvCache cache,
-                           KvCache::Create(model.config, kv, room.context,
+                           KvCache::Create(compute, model.config, kv, room.context,
                                            std::min(kPassTokens, runner->forward_->max_rows())));
       runner->sequences_[depth].push_back({.cache = std::move(cache)});
     }
@@ -104,7 +104,7 @@ Status SeriesRunner::ReadPrompt(Sequence& sequence, size_t n_tokens) {
                               .tokens = std::span(ids).subspan(done, count)};
     ALT_RETURN_IF_ERROR(Run({&input, 1}));
     done += count;
-    if (done == n_tokens) forward_->Logits(count - 1, 1, logits_);
+    if (done == n_tokens) ALT_RETURN_IF_ERROR(forward_->Logits(count - 1, 1, logits_));
   }
   return Status();
 }
@@ -118,7 +118,7 @@ Status SeriesRunner::AnswerTogether(std::span<Sequence> sequences, size_t n_toke
       inputs[i] = {.cache = &sequences[i].cache, .tokens = std::span(ids).subspan(step * n + i, 1)};
     }
     ALT_RETURN_IF_ERROR(Run(inputs));
-    forward_->Logits(0, n, logits_);
+    ALT_RETURN_IF_ERROR(forward_->Logits(0, n, logits_));
   }
   return Status();
 }

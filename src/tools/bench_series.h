@@ -27,12 +27,11 @@ class SeriesRunner {
   /// with different prompts of a few tokens, so that they do not all attend to nothing.
   static size_t StartOf(const SeriesSpec& spec);
 
-  /// @param model, kernels, team, clock  must outlive the result
+  /// @param model, compute, clock  must outlive the result
   /// @param specs  all that will be measured: caches have room for it, which they take as they grow
   /// @return kOutOfMemory; kInvalidArgument for a depth that no cache can hold
   static Result<std::unique_ptr<SeriesRunner>> Create(const model::Model& model,
-                                                      const kernels::KernelTable& kernels,
-                                                      ThreadTeam& team, const Clock& clock,
+                                                      compute::Compute& compute, const Clock& clock,
                                                       std::span<const SeriesSpec> specs,
                                                       kernels::KvType kv);
 

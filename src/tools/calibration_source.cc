@@ -159,12 +159,11 @@ Result<std::vector<compress::WeightedText>> CalibrationSource::Own(const std::st
   ALT_ASSIGN_OR_RETURN(const auto writer, Load(model, runtime, kernels::Precision::kFast));
   compress::WeightedText text{.name = "the model's own text", .ids = {}, .weight = 1};
   ALT_ASSIGN_OR_RETURN(
-      text.ids,
-      compress::WriteOwnText(*writer,
-                             {.n_chunks = chunks_ + (holds_out ? held_out_chunks_ : 0),
-                              .context = context,
-                              .seed = seed_},
-                             *runtime.kernels, *runtime.team, TerminalProgress("writing token")));
+      text.ids, compress::WriteOwnText(*writer,
+                                       {.n_chunks = chunks_ + (holds_out ? held_out_chunks_ : 0),
+                                        .context = context,
+                                        .seed = seed_},
+                                       *runtime.compute, TerminalProgress("writing token")));
   into.record.file = OwnName();
   into.record.sha256 = HexOf(text.ids);
   return std::vector{std::move(text)};

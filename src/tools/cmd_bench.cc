@@ -166,7 +166,7 @@ class BenchCommand : public Command {
       ALT_ASSIGN_OR_RETURN(const auto runtime,
                            MakeRuntime({.threads = threads, .may_pull = may_pull_}));
       ALT_ASSIGN_OR_RETURN(const auto model, Load(path, *runtime, kernels::Precision::kFast));
-      report.isa = std::string(runtime->kernels->name);
+      report.isa = std::string(runtime->compute->kernels().name);
       report.bytes_per_token = BytesReadPerToken(*model);
       ALT_RETURN_IF_ERROR(MeasureThreads(*model, *runtime, &report));
     }
@@ -217,9 +217,8 @@ class BenchCommand : public Command {
     report->work.clear();  // the same for every number of threads
     for (const SeriesSpec& spec : specs) report->work.push_back(WorkOf(model, kv_, spec));
     WarnOfDepth(model, specs);
-    ALT_ASSIGN_OR_RETURN(
-        const auto runner,
-        SeriesRunner::Create(model, *runtime.kernels, *runtime.team, runtime.clock, specs, kv_));
+    ALT_ASSIGN_OR_RETURN(const auto runner,
+                         SeriesRunner::Create(model, *runtime.compute, runtime.clock, specs, kv_));
     const Turn ours = [&] { return MeasureTurn(*runner, runtime, &result); };
     if (compare_.empty()) {
       ALT_RETURN_IF_ERROR(ours().status());
@@ -234,7 +233,8 @@ class BenchCommand : public Command {
                            TakeTurns(rounds_, ours, peer, TerminalProgress("turn")));
       report->comparison->command = compare_;
     }
-    result.peaks = kernels::MeasurePeaks(*runtime.team, runtime.clock, runtime.kernels->name);
+    result.peaks =
+        kernels::MeasurePeaks(*runtime.team, runtime.clock, runtime.compute->kernels().name);
     if (!html_.empty()) {
       ALT_ASSIGN_OR_RETURN(result.layers, MeasureLayerRates(model, runtime, specs));
     }
@@ -254,8 +254,7 @@ class BenchCommand : public Command {
       most_head_rows = std::max(most_head_rows, spec.sequences);
     }
     const std::vector<size_t> ascending(row_counts.begin(), row_counts.end());
-    return MeasureLayers(model, *runtime.kernels, *runtime.team, runtime.clock, ascending,
-                         most_head_rows);
+    return MeasureLayers(model, *runtime.compute, runtime.clock, ascending, most_head_rows);
   }
 
   /// All series, a warming run and the counted ones, by turns; then what memory gave meanwhile.

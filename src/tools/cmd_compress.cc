@@ -125,7 +125,7 @@ class CompressCommand : public Command {
   /// Said now, because what it leads to takes long.
   Status FindRoom() {
     ALT_ASSIGN_OR_RETURN(record_.room, RoomForWeights(options_.machine, options_.context, *source_,
-                                                      *runtime_->kernels));
+                                                      runtime_->compute->kernels()));
     options_.SetMostBytes(record_.room->weight_bytes);
     std::fprintf(stderr, "%s\n", record_.room->Sentence().c_str());
     if (source_->file_bytes() <= record_.room->weight_bytes) {
@@ -180,7 +180,7 @@ class CompressCommand : public Command {
     record_.command = CommandLineOf(*app_);
     record_.version = std::string(ProgramVersion());
     record_.processor = CpuModelName();
-    record_.isa = std::string(runtime_->kernels->name);
+    record_.isa = std::string(runtime_->compute->kernels().name);
     record_.threads = runtime_->team->size();
     ALT_ASSIGN_OR_RETURN(record_.source_files, DigestModel(*source_));
 
@@ -291,7 +291,7 @@ class CompressCommand : public Command {
     const WorkPhase phase("Encoding", "encoding group", runtime_->clock, folder());
     ALT_ASSIGN_OR_RETURN(auto encoded, compress::EncodeCalibrated(
                                            *original_, choose, text_.fitted, options_.calibration,
-                                           *runtime_->kernels, *runtime_->team, phase.place(),
+                                           *runtime_->compute, phase.place(),
                                            options_.write_imatrix.empty() ? nullptr : &squares_));
     phase.Finish();
     return encoded;
@@ -337,8 +337,7 @@ class CompressCommand : public Command {
   }
 
   JudgeRoom Room() const {
-    return {.kernels = *runtime_->kernels,
-            .team = *runtime_->team,
+    return {.compute = *runtime_->compute,
             .clock = runtime_->clock,
             .progress = TerminalProgress,
             .log = StandardErrorLog()};

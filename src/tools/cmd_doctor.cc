@@ -38,7 +38,7 @@ class DoctorCommand : public Command {
     ordered_json facts = {{"processor", CpuModelName()},
                           {"cores", OnlineCores()},
                           {"threads", runtime->team->size()},
-                          {"kernels", std::string(runtime->kernels->name)}};
+                          {"kernels", std::string(runtime->compute->kernels().name)}};
     // What the group gives in all, however many threads share it.
     if (const GroupLimits group = ReadGroupLimits(); group.has_cores) {
       facts["cores_of_group"] = group.cores;
@@ -64,7 +64,8 @@ class DoctorCommand : public Command {
       facts["read_bandwidth_gb_s"] = bandwidth * 1e-9;
     }
     const kernels::Peaks peaks =
-        kernels::MeasurePeaks(*runtime->team, runtime->clock, runtime->kernels->name).team;
+        kernels::MeasurePeaks(*runtime->team, runtime->clock, runtime->compute->kernels().name)
+            .team;
     facts["int8_gops"] = peaks.int8_ops_per_s * 1e-9;
     facts["bf16_gflops"] = peaks.bf16_flops * 1e-9;
     facts["f32_gflops"] = peaks.f32_flops * 1e-9;

@@ -142,7 +142,7 @@ class EvalCommand : public Command {
     if (side.model->tokenizer->vocabulary() == 0) {
       return Status(ErrorCode::kUnsupported, path + ": has no tokenizer, so no text can be judged");
     }
-    ALT_ASSIGN_OR_RETURN(side.forward, Forward::Create(*side.model, *runtime.kernels, *runtime.team,
+    ALT_ASSIGN_OR_RETURN(side.forward, Forward::Create(*side.model, *runtime.compute,
                                                        options_.context, options_.context));
     return side;
   }

@@ -121,7 +121,7 @@ class GapCommand : public Command {
           kernels::MeasureReadBandwidth(*runtime->team, runtime->clock, kBandwidthBytes));
     }
     machine.int8_ops_per_s =
-        kernels::MeasurePeaks(*runtime->team, runtime->clock, runtime->kernels->name)
+        kernels::MeasurePeaks(*runtime->team, runtime->clock, runtime->compute->kernels().name)
             .team.int8_ops_per_s;
     return machine;
   }

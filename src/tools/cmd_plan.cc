@@ -94,7 +94,8 @@ class PlanCommand : public Command {
     ALT_RETURN_IF_ERROR(ReadTables());
     ALT_RETURN_IF_ERROR(study_.Read());
     ALT_ASSIGN_OR_RETURN(const auto runtime, MakeRuntime(compute_));
-    ALT_ASSIGN_OR_RETURN(const PlanSubject subject, OpenSubject(model_, *runtime->kernels));
+    ALT_ASSIGN_OR_RETURN(const PlanSubject subject,
+                         OpenSubject(model_, runtime->compute->kernels()));
     report_.request.context = context_ == 0 ? subject.DefaultContext() : context_;
     ALT_ASSIGN_OR_RETURN(report_.target, FindTarget(*runtime));
     ALT_RETURN_IF_ERROR(Answer(subject));

@@ -87,8 +87,8 @@ class RunCommand : public Command {
       return Status(ErrorCode::kUnsupported, model_ + ": has no tokenizer, so it cannot read text");
     }
     ALT_ASSIGN_OR_RETURN(const size_t context, Context(model->config));
-    ALT_ASSIGN_OR_RETURN(const auto forward, Forward::Create(*model, *runtime->kernels,
-                                                             *runtime->team, kChunkRows, context));
+    ALT_ASSIGN_OR_RETURN(const auto forward,
+                         Forward::Create(*model, *runtime->compute, kChunkRows, context));
     ALT_ASSIGN_OR_RETURN(Session session,
                          Session::Create(*forward, runtime->clock, kv_type, context));
     ALT_ASSIGN_OR_RETURN(const engine::SamplerOptions sampling, sampling_.Read());

@@ -37,10 +37,8 @@ bool SameFile(const std::string& a, const std::string& b) {
 
 Result<std::unique_ptr<const model::Model>> Load(const std::string& path, Precision precision,
                                                  const JudgeRoom& room) {
-  return model::LoadModel(
-      path,
-      {.kernels = &room.kernels, .precision = precision, .go_on = [] { return !Interrupted(); }},
-      room.team, room.log);
+  return model::LoadModel(path, {.precision = precision, .go_on = [] { return !Interrupted(); }},
+                          room.compute, room.log);
 }
 
 ProgressSink ProgressOf(const JudgeRoom& room, const std::string& what) {
@@ -56,7 +54,7 @@ Result<std::vector<JudgedSpeed>> MeasureSpeed(const BothModels& models, const Ju
                                               const JudgeRoom& room) {
   const std::vector<SeriesSpec> specs = {options.prompt, options.answer};
   const auto runner = [&](const model::Model& model) {
-    return SeriesRunner::Create(model, room.kernels, room.team, room.clock, specs, KvType::kF16);
+    return SeriesRunner::Create(model, room.compute, room.clock, specs, KvType::kF16);
   };
   ALT_ASSIGN_OR_RETURN(const auto before, runner(*models.before));
   ALT_ASSIGN_OR_RETURN(const auto after, runner(*models.after));
@@ -89,7 +87,7 @@ Result<std::string> Answer(const model::Model& model, const std::string& prompt,
   if (spec.add_eos && !ids.empty() && ids.back() == spec.eos) ids.pop_back();
   const size_t context = ids.size() + n_tokens + 1;
   ALT_ASSIGN_OR_RETURN(const auto forward,
-                       Forward::Create(model, room.kernels, room.team, ids.size() + 1, context));
+                       Forward::Create(model, room.compute, ids.size() + 1, context));
   ALT_ASSIGN_OR_RETURN(auto session,
                        engine::Session::Create(*forward, room.clock, KvType::kF16, context));
   engine::SamplerOptions greedy;
@@ -108,7 +106,7 @@ Result<std::string> Answer(const model::Model& model, const std::string& prompt,
 Result<std::vector<JudgedKvType>> JudgeKv(const model::Model& model, const JudgeText& text,
                                           const JudgeOptions& options, const JudgeRoom& room) {
   const auto forward = [&] {
-    return Forward::Create(model, room.kernels, room.team, options.context, options.context);
+    return Forward::Create(model, room.compute, options.context, options.context);
   };
   ALT_ASSIGN_OR_RETURN(const auto changed, forward());
   ALT_ASSIGN_OR_RETURN(const auto same, forward());
@@ -122,7 +120,7 @@ Result<std::vector<JudgedKvType>> JudgeKv(const model::Model& model, const Judge
         eval::Evaluate(
             {.candidate = changed.get(), .reference = same.get()}, text.ids,
             {.context = options.context, .max_chunks = options.kv_chunks, .kv_type = type},
-            room.team, ProgressOf(room, "judging the KV cache, chunk")));
+            room.compute.team(), ProgressOf(room, "judging the KV cache, chunk")));
     rows.push_back({.type = type, .bytes = bytes.value(), .divergence = *evaluation.divergence});
   }
   return rows;
@@ -206,7 +204,7 @@ Result<std::vector<JudgedText>> JudgeQuality(const std::string& original, const 
   ALT_ASSIGN_OR_RETURN(const auto before, Load(original, Precision::kF32, room));
   ALT_ASSIGN_OR_RETURN(const auto after, Load(result, Precision::kFast, room));
   const auto forward = [&](const model::Model& model) {
-    return Forward::Create(model, room.kernels, room.team, options.context, options.context);
+    return Forward::Create(model, room.compute, options.context, options.context);
   };
   ALT_ASSIGN_OR_RETURN(const auto reference, forward(*before));
   ALT_ASSIGN_OR_RETURN(const auto candidate, forward(*after));
@@ -215,8 +213,8 @@ Result<std::vector<JudgedText>> JudgeQuality(const std::string& original, const 
     ALT_ASSIGN_OR_RETURN(
         auto evaluation,
         eval::Evaluate({.candidate = candidate.get(), .reference = reference.get()}, text.ids,
-                       {.context = options.context, .max_chunks = options.max_chunks}, room.team,
-                       ProgressOf(room, "judging " + text.name + ", chunk")));
+                       {.context = options.context, .max_chunks = options.max_chunks},
+                       room.compute.team(), ProgressOf(room, "judging " + text.name + ", chunk")));
     judged.push_back({.name = text.name, .evaluation = evaluation});
   }
   return judged;

@@ -16,8 +16,8 @@
 #include "base/sinks.h"
 #include "base/status.h"
 #include "base/thread_team.h"
+#include "compute/compute.h"
 #include "eval/evaluate.h"
-#include "kernels/kernel_table.h"
 #include "model/model.h"
 #include "text/tokenizer.h"
 #include "tools/series_spec.h"
@@ -61,8 +61,7 @@ struct JudgeOptions {
 
 /// The machine and where to say how far the work is.
 struct JudgeRoom {
-  const kernels::KernelTable& kernels;
-  ThreadTeam& team;
+  compute::Compute& compute;
   const Clock& clock;
   std::function<ProgressSink(std::string what)> progress;  ///< may be empty
   LogSink log;

@@ -147,7 +147,7 @@ Result<WeightRoom> RoomForWeights(const std::string& machine, size_t context,
   ALT_ASSIGN_OR_RETURN(const Machine has, ParseMachine(machine));
   ALT_ASSIGN_OR_RETURN(const model::ModelConfig config, model::ReadConfig(source));
   ALT_ASSIGN_OR_RETURN(const model::WeightPlan weights,
-                       model::PlanWeights(source, config, {.kernels = &kernels}));
+                       model::PlanWeights(source, config, &kernels));
   WeightRoom room{.machine = machine, .context = context};
   if (context == 0) {
     room.context = config.context == 0 ? kUsualContext : std::min(kUsualContext, config.context);

@@ -37,8 +37,8 @@ std::vector<Kind> KindsOf(const model::Weights& weights) {
 }
 
 Result<plan::ProductBench> BenchOf(const std::vector<Kind>& kinds, size_t n_rows,
-                                   size_t most_head_rows, const kernels::KernelTable& kernels,
-                                   ThreadTeam& team, const Clock& clock) {
+                                   size_t most_head_rows, compute::Compute& compute,
+                                   const Clock& clock) {
   size_t cols = 0, out = 0;
   for (const Kind& kind : kinds) {
     const bool head = kind.name == "head";
@@ -48,7 +48,7 @@ Result<plan::ProductBench> BenchOf(const std::vector<Kind>& kinds, size_t n_rows
       out = std::max(out, w->rows);
     }
   }
-  return plan::ProductBench::Create(kernels, team, clock, n_rows, cols, out);
+  return plan::ProductBench::Create(compute, clock, n_rows, cols, out);
 }
 
 LayerRate MeasureKind(const Kind& kind, size_t n_rows, const plan::ProductBench& bench) {
@@ -69,15 +69,14 @@ LayerRate MeasureKind(const Kind& kind, size_t n_rows, const plan::ProductBench&
 
 }  // namespace
 
-Result<std::vector<LayerRate>> MeasureLayers(const model::Model& model,
-                                             const kernels::KernelTable& kernels, ThreadTeam& team,
+Result<std::vector<LayerRate>> MeasureLayers(const model::Model& model, compute::Compute& compute,
                                              const Clock& clock, std::span<const size_t> row_counts,
                                              size_t most_head_rows) {
   const std::vector<Kind> kinds = KindsOf(model.weights);
   std::vector<LayerRate> rates;
   for (const size_t n_rows : row_counts) {
     ALT_ASSIGN_OR_RETURN(const plan::ProductBench bench,
-                         BenchOf(kinds, n_rows, most_head_rows, kernels, team, clock));
+                         BenchOf(kinds, n_rows, most_head_rows, compute, clock));
     for (const Kind& kind : kinds) {
       if (kind.name == "head" && n_rows > most_head_rows) continue;
       if (Interrupted()) return Status(ErrorCode::kCancelled, "the measurement was interrupted");

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "base/thread_team.h"
-#include "kernels/kernel_table.h"
+#include "compute/compute.h"
 #include "model/model.h"
 
 namespace altteul::tools {
@@ -30,8 +30,7 @@ struct LayerRate {
 /// Products only: activations are prepared before. The head is measured for counts of rows up to
 /// `most_head_rows` only, because a prompt needs one row of it.
 /// @return kOutOfMemory
-Result<std::vector<LayerRate>> MeasureLayers(const model::Model& model,
-                                             const kernels::KernelTable& kernels, ThreadTeam& team,
+Result<std::vector<LayerRate>> MeasureLayers(const model::Model& model, compute::Compute& compute,
                                              const Clock& clock, std::span<const size_t> row_counts,
                                              size_t most_head_rows);
 

@@ -76,12 +76,12 @@ Result<plan::MachineRates> RatesOfThisMachine(Runtime& runtime, bool again) {
   const std::string folder =
       CacheFolderOf([](const char* name) -> const char* { return std::getenv(name); });
   const MachineIdentity machine = {.processor = CpuModelName(),
-                                   .isa = std::string(runtime.kernels->name),
+                                   .isa = std::string(runtime.compute->kernels().name),
                                    .threads = runtime.team->size()};
   const std::string name = "/machine-" + machine.isa + "-" + std::to_string(machine.threads);
   const auto measure = [&] {
     std::fprintf(stderr, "measuring this machine, about five seconds, once\n");
-    return plan::MeasureMachine(*runtime.kernels, *runtime.team, runtime.clock,
+    return plan::MeasureMachine(*runtime.compute, runtime.clock,
                                 TerminalProgress("measuring, round"), {},
                                 [&] { return ReadCpu(runtime.clock); });
   };

@@ -76,9 +76,9 @@ Result<compress::TypePlan> PlanMix(const MixToPlan& mix, const CompressOptions& 
                                        .damping = options.calibration.damping,
                                        .grids = &mix.grids};
   const WorkPhase phase("Measuring", "measuring group", runtime.clock, folder);
-  ALT_ASSIGN_OR_RETURN(auto surveys, compress::SurveyTensors(mix.original, choices, mix.calibration,
-                                                             probe.ids, survey, *runtime.kernels,
-                                                             *runtime.team, phase.place()));
+  ALT_ASSIGN_OR_RETURN(auto surveys,
+                       compress::SurveyTensors(mix.original, choices, mix.calibration, probe.ids,
+                                               survey, *runtime.compute, phase.place()));
   phase.Finish();
   return compress::TypePlan::Create(std::move(surveys), mix.source, rules, mix.notes);
 }

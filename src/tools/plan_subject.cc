@@ -24,7 +24,7 @@ Result<PlanSubject> SubjectOf(std::unique_ptr<const model::Checkpoint> file,
   subject.file = std::move(file);
   ALT_ASSIGN_OR_RETURN(subject.config, model::ReadConfig(*subject.file, StandardErrorLog()));
   ALT_ASSIGN_OR_RETURN(subject.weights,
-                       model::PlanWeights(*subject.file, subject.config, {.kernels = &kernels}));
+                       model::PlanWeights(*subject.file, subject.config, &kernels));
   auto spec = subject.file->ReadTokenizer(StandardErrorLog());
   if (spec.ok()) {
     auto tokenizer = text::MakeTokenizer(std::move(spec).value(), StandardErrorLog());

@@ -57,7 +57,7 @@ Result<SwapsRecord> RefineBySwaps(const MixToRefine& mix, const CompressOptions&
   ALT_ASSIGN_OR_RETURN(
       record.mix,
       compress::RefineMix(mix.original, mix.plan, mix.start, mix.most_bytes, mix.calibration,
-                          mix.held_out.choosing, refine, *runtime.kernels, *runtime.team, place));
+                          mix.held_out.choosing, refine, *runtime.compute, place));
   record.text_tokens = mix.held_out.choosing.size();
   record.is_judged = mix.held_out.is_same;
   return record;

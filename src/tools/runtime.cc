@@ -18,6 +18,7 @@
 
 #include "base/human_units.h"
 #include "base/machine.h"
+#include "compute/cpu_compute.h"
 #include "tools/interrupt.h"
 #include "tools/model_pull.h"
 #include "tools/option_values.h"
@@ -91,13 +92,14 @@ Result<const kernels::KernelTable*> KernelsFromEnvironment() {
 
 Result<std::unique_ptr<Runtime>> MakeRuntime(const ComputeOptions& options) {
   auto runtime = std::make_unique<Runtime>();
-  ALT_ASSIGN_OR_RETURN(runtime->kernels, KernelsFromEnvironment());
+  ALT_ASSIGN_OR_RETURN(const kernels::KernelTable* kernels, KernelsFromEnvironment());
   const int threads = options.threads <= 0 ? OnlineCores() : options.threads;
   if (threads > OnlineCores()) {
     std::fprintf(stderr, "warning: %d threads on %d cores wait for each other\n", threads,
                  OnlineCores());
   }
   runtime->team = std::make_unique<ThreadTeam>(std::min(threads, ThreadTeam::kMaxThreads));
+  runtime->compute = std::make_unique<compute::CpuCompute>(*kernels, *runtime->team);
   if (options.gpu_layers != "0" && options.gpu_layers != kAsManyAsFit) {
     std::fprintf(stderr, "-ngl %s: this build has no GPU backend, all layers stay on the CPU\n",
                  options.gpu_layers.c_str());
@@ -109,10 +111,9 @@ Result<std::unique_ptr<Runtime>> MakeRuntime(const ComputeOptions& options) {
 Result<std::unique_ptr<const model::Model>> Load(const std::string& name, Runtime& runtime,
                                                  kernels::Precision precision) {
   ALT_ASSIGN_OR_RETURN(const std::string path, ModelPath(name, runtime.may_pull));
-  auto model = model::LoadModel(
-      path,
-      {.kernels = runtime.kernels, .precision = precision, .go_on = [] { return !Interrupted(); }},
-      *runtime.team, StandardErrorLog());
+  auto model =
+      model::LoadModel(path, {.precision = precision, .go_on = [] { return !Interrupted(); }},
+                       *runtime.compute, StandardErrorLog());
   // Between the steps of a small model nobody asked.
   if (model.ok() && Interrupted()) {
     return Status(ErrorCode::kCancelled, path + ": loading was interrupted");

@@ -12,6 +12,7 @@
 #include "base/sinks.h"
 #include "base/status.h"
 #include "base/thread_team.h"
+#include "compute/compute.h"
 #include "engine/forward.h"
 #include "kernels/kernel_table.h"
 #include "model/model.h"
@@ -40,8 +41,8 @@ ProgressSink TimedProgress(std::string what, std::function<double()> seconds_lef
 Result<const kernels::KernelTable*> KernelsFromEnvironment();
 
 struct Runtime {
-  const kernels::KernelTable* kernels = nullptr;
   std::unique_ptr<ThreadTeam> team;
+  std::unique_ptr<compute::Compute> compute;  ///< the processor, by that team
   SteadyClock clock;
   bool may_pull = false;  ///< ComputeOptions::may_pull, for models that are loaded
 };

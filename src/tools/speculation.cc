@@ -78,8 +78,8 @@ Result<Speculation> MakeSpeculation(const SpeculationOptions& options, const mod
   } else if (!options.draft.empty()) {
     ALT_ASSIGN_OR_RETURN(made.draft_model, Load(options.draft, runtime, kernels::Precision::kFast));
     ALT_ASSIGN_OR_RETURN(made.draft_forward,
-                         engine::Forward::Create(*made.draft_model, *runtime.kernels, *runtime.team,
-                                                 kDraftRows, draft_options.context));
+                         engine::Forward::Create(*made.draft_model, *runtime.compute, kDraftRows,
+                                                 draft_options.context));
     engine::DraftOptions drafting = draft_options;
     drafting.longest = options.draft_max;
     ALT_ASSIGN_OR_RETURN(made.speculator,

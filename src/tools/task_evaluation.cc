@@ -96,8 +96,8 @@ Result<std::vector<eval::TaskAnswer>> TaskEvaluation::AskModelAt(
                  tasks.longest_line, tasks.longest, path.c_str(), model->config.context);
   }
   const size_t rows = std::min(kMostRows, context);
-  ALT_ASSIGN_OR_RETURN(const auto forward, engine::Forward::Create(*model, *runtime.kernels,
-                                                                   *runtime.team, rows, context));
+  ALT_ASSIGN_OR_RETURN(const auto forward,
+                       engine::Forward::Create(*model, *runtime.compute, rows, context));
   const eval::TaskOptions options{
       .context = context, .max_answer_tokens = max_answer_tokens_, .kv_type = setup.kv_type};
   auto answers = eval::AskModel(*forward, runtime.clock, *runtime.team, questions, tasks, options,

@@ -132,11 +132,11 @@ struct AttendScratch {
   float* query;     ///< [head_dim] turned, where the cache is
 };
 
-/// One query row: q, out [head_dim], both turned if the cache is. The rule is in attention.h, the
-/// names are the same.
+/// One query row: q, out [head_dim], both turned if the cache is; row_sums [2] or null. The rule is
+/// in attention.h, the names are the same.
 template <typename Scalar>
 void AttendRow(const AttentionArgs& args, const SequenceRows& rows, size_t kv_head, size_t position,
-               const float* q, const AttendScratch<Scalar>& scratch, float* out) {
+               const float* q, const AttendScratch<Scalar>& scratch, float* out, float* row_sums) {
   Scalar* segment = scratch.segment;
   Scalar* total = scratch.total;
   constexpr Scalar kMinusInfinity = -std::numeric_limits<Scalar>::infinity();
@@ -193,6 +193,9 @@ void AttendRow(const AttentionArgs& args, const SequenceRows& rows, size_t kv_he
     total_max = merged_max;
   }
   for (size_t d = 0; d < head_dim; ++d) out[d] = static_cast<float>(total[d] / total_sum);
+  if (row_sums == nullptr) return;
+  row_sums[0] = static_cast<float>(total_max);
+  row_sums[1] = static_cast<float>(total_sum);
 }
 
 /// @param scratch  AttentionScratchBytes(head_dim)
@@ -216,11 +219,13 @@ void AttendPlain(const AttentionArgs& args, std::span<std::byte> scratch, int th
     for (size_t at = share.begin; at < share.end; ++at) {
       const size_t row = at / args.n_heads;
       const size_t head = at % args.n_heads;
-      const size_t offset = ((rows.first_row + row) * args.n_heads + head) * head_dim;
+      const size_t index = (rows.first_row + row) * args.n_heads + head;
+      const size_t offset = index * head_dim;
       const float* q = args.q + offset;
       if (rows.layout.is_turned()) q = Turned(q, head_dim, parts.query);
       float* out = args.out + offset;
-      AttendRow(args, rows, head / group, rows.first_position + row, q, parts, out);
+      AttendRow(args, rows, head / group, rows.first_position + row, q, parts, out,
+                args.row_sums == nullptr ? nullptr : args.row_sums + 2 * index);
       if (rows.layout.is_turned()) HadamardTurn(out, head_dim);
     }
   }

@@ -60,10 +60,18 @@ inline void ReadQueries(const AttentionArgs& args, const Work& work, const Block
   }
 }
 
+inline void WriteRowSums(const AttentionArgs& args, size_t head_index, float max, float sum) {
+  if (args.row_sums == nullptr) return;
+  args.row_sums[2 * head_index] = max;
+  args.row_sums[2 * head_index + 1] = sum;
+}
+
 inline void WriteOutputs(const AttentionArgs& args, const Work& work, const Block& block) {
   const size_t n = block.head.head_dim;
   for (size_t row = 0; row < block.n_rows; ++row) {
-    float* out = args.out + HeadIndex(args, work, row) * n;
+    const size_t head_index = HeadIndex(args, work, row);
+    WriteRowSums(args, head_index, block.total_max[row], block.total_sum[row]);
+    float* out = args.out + head_index * n;
     const float* total = block.total + row * block.padded;
     const Vec sum = Set1(block.total_sum[row]);
     size_t d = 0;
@@ -270,6 +278,7 @@ inline void MergeHead(const AttentionArgs& args, const SequenceRows& rows, size_
       total_sum = merge.Of(total_sum, sums[padded + 1]);
       total = merge.Of(total, Load(sums + d));
     }
+    if (d == 0) WriteRowSums(args, head_index, total_max, total_sum);
     const Vec out = Div(total, Set1(total_sum));
     float* to = args.out + head_index * n + d;
     if (d + kLanes <= n) {
