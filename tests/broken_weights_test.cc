@@ -41,9 +41,8 @@ struct Loading {
   Status Load(Precision precision = Precision::kFast, int threads = 2,
               std::function<bool()> go_on = {}) const {
     ThreadTeam team(threads);
-    return model::LoadModel(path,
-                            {.kernels = kernels, .precision = precision, .go_on = std::move(go_on)},
-                            team, {})
+    compute::CpuCompute compute(*kernels, team);
+    return model::LoadModel(path, {.precision = precision, .go_on = std::move(go_on)}, compute, {})
         .status();
   }
 

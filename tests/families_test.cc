@@ -33,14 +33,16 @@ class FamiliesTest : public ::testing::TestWithParam<const char*> {
   std::string ModelName() const { return GetParam(); }
 
   std::unique_ptr<model::Model> Load(const std::string& path, const KernelTable& kernels) {
-    auto model = LoadBare(path, kernels, Precision::kF32, team_);
+    compute::CpuCompute compute(kernels, team_);
+    auto model = LoadBare(path, compute, Precision::kF32);
     EXPECT_TRUE(model.ok()) << model.status().message();
     return model.ok() ? std::move(model).value() : nullptr;
   }
 
   std::vector<float> Logits(const model::Model& model, const KernelTable& kernels,
                             const GoldenRun& run) {
-    return AllLogits(model, kernels, team_, run.tokens, {.context = run.tokens.size()});
+    compute::CpuCompute compute(kernels, team_);
+    return AllLogits(model, compute, run.tokens, {.context = run.tokens.size()});
   }
 
   /// All runs that hold for `file` ("folder", "gguf"), on every table.

@@ -60,7 +60,8 @@ class FolderToGguf {
 
   std::unique_ptr<const model::Model> Load(const std::string& path, const KernelTable& kernels,
                                            Precision precision) {
-    auto model = model::LoadModel(path, {.kernels = &kernels, .precision = precision}, team_, {});
+    compute::CpuCompute compute(kernels, team_);
+    auto model = model::LoadModel(path, {.precision = precision}, compute, {});
     EXPECT_TRUE(model.ok()) << model.status().message();
     return model.ok() ? std::move(model).value() : nullptr;
   }
@@ -138,8 +139,9 @@ class FolderToGgufTest : public ::testing::TestWithParam<Source>, protected Fold
   void ExpectSameLogits(const model::Model& a, const model::Model& b, const KernelTable& kernels) {
     const auto tokens = RandomTokens(40, a.config.vocabulary, 20240901);
     const Way way{.context = tokens.size()};
-    const std::vector<float> expected = AllLogits(a, kernels, team(), tokens, way);
-    const std::vector<float> got = AllLogits(b, kernels, team(), tokens, way);
+    compute::CpuCompute compute(kernels, team());
+    const std::vector<float> expected = AllLogits(a, compute, tokens, way);
+    const std::vector<float> got = AllLogits(b, compute, tokens, way);
     if (!Reordered()) {
       EXPECT_TRUE(expected == got)
           << Family() << ", " << kernels.name << ": " << LargestDifference(expected, got);

@@ -100,8 +100,8 @@ double LogSumExp(std::span<const float> logits) {
 
 /// One golden prompt: its logits, then the greedy answer with each token given the ones before it,
 /// up to the first whose margin rounding could turn around. `worst` takes the largest deviation.
-void ExpectGoldenPrompt(const json& golden, const model::Model& model, const KernelTable& kernels,
-                        ThreadTeam& team, double* worst) {
+void ExpectGoldenPrompt(const json& golden, const model::Model& model, compute::Compute& compute,
+                        double* worst) {
   constexpr double kTolerance = 2e-3;  // llama.cpp's sums are f32 in another order
   constexpr double kSafeMargin = 0.01;
   const auto prompt = golden["ids"].get<std::vector<TokenId>>();
@@ -114,12 +114,12 @@ void ExpectGoldenPrompt(const json& golden, const model::Model& model, const Ker
   tokens.insert(tokens.end(), greedy.begin(), greedy.begin() + static_cast<ptrdiff_t>(n_greedy));
 
   const size_t vocabulary = model.config.vocabulary;
-  const auto logits = AllLogits(model, kernels, team, tokens, {.context = tokens.size()});
+  const auto logits = AllLogits(model, compute, tokens, {.context = tokens.size()});
   ASSERT_EQ(logits.size(), tokens.size() * vocabulary);
   const auto row = [&](size_t i) { return std::span(logits).subspan(i * vocabulary, vocabulary); };
   const auto expect_near = [&](double got, double expected, double limit, size_t position) {
     EXPECT_NEAR(got, expected, limit)
-        << golden["prompt"].dump() << ", position " << position << ", " << kernels.name;
+        << golden["prompt"].dump() << ", position " << position << ", " << compute.kernels().name;
     *worst = std::max(*worst, std::abs(got - expected));
   };
   for (size_t i = 0; i < prompt.size(); ++i) {
@@ -132,7 +132,7 @@ void ExpectGoldenPrompt(const json& golden, const model::Model& model, const Ker
     const auto here = row(prompt.size() - 1 + i);
     const auto best = std::max_element(here.begin(), here.end());
     ASSERT_EQ(static_cast<TokenId>(best - here.begin()), greedy[i])
-        << golden["prompt"].dump() << ", answer's token " << i << ", " << kernels.name;
+        << golden["prompt"].dump() << ", answer's token " << i << ", " << compute.kernels().name;
     float second = -std::numeric_limits<float>::infinity();
     for (auto it = here.begin(); it != here.end(); ++it) {
       if (it != best) second = std::max(second, *it);
@@ -146,11 +146,12 @@ TEST_P(RealModelsSlowTest, LogitsAndGreedyAnswersAreLlamaCpps) {
   const json golden = ReadGolden(Name() + "_logits.json")["logits"];
   ASSERT_EQ(golden.size(), 5u);
   for (const KernelTable* kernels : KernelsHere()) {
-    const auto model = LoadBare(path_, *kernels, Precision::kF32, team_);
+    compute::CpuCompute compute(*kernels, team_);
+    const auto model = LoadBare(path_, compute, Precision::kF32);
     ASSERT_TRUE(model.ok()) << model.status().message();
     double worst = 0;
     for (const json& prompt : golden) {
-      ExpectGoldenPrompt(prompt, *model.value(), *kernels, team_, &worst);
+      ExpectGoldenPrompt(prompt, *model.value(), compute, &worst);
       if (HasFatalFailure()) return;
     }
     RecordProperty("largest_" + std::string(kernels->name), std::to_string(worst));
@@ -162,21 +163,22 @@ TEST_P(RealModelsSlowTest, FastPathIsNearTheReference) {
   std::ifstream file(std::string(ALT_SOURCE_DIR) + "/docs/texts/judge.txt");
   const std::string judge{std::istreambuf_iterator<char>(file), {}};
   constexpr eval::EvaluateOptions kOptions{.context = 128, .max_chunks = 2};
-  const KernelTable& plain = kernels::kReferenceKernels;
-  const auto truth = model::LoadModel(path_, {&plain, Precision::kF32}, team_, LogSink());
+  compute::CpuCompute plain(kernels::kReferenceKernels, team_);
+  const auto truth = model::LoadModel(path_, {.precision = Precision::kF32}, plain, LogSink());
   ASSERT_TRUE(truth.ok()) << truth.status().message();
   const auto ids = truth.value()->tokenizer->Encode(judge, {.add_bos_eos = true});
   ASSERT_TRUE(ids.ok()) << ids.status().message();
   const auto reference =
-      engine::Forward::Create(*truth.value(), plain, team_, kOptions.context, kOptions.context);
+      engine::Forward::Create(*truth.value(), plain, kOptions.context, kOptions.context);
   ASSERT_TRUE(reference.ok()) << reference.status().message();
 
   for (const KernelTable* kernels : KernelsHere()) {
-    if (kernels == &plain) continue;
-    const auto fast = model::LoadModel(path_, {kernels, Precision::kFast}, team_, LogSink());
+    if (kernels == &kernels::kReferenceKernels) continue;
+    compute::CpuCompute compute(*kernels, team_);
+    const auto fast = model::LoadModel(path_, {.precision = Precision::kFast}, compute, LogSink());
     ASSERT_TRUE(fast.ok()) << fast.status().message();
     const auto candidate =
-        engine::Forward::Create(*fast.value(), *kernels, team_, kOptions.context, kOptions.context);
+        engine::Forward::Create(*fast.value(), compute, kOptions.context, kOptions.context);
     ASSERT_TRUE(candidate.ok()) << candidate.status().message();
     const auto result =
         eval::Evaluate({.candidate = candidate.value().get(), .reference = reference.value().get()},
@@ -195,9 +197,9 @@ TEST_P(RealModelsSlowTest, FastPathIsNearTheReference) {
 TEST_P(RealModelsSlowTest, SmallerCachesStayNearTheReference) {
   std::ifstream file(std::string(ALT_SOURCE_DIR) + "/docs/texts/judge.txt");
   const std::string judge{std::istreambuf_iterator<char>(file), {}};
-  const KernelTable& kernels = *KernelsHere().back();
+  compute::CpuCompute compute(*KernelsHere().back(), team_);
   const auto load = [&](Precision precision) {
-    return model::LoadModel(path_, {&kernels, precision}, team_, LogSink());
+    return model::LoadModel(path_, {.precision = precision}, compute, LogSink());
   };
   const auto truth = load(Precision::kF32);
   const auto fast = load(Precision::kFast);
@@ -205,9 +207,8 @@ TEST_P(RealModelsSlowTest, SmallerCachesStayNearTheReference) {
   const auto ids = truth.value()->tokenizer->Encode(judge, {.add_bos_eos = true});
   ASSERT_TRUE(ids.ok()) << ids.status().message();
   constexpr size_t kContext = 512;
-  const auto reference =
-      engine::Forward::Create(*truth.value(), kernels, team_, kContext, kContext);
-  const auto candidate = engine::Forward::Create(*fast.value(), kernels, team_, kContext, kContext);
+  const auto reference = engine::Forward::Create(*truth.value(), compute, kContext, kContext);
+  const auto candidate = engine::Forward::Create(*fast.value(), compute, kContext, kContext);
   ASSERT_TRUE(reference.ok() && candidate.ok());
 
   struct Gate {
@@ -231,8 +232,8 @@ TEST_P(RealModelsSlowTest, SmallerCachesStayNearTheReference) {
 TEST_P(RealModelsSlowTest, LookingUpChangesNoAnswer) {
   std::ifstream file(std::string(ALT_SOURCE_DIR) + "/docs/texts/judge.txt");
   const std::string judge{std::istreambuf_iterator<char>(file), {}};
-  const KernelTable& kernels = *KernelsHere().back();
-  const auto model = model::LoadModel(path_, {&kernels, Precision::kFast}, team_, LogSink());
+  compute::CpuCompute compute(*KernelsHere().back(), team_);
+  const auto model = model::LoadModel(path_, {.precision = Precision::kFast}, compute, LogSink());
   ASSERT_TRUE(model.ok()) << model.status().message();
   const auto text = model.value()->tokenizer->Encode(judge, {});
   ASSERT_TRUE(text.ok()) << text.status().message();
@@ -240,7 +241,7 @@ TEST_P(RealModelsSlowTest, LookingUpChangesNoAnswer) {
   prompt.insert(prompt.end(), prompt.begin(), prompt.begin() + 30);
 
   constexpr size_t kContext = 1024;
-  const auto forward = engine::Forward::Create(*model.value(), kernels, team_, 128, kContext);
+  const auto forward = engine::Forward::Create(*model.value(), compute, 128, kContext);
   ASSERT_TRUE(forward.ok()) << forward.status().message();
   const SteadyClock clock;
   engine::GenerateOptions options{.max_tokens = 60, .ignore_end = true, .stop = {}};

@@ -47,17 +47,18 @@ void ExpectSameBits(const model::Model& model, const KernelTable& kernels,
   const size_t vocabulary = model.config.vocabulary;
   const size_t context = tokens.size() + 5;
   ThreadTeam alone(1), two(2), three(3);
-  const auto expected =
-      AllLogits(model, kernels, alone, tokens, {.context = context, .kv_type = kv_type});
+  compute::CpuCompute one(kernels, alone);
+  const auto expected = AllLogits(model, one, tokens, {.context = context, .kv_type = kv_type});
   const auto [low, high] = std::minmax_element(expected.begin(), expected.end());
   ASSERT_GT(*high - *low, 0.5f) << "logits that say nothing";
 
   for (ThreadTeam* team : {&alone, &two, &three}) {
+    compute::CpuCompute compute(kernels, *team);
     for (const size_t chunk : chunks) {
       if (chunk == 1 && team == &two) continue;
       // Token by token, the beginning is enough to go around a ring of 64, and much faster.
       const size_t n_tokens = chunk == 1 ? std::min<size_t>(80, tokens.size()) : tokens.size();
-      const auto got = AllLogits(model, kernels, *team, std::span(tokens).first(n_tokens),
+      const auto got = AllLogits(model, compute, std::span(tokens).first(n_tokens),
                                  {.context = context, .chunk = chunk, .kv_type = kv_type});
       EXPECT_EQ(FirstDifference(std::span(expected).first(n_tokens * vocabulary), got, vocabulary),
                 "")
@@ -72,8 +73,9 @@ void ExpectSameBits(const model::Model& model, const KernelTable& kernels,
       tokens};
   const std::vector<size_t> cuts = {4, 23, 9, 40};
   for (ThreadTeam* team : {&two, &three}) {
-    const auto got = BatchLogits(model, kernels, *team, sequences, cuts,
-                                 {.context = context, .kv_type = kv_type});
+    compute::CpuCompute compute(kernels, *team);
+    const auto got =
+        BatchLogits(model, compute, sequences, cuts, {.context = context, .kv_type = kv_type});
     ASSERT_EQ(got.size(), sequences.size());
     for (const size_t s : {1u, 3u}) {
       EXPECT_EQ(FirstDifference(expected, got[s], vocabulary), "")
@@ -83,8 +85,9 @@ void ExpectSameBits(const model::Model& model, const KernelTable& kernels,
 }
 
 /// How many layers use pages again when `n_tokens` are computed in passes of `chunk`.
-size_t LayersThatRecycle(const model::ModelConfig& config, size_t n_tokens, size_t chunk) {
-  auto made = engine::KvCache::Create(config, KvType::kF16, n_tokens, chunk);
+size_t LayersThatRecycle(compute::Compute& compute, const model::ModelConfig& config,
+                         size_t n_tokens, size_t chunk) {
+  auto made = engine::KvCache::Create(compute, config, KvType::kF16, n_tokens, chunk);
   if (!made.ok()) return 0;
   engine::KvCache cache = std::move(made).value();
   while (cache.length() < n_tokens) {
@@ -94,7 +97,7 @@ size_t LayersThatRecycle(const model::ModelConfig& config, size_t n_tokens, size
   }
   size_t n = 0;
   for (size_t layer = 0; layer < config.n_layers(); ++layer) {
-    n += cache.pages(layer)[0] == nullptr;
+    n += cache.pages(layer)[0].is_null();
   }
   return n;
 }
@@ -114,12 +117,13 @@ TEST_P(SameBitsTest, FamiliesInPlainTypes) {
   const auto path = std::filesystem::exists(gguf) ? gguf : folder;
   for (const KernelTable* kernels : KernelsHere()) {
     ThreadTeam team(1);
-    const auto model = LoadBare(path.string(), *kernels, Precision::kFast, team);
+    compute::CpuCompute compute(*kernels, team);
+    const auto model = LoadBare(path.string(), compute, Precision::kFast);
     ASSERT_TRUE(model.ok()) << model.status().message();
     const model::Model& m = *model.value();
     const auto tokens = RandomTokens(140, m.config.vocabulary, 76);
     if (GetParam().recycles) {
-      ASSERT_GT(LayersThatRecycle(m.config, tokens.size(), 64), 0u);
+      ASSERT_GT(LayersThatRecycle(compute, m.config, tokens.size(), 64), 0u);
     }
     ExpectSameBits(m, *kernels, tokens, {1, 7, 64, 0}, KvType::kF16);
     if (!GetParam().recycles) ExpectSameBits(m, *kernels, tokens, {7}, KvType::kF32);
@@ -156,13 +160,14 @@ TEST_P(MixedModelTest, HasTheSameBitsHoweverItIsCut) {
   ASSERT_TRUE(written.ok()) << written.message();
   for (const KernelTable* kernels : KernelsHere()) {
     ThreadTeam team(2);
-    const auto model = LoadBare(path, *kernels, Precision::kFast, team);
+    compute::CpuCompute compute(*kernels, team);
+    const auto model = LoadBare(path, compute, Precision::kFast);
     ASSERT_TRUE(model.ok()) << model.status().message();
     const model::Model& m = *model.value();
     // The reference is slow; the others go past a segment of attention (512 keys).
     const bool reference = kernels == &kernels::kReferenceKernels;
     const auto tokens = RandomTokens(reference ? 100 : 540, m.config.vocabulary, 79);
-    ASSERT_EQ(LayersThatRecycle(m.config, tokens.size(), 7), 1u);
+    ASSERT_EQ(LayersThatRecycle(compute, m.config, tokens.size(), 7), 1u);
     const std::vector<size_t> chunks =
         reference ? std::vector<size_t>{7, 0} : std::vector<size_t>{1, 7, 64, 0};
     ExpectSameBits(m, *kernels, tokens, chunks, KvType::kQ8_0);
@@ -178,7 +183,8 @@ TEST_P(MixedModelTest, UsesEveryPanel) {
   for (const KernelTable* kernels : KernelsHere()) {
     if (kernels == &kernels::kReferenceKernels) continue;
     ThreadTeam team(1);
-    const auto model = LoadBare(path, *kernels, Precision::kFast, team);
+    compute::CpuCompute compute(*kernels, team);
+    const auto model = LoadBare(path, compute, Precision::kFast);
     ASSERT_TRUE(model.ok()) << model.status().message();
     std::set<DType> grouped;
     for (const model::BlockWeights& w : model.value()->weights.blocks) {
@@ -200,17 +206,18 @@ TEST_P(MixedModelTest, FastIsNearF32) {
   const std::string path = (folder.path() / "mixed.gguf").string();
   ASSERT_TRUE(WriteQuantizedModel(path, GetParam().types()).ok());
   ThreadTeam team(2);
-  const auto truth = LoadBare(path, kernels::kReferenceKernels, Precision::kF32, team);
+  compute::CpuCompute plain(kernels::kReferenceKernels, team);
+  const auto truth = LoadBare(path, plain, Precision::kF32);
   ASSERT_TRUE(truth.ok()) << truth.status().message();
   const auto tokens = RandomTokens(80, truth.value()->config.vocabulary, 80);
-  const auto expected = AllLogits(*truth.value(), kernels::kReferenceKernels, team, tokens,
-                                  {.context = tokens.size()});
+  const auto expected = AllLogits(*truth.value(), plain, tokens, {.context = tokens.size()});
   double squares = 0;
   for (const float logit : expected) squares += static_cast<double>(logit) * logit;
   for (const KernelTable* kernels : KernelsHere()) {
-    const auto model = LoadBare(path, *kernels, Precision::kFast, team);
+    compute::CpuCompute compute(*kernels, team);
+    const auto model = LoadBare(path, compute, Precision::kFast);
     ASSERT_TRUE(model.ok()) << model.status().message();
-    const auto got = AllLogits(*model.value(), *kernels, team, tokens, {.context = tokens.size()});
+    const auto got = AllLogits(*model.value(), compute, tokens, {.context = tokens.size()});
     double error = 0;
     for (size_t i = 0; i < got.size(); ++i) {
       const double off = static_cast<double>(got[i]) - static_cast<double>(expected[i]);
@@ -235,7 +242,7 @@ std::vector<float> GoOn(engine::Forward& forward, engine::KvCache& cache,
     const Status status = forward.Run({&input, 1});
     EXPECT_TRUE(status.ok()) << status.message();
     if (!status.ok()) break;
-    forward.Logits(input.tokens.size() - 1, 1, logits);
+    EXPECT_TRUE(forward.Logits(input.tokens.size() - 1, 1, logits).ok());
   }
   return logits;
 }
@@ -246,14 +253,15 @@ TEST(SameBitsTest, ForgettingLeavesNoTrace) {
   const auto path = GoldenFolder() / "families" / "gemma2" / "model.gguf";
   for (const KernelTable* kernels : KernelsHere()) {
     ThreadTeam team(2);
-    const auto model = LoadBare(path.string(), *kernels, Precision::kFast, team);
+    compute::CpuCompute compute(*kernels, team);
+    const auto model = LoadBare(path.string(), compute, Precision::kFast);
     ASSERT_TRUE(model.ok()) << model.status().message();
     const model::Model& m = *model.value();
     const size_t vocabulary = m.config.vocabulary;
     const auto tokens = RandomTokens(150, vocabulary, 90);
-    const auto forward = engine::Forward::Create(m, *kernels, team, 7, 200);
+    const auto forward = engine::Forward::Create(m, compute, 7, 200);
     ASSERT_TRUE(forward.ok()) << forward.status().message();
-    auto made = engine::KvCache::Create(m.config, KvType::kF16, 200, 7);
+    auto made = engine::KvCache::Create(compute, m.config, KvType::kF16, 200, 7);
     ASSERT_TRUE(made.ok()) << made.status().message();
     engine::KvCache cache = std::move(made).value();
     const auto expected = GoOn(*forward.value(), cache, tokens);
@@ -280,7 +288,8 @@ TEST(SameBitsSlowTest, SmolLm2) {
   for (const KernelTable* kernels : KernelsHere()) {
     if (kernels == &kernels::kReferenceKernels) continue;
     ThreadTeam team(2);
-    const auto model = LoadBare(*path, *kernels, Precision::kFast, team);
+    compute::CpuCompute compute(*kernels, team);
+    const auto model = LoadBare(*path, compute, Precision::kFast);
     ASSERT_TRUE(model.ok()) << model.status().message();
     const auto tokens = RandomTokens(70, model.value()->config.vocabulary, 81);
     ExpectSameBits(*model.value(), *kernels, tokens, {7, 64}, KvType::kF16);

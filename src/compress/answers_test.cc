@@ -24,10 +24,12 @@ class AnswersTest : public ::testing::Test {
   ActivationStream StreamBehindLayers(const model::Model& model, size_t at_once) {
     ActivationStream stream =
         ActivationStream::Create(
-            model, {.n_chunks = kChunks, .context = kContext, .at_once = at_once}, *kernels_, team_)
+            model, {.n_chunks = kChunks, .context = kContext, .at_once = at_once}, compute_)
             .value();
-    stream.Embed(BytesAsTokens("three short chunks of it"));
-    for (size_t layer = 0; layer < model.config.n_layers(); ++layer) stream.StepLayer(layer);
+    EXPECT_TRUE(stream.Embed(BytesAsTokens("three short chunks of it")).ok());
+    for (size_t layer = 0; layer < model.config.n_layers(); ++layer) {
+      EXPECT_TRUE(stream.StepLayer(layer).ok());
+    }
     return stream;
   }
   Answers NewAnswers(uint64_t most_bytes = uint64_t{1} << 20) {
@@ -46,14 +48,14 @@ class AnswersTest : public ::testing::Test {
     ActivationStream other = StreamBehindLayers(*other_.model, 1);
     std::vector<double> divergences;
     for (size_t i = 0; i < kChunks; ++i) {
-      answers.Keep(original.forward(), i, original.X(i), team_);
-      divergences.push_back(answers.Divergence(other.forward(), i, other.X(i), team_));
+      EXPECT_TRUE(answers.Keep(original.forward(), i, original.X(i)).ok());
+      divergences.push_back(answers.Divergence(other.forward(), i, other.X(i)).value());
     }
     return divergences;
   }
 
   ThreadTeam team_{2};
-  const kernels::KernelTable* kernels_ = kernels::SelectKernels("", DetectCpuFeatures()).value();
+  compute::CpuCompute compute_{*kernels::SelectKernels("", DetectCpuFeatures()).value(), team_};
   TestModel original_{TestModelOptions{}, kernels::Precision::kF32};
   TestModel other_{Seeded(7), kernels::Precision::kF32};
 };
@@ -72,8 +74,8 @@ TEST_F(AnswersTest, ChunksAtOnceAnswerAsEachAlone) {
       const auto of = [&](ActivationStream& stream) {
         return std::span<const float>(stream.X(first).data(), n * stream.X(first).size());
       };
-      answers.Keep(original.forward(), first, of(original), team_);
-      sum += answers.Divergence(other.forward(), first, of(other), team_);
+      EXPECT_TRUE(answers.Keep(original.forward(), first, of(original)).ok());
+      sum += answers.Divergence(other.forward(), first, of(other)).value();
     }
     for (const double each : alone) expected += each;
     EXPECT_NEAR(sum, expected, 1e-9 * expected) << at_once;
@@ -88,8 +90,8 @@ TEST_F(AnswersTest, LittleMemoryKeepsTheLastTokensOfEveryChunk) {
   Answers answers = NewAnswers(2 * kChunks * kRowBytes);
   ActivationStream original = StreamBehindLayers(*original_.model, kChunks);
   ActivationStream other = StreamBehindLayers(*other_.model, kChunks);
-  answers.Keep(original.forward(), 0, original.All(), team_);
-  EXPECT_NEAR(answers.Divergence(other.forward(), 0, other.All(), team_), two[0] + two[1] + two[2],
+  EXPECT_TRUE(answers.Keep(original.forward(), 0, original.All()).ok());
+  EXPECT_NEAR(answers.Divergence(other.forward(), 0, other.All()).value(), two[0] + two[1] + two[2],
               1e-9 * (two[0] + two[1] + two[2]));
   const std::vector<double> one = OneByOne(NewAnswers(kChunks * kRowBytes));
   EXPECT_LT(one[0], two[0]) << "the last token alone is one of the last two";

@@ -29,7 +29,7 @@ class CalibratedEncoderTest : public ::testing::Test {
                                 const ProgressSink& progress = {},
                                 InputSquares* squares = nullptr) {
     ThreadTeam team(threads);
-    const auto* kernels = kernels::SelectKernels("", DetectCpuFeatures()).value();
+    compute::CpuCompute compute(*model_.kernels, team);
     const TypeChoice choose = [](std::string_view name, const TensorView& tensor) {
       const bool matrix = tensor.shape.n_dims == 2 && name.ends_with(".weight");
       return Result<DType>(matrix ? DType::kQ4_0 : tensor.type);
@@ -37,7 +37,7 @@ class CalibratedEncoderTest : public ::testing::Test {
     CalibrationOptions options;
     options.context = kContext;
     options.asymmetric = asymmetric;
-    return EncodeCalibrated(*model_.model, choose, Text(n_tokens), options, *kernels, team,
+    return EncodeCalibrated(*model_.model, choose, Text(n_tokens), options, compute,
                             {.progress = progress}, squares);
   }
   static std::vector<text::TokenId> Text(size_t n_tokens) {
@@ -90,7 +90,6 @@ TEST_F(CalibratedEncoderTest, TypesWithCodebooksAreEncodedAlikeByAnyThreads) {
   TestModelOptions heads;
   heads.head_dim = 64;
   const TestModel wide(heads, kernels::Precision::kF32);
-  const auto* kernels = kernels::SelectKernels("", DetectCpuFeatures()).value();
   const std::string name = "blk.0.attn_output.weight";
   const TensorView& tensor = *wide.model->file->Find(name);
   const auto* original = reinterpret_cast<const float*>(tensor.bytes.data());
@@ -98,13 +97,14 @@ TEST_F(CalibratedEncoderTest, TypesWithCodebooksAreEncodedAlikeByAnyThreads) {
     std::map<int, std::vector<std::byte>> bytes;
     for (const int threads : {1, 3}) {
       ThreadTeam team(threads);
+      compute::CpuCompute compute(*model_.kernels, team);
       const TypeChoice choose = [&](std::string_view each, const TensorView& view) {
         return Result<DType>(each.find("attn_output") != each.npos ? type : view.type);
       };
       CalibrationOptions options;
       options.context = kContext;
       const auto encoded =
-          EncodeCalibrated(*wide.model, choose, Text(4 * kContext), options, *kernels, team, {});
+          EncodeCalibrated(*wide.model, choose, Text(4 * kContext), options, compute, {});
       ASSERT_TRUE(encoded.ok()) << encoded.status().message();
       ASSERT_EQ(encoded.value().size(), wide.model->config.n_layers());
       EXPECT_EQ(encoded.value().at(name).type(), type);
@@ -130,12 +130,10 @@ TEST_F(CalibratedEncoderTest, TypesWithCodebooksAreEncodedAlikeByAnyThreads) {
 double DivergenceOf(TestModel& original, const std::string& path,
                     std::span<const text::TokenId> ids) {
   auto changed =
-      model::LoadModel(path, {.kernels = original.kernels, .precision = kernels::Precision::kF32},
-                       original.team, {});
+      model::LoadModel(path, {.precision = kernels::Precision::kF32}, original.compute, {});
   EXPECT_TRUE(changed.ok()) << changed.status().message();
-  const auto candidate = engine::Forward::Create(*changed.value(), *original.kernels, original.team,
-                                                 kContext, kContext)
-                             .value();
+  const auto candidate =
+      engine::Forward::Create(*changed.value(), original.compute, kContext, kContext).value();
   const auto reference = original.NewForward(kContext, kContext);
   const auto evaluation =
       eval::Evaluate({.candidate = candidate.get(), .reference = reference.get()}, ids,
@@ -206,8 +204,9 @@ TEST_F(CalibratedEncoderTest, SquaresDoNotDependOnWhatIsEncoded) {
   CalibrationOptions options;
   options.context = kContext;
   ThreadTeam team(1);
-  const auto nothing = EncodeCalibrated(*model_.model, keep, Text(2 * kContext), options,
-                                        *model_.kernels, team, {}, &stays);
+  compute::CpuCompute compute(*model_.kernels, team);
+  const auto nothing =
+      EncodeCalibrated(*model_.model, keep, Text(2 * kContext), options, compute, {}, &stays);
   ASSERT_TRUE(nothing.ok()) << nothing.status().message();
   EXPECT_TRUE(nothing.value().empty());
   EXPECT_EQ(encoded.means, stays.means);

@@ -147,8 +147,9 @@ TEST_F(GridsTest, InASurveyTheGridCostsNothingAndAllElseSomething) {
   const std::vector<DType> types = {DType::kQ8_0, DType::kQ4_0, DType::kIQ4_NL, DType::kF32};
   const Grids grids = Find("plain.gguf", types);
   const auto* kernels = kernels::SelectKernels("", DetectCpuFeatures()).value();
-  const auto model = model::LoadModel(
-      Path("plain.gguf"), {.kernels = kernels, .precision = kernels::Precision::kF32}, team_, {});
+  compute::CpuCompute compute(*kernels, team_);
+  const auto model =
+      model::LoadModel(Path("plain.gguf"), {.precision = kernels::Precision::kF32}, compute, {});
   ASSERT_TRUE(model.ok()) << model.status().message();
   const TypeChoices choices = [&](std::string_view, const TensorView& tensor) {
     return Result<std::vector<DType>>(tensor.shape.n_dims == 2 ? types : std::vector{tensor.type});
@@ -158,7 +159,7 @@ TEST_F(GridsTest, InASurveyTheGridCostsNothingAndAllElseSomething) {
   const auto ids = BytesAsTokens(text);
   const auto surveys =
       SurveyTensors(*model.value(), choices, std::span(ids).first(128), std::span(ids).last(128),
-                    {.context = 32, .probe_context = 32, .grids = &grids}, *kernels, team_, {});
+                    {.context = 32, .probe_context = 32, .grids = &grids}, compute, {});
   ASSERT_TRUE(surveys.ok()) << surveys.status().message();
   for (const TensorSurvey& survey : surveys.value()) {
     const bool is_decoded = survey.name.find("attn_v") == survey.name.npos;

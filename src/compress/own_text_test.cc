@@ -20,8 +20,8 @@ class OwnTextTest : public ::testing::Test {
                                            const OwnTextOptions& options = kOptions,
                                            int threads = 2, const ProgressSink& progress = {}) {
     ThreadTeam team(threads);
-    const auto* kernels = kernels::SelectKernels("", DetectCpuFeatures()).value();
-    return WriteOwnText(model, options, *kernels, team, progress);
+    compute::CpuCompute compute(*model_.kernels, team);
+    return WriteOwnText(model, options, compute, progress);
   }
 
   TestModel model_{TestModelOptions{}};

@@ -57,13 +57,13 @@ struct Planned {
 
   Planned() {
     ThreadTeam team(1);
+    compute::CpuCompute compute(*model.kernels, team);
     const TypeChoices choices = [](std::string_view name, const TensorView& tensor) {
       const bool matrix = tensor.shape.n_dims == 2 && name.ends_with(".weight");
       return Result<std::vector<DType>>(matrix ? kTypes : std::vector{tensor.type});
     };
-    auto surveys =
-        SurveyTensors(*model.model, choices, calibration, Text(4 * kContext, 2),
-                      {.context = kContext, .probe_context = kContext}, *model.kernels, team, {});
+    auto surveys = SurveyTensors(*model.model, choices, calibration, Text(4 * kContext, 2),
+                                 {.context = kContext, .probe_context = kContext}, compute, {});
     for (TensorSurvey& survey : surveys.value()) {
       if (!survey.name.starts_with("blk.0.")) continue;
       for (TypeCost& cost : survey.costs) cost.kl /= 30;
@@ -94,6 +94,7 @@ class RefineTest : public ::testing::Test {
   };
   Result<RefinedMix> Refine(const Wanted& wanted) {
     ThreadTeam team(wanted.threads);
+    compute::CpuCompute compute(*planned_->model.kernels, team);
     const SteppingClock clock;
     return RefineMix(
         *planned_->model.model, *planned_->plan, planned_->start, planned_->most_bytes,
@@ -102,7 +103,7 @@ class RefineTest : public ::testing::Test {
          .meter = {.context = kContext},
          .n_swaps = wanted.n_swaps,
          .seconds = wanted.seconds},
-        *planned_->model.kernels, team,
+        compute,
         {.clock = clock, .folder = wanted.folder, .encoding = wanted.told, .trying = wanted.told});
   }
   WorkFolder Open() { return std::move(WorkFolder::Resume(path_, kJob, {})).value(); }
@@ -244,12 +245,13 @@ TEST_F(RefineTest, LogsOfAnotherMixOrOfNoSwapsThatFollowAreForgotten) {
 
 TEST_F(RefineTest, TextsThatAreTooShortAreRefusedWithTheirLength) {
   ThreadTeam team(1);
+  compute::CpuCompute compute(*planned_->model.kernels, team);
   const SteadyClock clock;
   const auto refine = [&](size_t calibration, size_t text) {
     return RefineMix(*planned_->model.model, *planned_->plan, planned_->start, planned_->most_bytes,
                      std::span(planned_->calibration).first(calibration),
                      std::span(planned_->text).first(text), {.encoding = {.context = kContext}},
-                     *planned_->model.kernels, team, {.clock = clock});
+                     compute, {.clock = clock});
   };
   EXPECT_EQ(refine(kContext - 1, 64).status().message(),
             "the calibration text has 31 tokens, fewer than 32");

@@ -47,8 +47,8 @@ class ResumeTest : public ::testing::TestWithParam<int> {
     };
     CalibrationOptions options;
     options.context = kContext;
-    return EncodeCalibrated(*model_.model, choose, Text(2 * kContext), options, *model_.kernels,
-                            team_, place, squares);
+    return EncodeCalibrated(*model_.model, choose, Text(2 * kContext), options, compute_, place,
+                            squares);
   }
   Result<std::vector<TensorSurvey>> Survey(const WorkPlace& place, size_t probe_every = 1) {
     const TypeChoices choices = [](std::string_view name, const TensorView& tensor) {
@@ -62,8 +62,7 @@ class ResumeTest : public ::testing::TestWithParam<int> {
     options.probe_every = probe_every;
     options.weights_sampled = 512;
     return SurveyTensors(*model_.model, choices, std::span(text).first(2 * kContext),
-                         std::span(text).last(2 * kContext), options, *model_.kernels, team_,
-                         place);
+                         std::span(text).last(2 * kContext), options, compute_, place);
   }
   WorkFolder Open() { return std::move(WorkFolder::Resume(path_, kJob, {})).value(); }
 
@@ -90,6 +89,7 @@ class ResumeTest : public ::testing::TestWithParam<int> {
   const std::string path_ = folder_.Path("out.gguf.work");
   TestModel model_{ThreeLayers(), kernels::Precision::kF32};
   ThreadTeam team_{GetParam()};
+  compute::CpuCompute compute_{*model_.kernels, team_};
 };
 
 TEST_P(ResumeTest, EncodingGoesOnFromEveryStep) {

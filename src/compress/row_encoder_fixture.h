@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "compress/row_encoder.h"
 #include "compress/second_order.h"
+#include "compute/cpu_compute.h"
 #include "kernels/codecs/codec.h"
 #include "kernels/kernel_table.h"
 
@@ -50,7 +51,8 @@ class RowEncoderTest : public ::testing::TestWithParam<Type> {
   static const Metric& metric() {
     static const Metric kMetric = [] {
       ThreadTeam team(1);
-      return MakeMetric(CorrelatedMoments(kCols, kTokens), 0.02, Kernels(), team).value();
+      compute::CpuCompute compute(Kernels(), team);
+      return MakeMetric(CorrelatedMoments(kCols, kTokens), 0.02, compute).value();
     }();
     return kMetric;
   }

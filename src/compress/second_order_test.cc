@@ -2,6 +2,8 @@
 
 #include "compress/second_order.h"
 
+#include "compute/cpu_compute.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -35,7 +37,8 @@ Moments Gather(const std::vector<float>& rows, const std::vector<float>& origina
                size_t step = kRows) {
   ThreadTeam team(threads);
   const auto* kernels = kernels::SelectKernels("", DetectCpuFeatures()).value();
-  auto sums = MomentSums::Create(kCols, kRows, !original.empty(), *kernels, team);
+  compute::CpuCompute compute(*kernels, team);
+  auto sums = MomentSums::Create(kCols, kRows, !original.empty(), compute);
   EXPECT_TRUE(sums.ok()) << sums.status().message();
   for (size_t row = 0; row < kRows; row += step) {
     const std::span<const float> part = std::span(rows).subspan(row * kCols, step * kCols);
@@ -52,7 +55,8 @@ const kernels::KernelTable& Kernels() {
 
 Result<Metric> MetricOf(Moments moments, double damping, int threads = 2) {
   ThreadTeam team(threads);
-  return MakeMetric(std::move(moments), damping, Kernels(), team);
+  compute::CpuCompute compute(Kernels(), team);
+  return MakeMetric(std::move(moments), damping, compute);
 }
 
 TEST(MomentSumsTest, AreTheProductsOfTheRows) {
@@ -84,7 +88,8 @@ TEST(MomentSumsTest, OfManyColumnsAreTheProductsOfTheRows) {
   for (const kernels::KernelTable* kernels : kernels::BuiltKernels()) {
     if (!kernels::CanRun(*kernels, DetectCpuFeatures())) continue;
     ThreadTeam team(2);
-    auto sums = MomentSums::Create(kManyCols, kFewRows, false, *kernels, team);
+    compute::CpuCompute compute(*kernels, team);
+    auto sums = MomentSums::Create(kManyCols, kFewRows, false, compute);
     ASSERT_TRUE(sums.ok());
     sums.value().Add(kFewRows, rows, {});
     const Moments moments = std::move(sums).value().Take();

@@ -40,14 +40,15 @@ class SurveyTest : public ::testing::Test {
                                                   size_t held_out = 4 * kContext) {
     ThreadTeam team(threads);
     const auto* kernels = kernels::SelectKernels("", DetectCpuFeatures()).value();
+    compute::CpuCompute compute(*kernels, team);
     const TypeChoices choices = [](std::string_view name, const TensorView& tensor) {
       const bool matrix = tensor.shape.n_dims == 2 && name.ends_with(".weight");
       return matrix ? Result<std::vector<DType>>(
                           std::vector<DType>(std::begin(kTypes), std::end(kTypes)))
                     : Result<std::vector<DType>>(std::vector<DType>{tensor.type});
     };
-    return SurveyTensors(model, choices, Text(calibration, 1), Text(held_out, 2), options, *kernels,
-                         team, {.progress = progress});
+    return SurveyTensors(model, choices, Text(calibration, 1), Text(held_out, 2), options, compute,
+                         {.progress = progress});
   }
 
   TestModel model_{TestModelOptions{}, kernels::Precision::kF32};

@@ -18,6 +18,7 @@
 #include "compress/plain_encoder.h"
 #include "compress/recode.h"
 #include "compress/source_exam.h"
+#include "compute/cpu_compute.h"
 #include "engine/test_model.h"
 #include "kernels/codecs/codec.h"
 
@@ -100,8 +101,8 @@ class UnusualValuesTest : public ::testing::TestWithParam<DType> {
 
   /// Opens it as `run` does.
   void ExpectSound(const Values& values, bool keeps) {
-    const auto kernels = kernels::SelectKernels("", DetectCpuFeatures()).value();
-    const auto opened = model::LoadModel(Out(), {.kernels = kernels}, team_, {});
+    compute::CpuCompute compute(*kernels::SelectKernels("", DetectCpuFeatures()).value(), team_);
+    const auto opened = model::LoadModel(Out(), {}, compute, {});
     ASSERT_TRUE(opened.ok()) << values.name << ": " << opened.status().message();
     const TensorView& view = *opened.value()->file->Find(kName);
     if (!keeps || view.type == GetParam()) return;

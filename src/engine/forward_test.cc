@@ -21,7 +21,8 @@ constexpr size_t kContext = 64;
 class ForwardTest : public ::testing::Test {
  protected:
   KvCache NewCache(size_t context = kContext, size_t max_chunk = kRows) {
-    return std::move(KvCache::Create(model_.model->config, KvType::kF16, context, max_chunk))
+    return std::move(KvCache::Create(model_.compute, model_.model->config, KvType::kF16, context,
+                                     max_chunk))
         .value();
   }
   Status Run(KvCache& cache, std::span<const TokenId> ids) {
@@ -30,7 +31,7 @@ class ForwardTest : public ::testing::Test {
   }
   std::vector<float> Logits(size_t first, size_t count) {
     std::vector<float> out(count * testing::kVocabulary);
-    forward_->Logits(first, count, out);
+    EXPECT_TRUE(forward_->Logits(first, count, out).ok());
     return out;
   }
   std::vector<float> LogitsOf(std::string_view text) {
@@ -39,14 +40,16 @@ class ForwardTest : public ::testing::Test {
     return Logits(text.size() - 1, 1);
   }
   KvCache NewStepCache() {
-    return std::move(KvCache::CreateForSteps(model_.model->config, KvType::kF16, kContext)).value();
+    return std::move(KvCache::CreateForSteps(model_.compute, model_.model->config, KvType::kF16,
+                                             kContext))
+        .value();
   }
   /// Of all layers' pages that hold positions.
   std::vector<std::byte> Bytes(const KvCache& cache) {
     std::vector<std::byte> bytes;
     for (size_t layer = 0; layer < model_.model->config.n_layers(); ++layer) {
       for (size_t page = 0; page * kernels::kKeyTile < cache.length(); ++page) {
-        const std::byte* from = cache.pages(layer)[page] + cache.page_offset(layer);
+        const std::byte* from = (cache.pages(layer)[page] + cache.page_offset(layer)).place();
         bytes.insert(bytes.end(), from, from + cache.layout(layer).page_bytes());
       }
     }
@@ -82,17 +85,17 @@ TEST_F(ForwardTest, StepByStepItIsTheSamePass) {
   const size_t length = ids.size() / std::size(caches);
   const model::ModelConfig& config = model_.model->config;
   std::vector<float> x(ids.size() * config.hidden);
-  forward_->Embed(ids, x);
+  EXPECT_TRUE(forward_->Embed(ids, x).ok());
   for (size_t layer = 0; layer < config.n_layers(); ++layer) {
     for (const auto& [work, output] :
          {std::pair{BlockStep::kMix, BlockStep::kAttentionOutput},
           std::pair{BlockStep::kGate, BlockStep::kFeedForwardOutput}}) {
       std::vector<float> rows(ids.size() * WidthOf(config, layer, work));
-      forward_->RunStep(layer, work, caches, x, rows);
-      forward_->RunStep(layer, output, caches, x, rows);
+      EXPECT_TRUE(forward_->RunStep(layer, work, caches, x, rows).ok());
+      EXPECT_TRUE(forward_->RunStep(layer, output, caches, x, rows).ok());
     }
   }
-  forward_->Finish(x);
+  EXPECT_TRUE(forward_->Finish(x).ok());
   const auto in_steps = Logits(0, ids.size());
   std::vector<float> in_passes;
   for (size_t first = 0; first < ids.size(); first += length) {
@@ -109,9 +112,9 @@ TEST_F(ForwardTest, InputStepsGiveWhatTheProductsRead) {
   KvCache caches[] = {NewStepCache()};
   const model::ModelConfig& config = model_.model->config;
   std::vector<float> x(ids.size() * config.hidden), norm(x.size());
-  forward_->Embed(ids, x);
+  EXPECT_TRUE(forward_->Embed(ids, x).ok());
   const std::vector<float> before = x;
-  forward_->RunStep(0, BlockStep::kAttentionInput, caches, x, norm);
+  EXPECT_TRUE(forward_->RunStep(0, BlockStep::kAttentionInput, caches, x, norm).ok());
   EXPECT_EQ(x, before) << "an input step changes nothing";
   for (size_t row = 0; row < ids.size(); ++row) {
     double sum = 0, expected = 0;
@@ -175,12 +178,12 @@ class SharedPrefixTest : public ::testing::TestWithParam<std::pair<KvType, uint3
       const Status status = forward_->Run({&input, 1});
       EXPECT_TRUE(status.ok()) << status.message();
       if (!status.ok()) break;
-      forward_->Logits(n - 1, 1, logits);
+      EXPECT_TRUE(forward_->Logits(n - 1, 1, logits).ok());
     }
     return logits;
   }
   std::vector<float> Alone(std::span<const TokenId> tokens) {
-    PagePool pool;
+    PagePool pool(model_.compute);
     KvCache cache = NewCache(pool);
     return Read(cache, tokens);
   }
@@ -203,7 +206,7 @@ std::vector<TokenId> Letters(size_t n, size_t step) {
 // Wherever the common part ends in a page, and whoever goes on first.
 TEST_P(SharedPrefixTest, HasTheSameBitsAsAPrefixOfItsOwn) {
   const auto tokens = Letters(250, 7);
-  PagePool pool;
+  PagePool pool(model_.compute);
   KvCache first = NewCache(pool);
   Read(first, std::span(tokens).first(200));
   for (const size_t common : {200, 199, 193, 192, 191}) {
@@ -221,7 +224,7 @@ TEST_P(SharedPrefixTest, HasTheSameBitsAsAPrefixOfItsOwn) {
 
 TEST_P(SharedPrefixTest, GoesOnInOnePassWithTheOther) {
   const auto tokens = Letters(170, 5);
-  PagePool pool;
+  PagePool pool(model_.compute);
   KvCache first = NewCache(pool), second = NewCache(pool);
   Read(first, std::span(tokens).first(150));
   ASSERT_TRUE(second.ShareFrom(first, 150));
@@ -230,8 +233,8 @@ TEST_P(SharedPrefixTest, GoesOnInOnePassWithTheOther) {
   const SequenceInput both[] = {{.cache = &first, .tokens = a}, {.cache = &second, .tokens = b}};
   ASSERT_TRUE(forward_->Run(both).ok());
   std::vector<float> logits(2 * testing::kVocabulary);
-  forward_->Logits(4, 1, std::span(logits).first(testing::kVocabulary));
-  forward_->Logits(13, 1, std::span(logits).subspan(testing::kVocabulary));
+  EXPECT_TRUE(forward_->Logits(4, 1, std::span(logits).first(testing::kVocabulary)).ok());
+  EXPECT_TRUE(forward_->Logits(13, 1, std::span(logits).subspan(testing::kVocabulary)).ok());
   EXPECT_LE(pool.used_bytes(), shared / 2 * 3) << "whole pages stay shared";
 
   auto alone = std::vector(tokens.begin(), tokens.begin() + 150), other = alone;
@@ -245,7 +248,7 @@ TEST_P(SharedPrefixTest, GoesOnInOnePassWithTheOther) {
 
 TEST_F(ForwardTest, ADryPoolLeavesAllCachesOfAPassUnchanged) {
   const uint64_t page_bytes = KvCache::BytesOf(model_.model->config, KvType::kF16, 64, 1).value();
-  PagePool pool(2 * page_bytes);
+  PagePool pool(model_.compute, 2 * page_bytes);
   const auto new_cache = [&] {
     return std::move(KvCache::CreateIn(pool, model_.model->config, KvType::kF16, 128, kRows))
         .value();
@@ -326,8 +329,7 @@ TEST_F(ForwardTest, ACacheMadeForSmallerPassesRefusesLargerOnes) {
 
 TEST_F(ForwardTest, AbsurdSizesAreRefusedPolitely) {
   for (const size_t rows : {size_t{1} << 32, size_t{1} << 60, ~size_t{0}}) {
-    const auto forward =
-        Forward::Create(*model_.model, *model_.kernels, model_.team, rows, kContext);
+    const auto forward = Forward::Create(*model_.model, model_.compute, rows, kContext);
     ASSERT_FALSE(forward.ok()) << rows;
     EXPECT_EQ(forward.status().code(), ErrorCode::kOutOfMemory) << forward.status().message();
   }
@@ -339,13 +341,13 @@ TEST(ForwardScriptTest, AModelWithoutTokenizerRunsToo) {
   options.script = BytesAsTokens("ab");
   TestModel model(options);
   const auto forward = model.NewForward(4, 16);
-  auto cache = KvCache::Create(model.model->config, KvType::kF32, 16, 4);
+  auto cache = KvCache::Create(model.compute, model.model->config, KvType::kF32, 16, 4);
   ASSERT_TRUE(cache.ok());
   const std::vector<TokenId> ids = {'a'};
   const SequenceInput input{.cache = &cache.value(), .tokens = ids};
   ASSERT_TRUE(forward->Run({&input, 1}).ok());
   std::vector<float> logits(testing::kVocabulary);
-  forward->Logits(0, 1, logits);
+  EXPECT_TRUE(forward->Logits(0, 1, logits).ok());
   EXPECT_EQ(std::max_element(logits.begin(), logits.end()) - logits.begin(), 'b');
 }
 

@@ -8,7 +8,10 @@
 #include <cstring>
 #include <utility>
 
+#include "compute/test_compute.h"
 namespace altteul::engine {
+
+using compute::testing::AnyCompute;
 namespace {
 
 using kernels::KvType;
@@ -29,7 +32,8 @@ model::ModelConfig Config(const std::vector<size_t>& windows, size_t head_dim = 
 }
 
 KvCache Make(const std::vector<size_t>& windows, size_t context, size_t max_chunk) {
-  return std::move(KvCache::Create(Config(windows), KvType::kF16, context, max_chunk)).value();
+  return std::move(KvCache::Create(AnyCompute(), Config(windows), KvType::kF16, context, max_chunk))
+      .value();
 }
 
 KvCache Make(PagePool& pool, const std::vector<size_t>& windows, size_t context, size_t max_chunk) {
@@ -54,12 +58,12 @@ void GrowTo(KvCache& cache, size_t length) {
 constexpr size_t kLayerPage = 2 * 2 * 64 * 32 * 2;  // K and V, 2 heads, 32 numbers of 2 bytes
 
 void Fill(KvCache& cache, size_t layer, size_t page, int value) {
-  std::memset(cache.pages(layer)[page] + cache.page_offset(layer), value,
+  std::memset((cache.pages(layer)[page] + cache.page_offset(layer)).place(), value,
               cache.layout(layer).page_bytes());
 }
 
 int FirstByte(const KvCache& cache, size_t layer, size_t page) {
-  return std::to_integer<int>(cache.pages(layer)[page][cache.page_offset(layer)]);
+  return std::to_integer<int>(cache.pages(layer)[page].place()[cache.page_offset(layer)]);
 }
 
 // --- growing -----------------------------------------------------------------------------------
@@ -120,7 +124,7 @@ TEST(KvCacheTest, LayersOfAPageLieApart) {
 TEST(KvCacheTest, LayersInTurnShareOnePageOfTheLargest) {
   model::ModelConfig config = Config({0, 16, 0});
   config.layers[1].attention()->n_kv_heads = 3;
-  const auto cache = KvCache::CreateForSteps(config, KvType::kF16, 100);
+  const auto cache = KvCache::CreateForSteps(AnyCompute(), config, KvType::kF16, 100);
   ASSERT_TRUE(cache.ok());
   EXPECT_EQ(cache.value().size_bytes(), 2 * kLayerPage / 2 * 3);
   EXPECT_EQ(cache.value().room(), 100u);
@@ -133,14 +137,14 @@ TEST(KvCacheTest, LayersInTurnShareOnePageOfTheLargest) {
 TEST(KvCacheTest, LayersWithoutAttentionHaveNoPages) {
   model::ModelConfig config = Config({0, 0});
   config.layers[0].mixer = {};
-  KvCache cache = std::move(KvCache::Create(config, KvType::kF16, 100, 16)).value();
+  KvCache cache = std::move(KvCache::Create(AnyCompute(), config, KvType::kF16, 100, 16)).value();
   Grow(cache, 16);
   EXPECT_EQ(cache.pages(0), nullptr);
   EXPECT_EQ(cache.size_bytes(), kLayerPage);
 }
 
 TEST(KvCacheTest, AMovedCacheTakesItsPagesAlong) {
-  PagePool pool;
+  PagePool pool(AnyCompute());
   {
     KvCache cache = Make(pool, {0}, 256, 64);
     Grow(cache, 64);
@@ -180,10 +184,10 @@ TEST(KvCacheTest, AFullLayerMayGoBackAnywhereEvenWhenFull) {
 TEST(KvCacheTest, AWindowGivesBackWhatNobodySees) {
   KvCache cache = Make({0, 100}, 4096, 60);
   GrowTo(cache, 4096);
-  EXPECT_NE(cache.pages(0)[0], nullptr);
+  EXPECT_FALSE(cache.pages(0)[0].is_null());
   // A step back of 60 sees from 4096 - 60 - 99 on: page 61.
-  EXPECT_EQ(cache.pages(1)[60], nullptr);
-  EXPECT_NE(cache.pages(1)[61], nullptr);
+  EXPECT_TRUE(cache.pages(1)[60].is_null());
+  EXPECT_FALSE(cache.pages(1)[61].is_null());
   EXPECT_EQ(cache.size_bytes(), (64 + 3) * kLayerPage);
   EXPECT_LE(cache.pool().taken_bytes(), (64 + 4) * kLayerPage) << "a ring of recycled pages";
 }
@@ -191,7 +195,7 @@ TEST(KvCacheTest, AWindowGivesBackWhatNobodySees) {
 TEST(KvCacheTest, AWindowThatReachesTheContextKeepsAll) {
   KvCache cache = Make({300}, 256, 16);
   GrowTo(cache, 256);
-  EXPECT_NE(cache.pages(0)[0], nullptr);
+  EXPECT_FALSE(cache.pages(0)[0].is_null());
   EXPECT_TRUE(cache.TruncateTo(1));
 }
 
@@ -203,12 +207,13 @@ TEST(KvCacheTest, AWindowKeepsWhatAPassOrAStepBackSees) {
       const size_t length = cache.length();
       ASSERT_TRUE(cache.Reserve(n).ok());
       for (size_t seen = length < window ? 0 : length + 1 - window; seen < length + n; ++seen) {
-        ASSERT_NE(cache.pages(0)[seen / 64], nullptr) << window << ", " << length << ", " << seen;
+        ASSERT_FALSE(cache.pages(0)[seen / 64].is_null())
+            << window << ", " << length << ", " << seen;
       }
       cache.Advance(n);
       const size_t back = cache.length() - std::min<size_t>(cache.length(), 32);
       for (size_t seen = back < window ? 0 : back + 1 - window; seen < cache.length(); ++seen) {
-        ASSERT_NE(cache.pages(0)[seen / 64], nullptr) << window << ", " << back << ", " << seen;
+        ASSERT_FALSE(cache.pages(0)[seen / 64].is_null()) << window << ", " << back << ", " << seen;
       }
     }
   }
@@ -220,7 +225,7 @@ TEST(KvCacheTest, AWindowGoesBackAsFarAsItsPagesAreStillThere) {
       KvCache cache = Make({16}, 512, 32);
       GrowTo(cache, high);
       const size_t first = length < 16 ? 0 : length - 15;
-      const bool is_there = cache.pages(0)[first / 64] != nullptr;
+      const bool is_there = !cache.pages(0)[first / 64].is_null();
       EXPECT_EQ(cache.TruncateTo(length), is_there) << "back to " << length << " from " << high;
       EXPECT_EQ(cache.length(), is_there ? length : high);
       EXPECT_TRUE(is_there || length + 32 < high);
@@ -274,7 +279,7 @@ TEST(KvCacheTest, TheSmallestWindowDecides) {
 // --- sharing -----------------------------------------------------------------------------------
 
 TEST(KvCacheTest, APrefixIsSharedWithoutMemory) {
-  PagePool pool;
+  PagePool pool(AnyCompute());
   KvCache first = Make(pool, {0, 0}, 256, 64), second = Make(pool, {0, 0}, 256, 64);
   GrowTo(first, 200);
   const uint64_t before = pool.used_bytes();
@@ -289,7 +294,7 @@ TEST(KvCacheTest, APrefixIsSharedWithoutMemory) {
 
 TEST(KvCacheTest, WhoeverWritesIntoASharedPageTakesACopy) {
   for (const bool owner_writes : {false, true}) {
-    PagePool pool;
+    PagePool pool(AnyCompute());
     KvCache first = Make(pool, {0, 0}, 256, 64), second = Make(pool, {0, 0}, 256, 64);
     GrowTo(first, 100);
     Fill(first, 1, 0, 1);
@@ -304,7 +309,7 @@ TEST(KvCacheTest, WhoeverWritesIntoASharedPageTakesACopy) {
     Fill(writer, 1, 1, 3);
     EXPECT_EQ(FirstByte(reader, 1, 1), 2);
     // Now each has its own, and nobody copies any more.
-    const std::byte* own = reader.pages(0)[1];
+    const compute::Bytes own = reader.pages(0)[1];
     Grow(reader, 1);
     EXPECT_EQ(reader.pages(0)[1], own);
     EXPECT_EQ(pool.used_bytes(), 3 * 2 * kLayerPage);
@@ -312,7 +317,7 @@ TEST(KvCacheTest, WhoeverWritesIntoASharedPageTakesACopy) {
 }
 
 TEST(KvCacheTest, BothMayWriteInOnePass) {
-  PagePool pool;
+  PagePool pool(AnyCompute());
   KvCache first = Make(pool, {0, 16}, 512, 64), second = Make(pool, {0, 16}, 512, 64);
   GrowTo(first, 300);
   ASSERT_TRUE(second.ShareFrom(first, 300));
@@ -327,7 +332,7 @@ TEST(KvCacheTest, BothMayWriteInOnePass) {
 }
 
 TEST(KvCacheTest, ACutIntoASharedPageIsPrivateToo) {
-  PagePool pool;
+  PagePool pool(AnyCompute());
   KvCache first = Make(pool, {0}, 256, 128), second = Make(pool, {0}, 256, 128);
   GrowTo(first, 128);
   ASSERT_TRUE(second.ShareFrom(first, 128));
@@ -339,7 +344,7 @@ TEST(KvCacheTest, ACutIntoASharedPageIsPrivateToo) {
 }
 
 TEST(KvCacheTest, WhatAWindowGaveBackCannotBeShared) {
-  PagePool pool;
+  PagePool pool(AnyCompute());
   KvCache first = Make(pool, {0, 16}, 512, 32), second = Make(pool, {0, 16}, 512, 32);
   GrowTo(first, 300);
   GrowTo(second, 10);
@@ -357,7 +362,7 @@ TEST(KvCacheTest, WhatAWindowGaveBackCannotBeShared) {
 }
 
 TEST(KvCacheTest, APrefixLongerThanTheContextIsNotShared) {
-  PagePool pool;
+  PagePool pool(AnyCompute());
   KvCache first = Make(pool, {0}, 256, 64), second = Make(pool, {0}, 100, 64);
   GrowTo(first, 200);
   EXPECT_FALSE(second.ShareFrom(first, 101));
@@ -367,13 +372,13 @@ TEST(KvCacheTest, APrefixLongerThanTheContextIsNotShared) {
 // --- running dry -------------------------------------------------------------------------------
 
 TEST(KvCacheTest, ADryPoolLeavesAllCachesOfAPassUnchanged) {
-  PagePool pool(9 * kLayerPage);
+  PagePool pool(AnyCompute(), 9 * kLayerPage);
   KvCache first = Make(pool, {0, 16}, 512, 32), second = Make(pool, {0, 16}, 512, 32);
   GrowTo(first, 192);
   GrowTo(second, 64);
   const uint64_t used = pool.used_bytes();
   const auto pages_of = [](const KvCache& cache) {
-    std::vector<const std::byte*> pages;
+    std::vector<compute::Bytes> pages;
     for (size_t layer = 0; layer < 2; ++layer) {
       const size_t n = (cache.length() + 63) / 64;
       pages.insert(pages.end(), cache.pages(layer), cache.pages(layer) + n);
@@ -394,11 +399,11 @@ TEST(KvCacheTest, ADryPoolLeavesAllCachesOfAPassUnchanged) {
 }
 
 TEST(KvCacheTest, AQ8CacheNeedsHeadsOfWholeBlocks) {
-  const auto cache = KvCache::Create(Config({0}, 48), KvType::kQ8_0, 64, 16);
+  const auto cache = KvCache::Create(AnyCompute(), Config({0}, 48), KvType::kQ8_0, 64, 16);
   ASSERT_FALSE(cache.ok());
   EXPECT_EQ(cache.status().code(), ErrorCode::kUnsupported);
   EXPECT_NE(cache.status().message().find("48"), std::string::npos) << cache.status().message();
-  EXPECT_TRUE(KvCache::Create(Config({0}, 64), KvType::kQ8_0, 64, 16).ok());
+  EXPECT_TRUE(KvCache::Create(AnyCompute(), Config({0}, 64), KvType::kQ8_0, 64, 16).ok());
 }
 
 TEST(KvCacheTest, AQ8CacheIsAboutHalfOfF16) {
@@ -409,7 +414,8 @@ TEST(KvCacheTest, AQ8CacheIsAboutHalfOfF16) {
 }
 
 TEST(KvCacheTest, TooLittleMemoryIsAPoliteRefusalWithNumbers) {
-  const auto cache = KvCache::Create(Config({0}, 1024), KvType::kF32, size_t{4000000000}, 512);
+  const auto cache =
+      KvCache::Create(AnyCompute(), Config({0}, 1024), KvType::kF32, size_t{4000000000}, 512);
   ASSERT_FALSE(cache.ok());
   EXPECT_EQ(cache.status().code(), ErrorCode::kOutOfMemory);
   const std::string message = cache.status().message();
@@ -419,14 +425,14 @@ TEST(KvCacheTest, TooLittleMemoryIsAPoliteRefusalWithNumbers) {
 
 TEST(KvCacheTest, SizesBeyond64BitsAreRefusedToo) {
   model::ModelConfig config = Config(std::vector<size_t>(1000, 0), size_t{1} << 19);
-  const auto cache = KvCache::Create(config, KvType::kF32, size_t{1} << 32, 512);
+  const auto cache = KvCache::Create(AnyCompute(), config, KvType::kF32, size_t{1} << 32, 512);
   ASSERT_FALSE(cache.ok());
   EXPECT_EQ(cache.status().code(), ErrorCode::kOutOfMemory) << cache.status().message();
 }
 
 TEST(KvCacheTest, NoPositionsOrAbsurdlyManyAreInvalid) {
   for (const size_t context : {size_t{0}, (size_t{1} << 32) + 1, ~size_t{0}}) {
-    const auto cache = KvCache::Create(Config({0}), KvType::kF16, context, 16);
+    const auto cache = KvCache::Create(AnyCompute(), Config({0}), KvType::kF16, context, 16);
     ASSERT_FALSE(cache.ok()) << context;
     EXPECT_EQ(cache.status().code(), ErrorCode::kInvalidArgument);
   }

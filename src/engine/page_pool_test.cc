@@ -7,7 +7,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "compute/test_compute.h"
 namespace altteul::engine {
+
+using compute::testing::AnyCompute;
 namespace {
 
 using Page = PagePool::Page;
@@ -20,7 +23,7 @@ std::vector<Page*> Take(PagePool& pool, size_t page_bytes, size_t n) {
 }
 
 TEST(PagePoolTest, TakesMemoryOnlyForPagesThatAreAskedFor) {
-  PagePool pool;
+  PagePool pool(AnyCompute());
   EXPECT_EQ(pool.taken_bytes(), 0u);
   Take(pool, 4096, 1);
   EXPECT_EQ(pool.taken_bytes(), 4096u);
@@ -31,23 +34,23 @@ TEST(PagePoolTest, TakesMemoryOnlyForPagesThatAreAskedFor) {
 }
 
 TEST(PagePoolTest, PagesLieApartAndAreAligned) {
-  PagePool pool;
+  PagePool pool(AnyCompute());
   std::vector<Page*> pages;
   for (const size_t n : {1, 3, 2}) ASSERT_TRUE(pool.Take(192, n, 0, &pages).ok());
   ASSERT_EQ(pages.size(), 6u);
   for (size_t i = 0; i < pages.size(); ++i) {
     EXPECT_EQ(pages[i]->size_bytes, 192u);
-    EXPECT_EQ(reinterpret_cast<uintptr_t>(pages[i]->data) % 64, 0u);
-    std::memset(pages[i]->data, static_cast<int>(i), 192);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(pages[i]->at.place()) % 64, 0u);
+    std::memset(pages[i]->at.place(), static_cast<int>(i), 192);
   }
   for (size_t i = 0; i < pages.size(); ++i) {
-    EXPECT_TRUE(std::all_of(pages[i]->data, pages[i]->data + 192,
+    EXPECT_TRUE(std::all_of(pages[i]->at.place(), pages[i]->at.place() + 192,
                             [i](std::byte b) { return b == static_cast<std::byte>(i); }));
   }
 }
 
 TEST(PagePoolTest, APageIsUsedAgainWhenItsLastReferenceIsGone) {
-  PagePool pool;
+  PagePool pool(AnyCompute());
   Page* page = Take(pool, 64, 1).front();
   pool.Retain(page);
   pool.Release(page);
@@ -59,14 +62,14 @@ TEST(PagePoolTest, APageIsUsedAgainWhenItsLastReferenceIsGone) {
 }
 
 TEST(PagePoolTest, PagesOfOneSizeDoNotServeAnother) {
-  PagePool pool;
+  PagePool pool(AnyCompute());
   pool.Release(Take(pool, 256, 1).front());
   EXPECT_EQ(Take(pool, 64, 1).front()->size_bytes, 64u);
   EXPECT_EQ(pool.taken_bytes(), 320u);
 }
 
 TEST(PagePoolTest, ADryPoolRefusesWithNumbersAndGivesNone) {
-  PagePool pool(1000);
+  PagePool pool(AnyCompute(), 1000);
   std::vector<Page*> pages = Take(pool, 256, 2);
   pool.Release(pages.back());
   pages.pop_back();
@@ -84,7 +87,7 @@ TEST(PagePoolTest, ADryPoolRefusesWithNumbersAndGivesNone) {
 }
 
 TEST(PagePoolTest, SizesBeyondAnyMemoryAreRefusedPolitely) {
-  PagePool pool;
+  PagePool pool(AnyCompute());
   std::vector<Page*> pages;
   for (const size_t n : {size_t{1} << 40, ~size_t{0}}) {
     EXPECT_EQ(pool.Take(size_t{1} << 20, n, 0, &pages).code(), ErrorCode::kOutOfMemory);
@@ -94,7 +97,7 @@ TEST(PagePoolTest, SizesBeyondAnyMemoryAreRefusedPolitely) {
 
 TEST(PagePoolTest, APoolThatIsNotSmallTakesLargerPiecesAheadOfNeed) {
   constexpr size_t kPage = size_t{1} << 20, kSlab = 8 * kPage;
-  PagePool pool(3 * kSlab);
+  PagePool pool(AnyCompute(), 3 * kSlab);
   std::vector<PagePool::Page*> pages;
   ASSERT_TRUE(pool.Take(kPage, 3, 100, &pages).ok());
   EXPECT_EQ(pool.taken_bytes(), 3 * kPage) << "small: no more than asked for";

@@ -62,8 +62,8 @@ class SchedulerTest : public ::testing::Test {
     return std::move(KvCache::CreateIn(*pool_, model_.model->config, KvType::kF16, kContext, kRows))
         .value();
   }
-  uint64_t PageBytes() const {
-    PagePool pool;
+  uint64_t PageBytes() {
+    PagePool pool(model_.compute);
     KvCache cache =
         std::move(KvCache::CreateIn(pool, model_.model->config, KvType::kF16, kContext, kRows))
             .value();
@@ -86,7 +86,7 @@ class SchedulerTest : public ::testing::Test {
   }
 
   TestModel model_{TestModelOptions{}};
-  std::unique_ptr<PagePool> pool_ = std::make_unique<PagePool>();
+  std::unique_ptr<PagePool> pool_ = std::make_unique<PagePool>(model_.compute);
   std::unique_ptr<Forward> forward_ = model_.NewForward(kRows, kContext);
   Scheduler scheduler_{*forward_, model_.clock};
   std::list<Talk> talks_;  // stay where they are
@@ -192,7 +192,7 @@ TEST_F(SchedulerTest, OneThatFailsLeavesTheOthersAlone) {
 }
 
 TEST_F(SchedulerTest, WhoFindsNoPageWaitsForOthers) {
-  pool_ = std::make_unique<PagePool>(PageBytes());
+  pool_ = std::make_unique<PagePool>(model_.compute, PageBytes());
   Talk& first = Begin(kQuestions[2]);
   Talk& second = Begin(kQuestions[0]);
   while (first.sequence.wants_rows()) {
@@ -206,7 +206,7 @@ TEST_F(SchedulerTest, WhoFindsNoPageWaitsForOthers) {
 }
 
 TEST_F(SchedulerTest, WhoFindsNoPageAloneIsRefusedWithNumbers) {
-  pool_ = std::make_unique<PagePool>(PageBytes());
+  pool_ = std::make_unique<PagePool>(model_.compute, PageBytes());
   Talk& talk = Begin({std::string(70, 'y'), 1, 5});  // two pages
   while (scheduler_.Step()) continue;
   const Status status = talk.sequence.status();

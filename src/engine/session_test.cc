@@ -65,8 +65,8 @@ struct Talk {
 // What does not fit is refused with numbers, and what is there stays: a shorter prompt is answered.
 TEST(SessionTest, ADryPoolIsRefusedWithNumbersAndTheSessionGoesOn) {
   constexpr uint64_t kPageBytes = 32768;  // of two layers of two heads
-  PagePool pool(2 * kPageBytes);
   Talk talk(Script("abcdef", true), 256);
+  PagePool pool(talk.forward->compute(), 2 * kPageBytes);
   const model::ModelConfig& config = talk.model.model->config;
   auto cache = KvCache::CreateIn(pool, config, KvType::kF16, 256, talk.forward->max_rows());
   ASSERT_TRUE(cache.ok());

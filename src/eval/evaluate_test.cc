@@ -44,14 +44,15 @@ EvaluateOptions Options(size_t context, size_t max_chunks = 0) {
 std::vector<double> NllByHand(TestModel& model, const std::vector<TokenId>& chunk,
                               std::vector<std::vector<float>>* rows = nullptr) {
   const auto forward = model.NewForward(chunk.size(), chunk.size());
-  auto cache = KvCache::Create(model.model->config, KvType::kF32, chunk.size(), chunk.size());
+  auto cache =
+      KvCache::Create(model.compute, model.model->config, KvType::kF32, chunk.size(), chunk.size());
   EXPECT_TRUE(cache.ok());
   const engine::SequenceInput input{.cache = &cache.value(), .tokens = chunk};
   EXPECT_TRUE(forward->Run({&input, 1}).ok());
   std::vector<double> nll;
   for (size_t row = chunk.size() / 2; row + 1 < chunk.size(); ++row) {
     std::vector<float> logits(kVocabulary);
-    forward->Logits(row, 1, logits);
+    EXPECT_TRUE(forward->Logits(row, 1, logits).ok());
     double sum = 0;
     for (const float x : logits) sum += std::exp(static_cast<double>(x));
     nll.push_back(std::log(sum) - static_cast<double>(logits[static_cast<size_t>(chunk[row + 1])]));
@@ -265,8 +266,8 @@ TEST(EvaluateTest, ThreadsDoNotChangeTheResult) {
   const auto forward = model.NewForward(32, 32);
   const auto two = Evaluate({.candidate = forward.get()}, ids, Options(32), model.team, {});
   ThreadTeam alone(1);
-  const auto one_forward =
-      std::move(Forward::Create(*model.model, *model.kernels, alone, 32, 32)).value();
+  compute::CpuCompute compute(*model.kernels, alone);
+  const auto one_forward = std::move(Forward::Create(*model.model, compute, 32, 32)).value();
   const auto one = Evaluate({.candidate = one_forward.get()}, ids, Options(32), alone, {});
   ASSERT_TRUE(one.ok() && two.ok());
   EXPECT_EQ(one.value().perplexity, two.value().perplexity);

@@ -69,14 +69,15 @@ double ScoreByHand(TestModel& model, const std::string& prompt, const std::strin
     ++first;
   }
   const auto forward = model.NewForward(ids.size(), ids.size());
-  auto cache = KvCache::Create(model.model->config, KvType::kF32, ids.size(), ids.size());
+  auto cache =
+      KvCache::Create(model.compute, model.model->config, KvType::kF32, ids.size(), ids.size());
   EXPECT_TRUE(cache.ok());
   const engine::SequenceInput input{.cache = &cache.value(), .tokens = ids};
   EXPECT_TRUE(forward->Run({&input, 1}).ok());
   double score = 0;
   std::vector<float> logits(kVocabulary);
   for (size_t i = first; i < ids.size(); ++i) {
-    forward->Logits(i - 1, 1, logits);
+    EXPECT_TRUE(forward->Logits(i - 1, 1, logits).ok());
     double sum = 0;
     for (const float x : logits) sum += std::exp(static_cast<double>(x));
     score += static_cast<double>(logits[static_cast<size_t>(ids[i])]) - std::log(sum);
@@ -161,8 +162,9 @@ TEST(TasksTest, ThreadsCutsAndNeighboursDoNotChangeAScore) {
     for (const size_t max_rows : {1, 3, 64}) {
       for (const int threads : {1, 2, 3}) {
         ThreadTeam team(threads);
+        compute::CpuCompute compute(*model.kernels, team);
         const auto forward =
-            std::move(Forward::Create(*model.model, *model.kernels, team, max_rows, 128)).value();
+            std::move(Forward::Create(*model.model, compute, max_rows, 128)).value();
         const auto answers = AskWith(model, *forward, team, questions, 128);
         ASSERT_TRUE(answers.ok()) << answers.status().message();
         for (size_t q = 0; q < questions.size(); ++q) {

@@ -2,6 +2,8 @@
 
 #include "plan/machine_rates.h"
 
+#include "compute/cpu_compute.h"
+
 #include <gtest/gtest.h>
 
 #include <set>
@@ -22,8 +24,9 @@ constexpr ProbeSizes kSmall = {.rounds = 2,
 TEST(MachineRatesTest, EverythingIsMeasured) {
   const kernels::KernelTable& kernels = *kernels::SelectKernels("", DetectCpuFeatures()).value();
   ThreadTeam team(1);
+  compute::CpuCompute compute(kernels, team);
   const SteadyClock clock;
-  const auto measured = MeasureMachine(kernels, team, clock, {}, kSmall);
+  const auto measured = MeasureMachine(compute, clock, {}, kSmall);
   ASSERT_TRUE(measured.ok()) << measured.status().message();
   const MachineRates& rates = measured.value();
   std::set<DType> types;
@@ -43,6 +46,7 @@ TEST(MachineRatesTest, EverythingIsMeasured) {
 TEST(MachineRatesTest, SaysWhatElseTheMachineDid) {
   const kernels::KernelTable& kernels = *kernels::SelectKernels("", DetectCpuFeatures()).value();
   ThreadTeam team(1);
+  compute::CpuCompute compute(kernels, team);
   const SteadyClock clock;
   // A second between readings, of which the process computed `share` and waited the rest.
   const auto measured_with = [&](double share) {
@@ -51,7 +55,7 @@ TEST(MachineRatesTest, SaysWhatElseTheMachineDid) {
       const double at = n++;
       return CpuReading{.at = at, .own_s = share * at, .waited_s = (1 - share) * at};
     };
-    auto rates = MeasureMachine(kernels, team, clock, {}, kSmall, reader);
+    auto rates = MeasureMachine(compute, clock, {}, kSmall, reader);
     EXPECT_EQ(n, kSmall.rounds + 1);
     return rates;
   };
@@ -67,9 +71,9 @@ TEST(MachineRatesTest, SaysWhatElseTheMachineDid) {
 TEST(MachineRatesTest, MeasuringCanBeInterrupted) {
   const kernels::KernelTable& kernels = *kernels::SelectKernels("", DetectCpuFeatures()).value();
   ThreadTeam team(1);
+  compute::CpuCompute compute(kernels, team);
   const SteadyClock clock;
-  const auto measured =
-      MeasureMachine(kernels, team, clock, [](uint64_t, uint64_t) { return false; });
+  const auto measured = MeasureMachine(compute, clock, [](uint64_t, uint64_t) { return false; });
   EXPECT_EQ(measured.status().code(), ErrorCode::kCancelled);
 }
 

@@ -16,9 +16,9 @@ using engine::testing::TestModel;
 class MemoryPlanTest : public ::testing::Test {
  protected:
   MemoryPlanTest()
-      : weights_(model::PlanWeights(*model_.model->file, model_.model->config,
-                                    {.kernels = model_.kernels})
-                     .value()) {}
+      : weights_(
+            model::PlanWeights(*model_.model->file, model_.model->config, model_.kernels).value()) {
+  }
   const model::ModelConfig& config() const { return model_.model->config; }
 
   TestModel model_{{}};
@@ -29,7 +29,8 @@ TEST_F(MemoryPlanTest, IsWhatTheEngineThenTakes) {
   const MemoryRequest request{
       .context = 300, .slots = 3, .pass_rows = 64, .threads = model_.team.size(), .base_bytes = 7};
   const MemoryPlan plan = PlanMemory(config(), weights_, request).value();
-  auto cache = engine::KvCache::Create(config(), request.kv, request.context, request.pass_rows);
+  auto cache = engine::KvCache::Create(model_.compute, config(), request.kv, request.context,
+                                       request.pass_rows);
   ASSERT_TRUE(cache.value().Reserve(request.context).ok());
   EXPECT_EQ(plan.kv, 3 * cache.value().size_bytes()) << "filled to its end";
   // Groups of 16 rows are filled up: the arena is a little larger than what rests in it.

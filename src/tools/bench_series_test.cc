@@ -32,8 +32,8 @@ TEST(BenchSeriesTest, SpeedCountsTheTimedTokensOfAllSequences) {
   const CountingClock clock;
   const auto specs =
       Specs({"pp8", "tg4", "tg4x3", "pp600@d40", "tg4@d40", "tg4x3@d40", "pp1", "tg1x600"});
-  auto runner = SeriesRunner::Create(*model.model, *model.kernels, model.team, clock, specs,
-                                     kernels::KvType::kF16);
+  auto runner =
+      SeriesRunner::Create(*model.model, model.compute, clock, specs, kernels::KvType::kF16);
   ASSERT_TRUE(runner.ok()) << runner.status().message();
   for (int run = 0; run < 3; ++run) {
     for (const SeriesSpec& spec : specs) {
@@ -49,9 +49,8 @@ TEST(BenchSeriesTest, ADepthThatNoCacheHoldsIsRefusedBeforeMeasuring) {
   const CountingClock clock;
   std::vector<SeriesSpec> specs = Specs({"tg4"});
   specs.front().depth = size_t{1} << 33;
-  EXPECT_FALSE(SeriesRunner::Create(*model.model, *model.kernels, model.team, clock, specs,
-                                    kernels::KvType::kF16)
-                   .ok());
+  EXPECT_FALSE(
+      SeriesRunner::Create(*model.model, model.compute, clock, specs, kernels::KvType::kF16).ok());
 }
 
 // The test model by hand: blocks of 43,008 weights, two of them, a head of 16,512, all F32; a

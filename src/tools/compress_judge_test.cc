@@ -52,16 +52,11 @@ class CompressJudgeTest : public ::testing::Test {
     const std::string text = RandomWords(n_bytes);
     return {.name = name, .file = name, .sha256 = {}, .text = text, .ids = BytesAsTokens(text)};
   }
-  JudgeRoom Room() {
-    return {.kernels = *kernels::SelectKernels("", DetectCpuFeatures()).value(),
-            .team = team_,
-            .clock = clock_,
-            .progress = {},
-            .log = {}};
-  }
+  JudgeRoom Room() { return {.compute = compute_, .clock = clock_, .progress = {}, .log = {}}; }
 
   TestFolder folder_;
   ThreadTeam team_{2};
+  compute::CpuCompute compute_{*kernels::SelectKernels("", DetectCpuFeatures()).value(), team_};
   SteadyClock clock_;
   JudgeOptions options_;
   std::vector<JudgeText> texts_;

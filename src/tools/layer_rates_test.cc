@@ -12,8 +12,7 @@ namespace {
 TEST(LayerRatesTest, EveryKindIsMeasuredAndTheHeadForFewRowsOnly) {
   engine::testing::TestModel model({});
   const std::vector<size_t> row_counts = {1, 3, 70};
-  const auto rates =
-      MeasureLayers(*model.model, *model.kernels, model.team, model.clock, row_counts, 3);
+  const auto rates = MeasureLayers(*model.model, model.compute, model.clock, row_counts, 3);
   ASSERT_TRUE(rates.ok()) << rates.status().message();
   std::string kinds;
   double ops = 0, bytes = 0;

@@ -59,28 +59,26 @@ std::vector<const kernels::KernelTable*> KernelsHere() {
   return tables;
 }
 
-Result<std::unique_ptr<model::Model>> LoadBare(const std::string& path,
-                                               const kernels::KernelTable& kernels,
-                                               kernels::Precision precision, ThreadTeam& team) {
+Result<std::unique_ptr<model::Model>> LoadBare(const std::string& path, compute::Compute& compute,
+                                               kernels::Precision precision) {
   auto model = std::make_unique<model::Model>();
   ALT_ASSIGN_OR_RETURN(model->file, model::Checkpoint::Open(path));
   ALT_ASSIGN_OR_RETURN(model->config, model::ReadConfig(*model->file));
-  const model::WeightOptions options{.kernels = &kernels, .precision = precision};
-  ALT_ASSIGN_OR_RETURN(model->weights,
-                       model::LoadWeights(*model->file, model->config, options, team, LogSink()));
+  const model::WeightOptions options{.precision = precision};
+  ALT_ASSIGN_OR_RETURN(
+      model->weights, model::LoadWeights(*model->file, model->config, options, compute, LogSink()));
   return model;
 }
 
-std::vector<float> AllLogits(const model::Model& model, const kernels::KernelTable& kernels,
-                             ThreadTeam& team, std::span<const TokenId> tokens, const Way& way) {
+std::vector<float> AllLogits(const model::Model& model, compute::Compute& compute,
+                             std::span<const TokenId> tokens, const Way& way) {
   const std::vector<TokenId> alone(tokens.begin(), tokens.end());
   const size_t chunk = way.chunk == 0 ? tokens.size() : way.chunk;
-  auto logits = BatchLogits(model, kernels, team, {&alone, 1}, {&chunk, 1}, way);
+  auto logits = BatchLogits(model, compute, {&alone, 1}, {&chunk, 1}, way);
   return logits.empty() ? std::vector<float>() : std::move(logits.front());
 }
 
-std::vector<std::vector<float>> BatchLogits(const model::Model& model,
-                                            const kernels::KernelTable& kernels, ThreadTeam& team,
+std::vector<std::vector<float>> BatchLogits(const model::Model& model, compute::Compute& compute,
                                             std::span<const std::vector<TokenId>> sequences,
                                             std::span<const size_t> chunks, const Way& way) {
   const size_t vocabulary = model.config.vocabulary;
@@ -89,7 +87,7 @@ std::vector<std::vector<float>> BatchLogits(const model::Model& model,
   std::vector<std::vector<float>> out;
   for (size_t s = 0; s < sequences.size(); ++s) {
     max_rows += chunks[s];
-    auto cache = KvCache::Create(model.config, way.kv_type, way.context, chunks[s]);
+    auto cache = KvCache::Create(compute, model.config, way.kv_type, way.context, chunks[s]);
     if (!cache.ok()) {
       ADD_FAILURE() << cache.status().message();
       return {};
@@ -97,7 +95,7 @@ std::vector<std::vector<float>> BatchLogits(const model::Model& model,
     caches.push_back(std::move(cache).value());
     out.emplace_back(sequences[s].size() * vocabulary);
   }
-  auto forward = Forward::Create(model, kernels, team, max_rows, way.context);
+  auto forward = Forward::Create(model, compute, max_rows, way.context);
   if (!forward.ok()) {
     ADD_FAILURE() << forward.status().message();
     return {};
@@ -122,8 +120,9 @@ std::vector<std::vector<float>> BatchLogits(const model::Model& model,
     for (size_t i = 0; i < inputs.size(); ++i) {
       const size_t n = inputs[i].tokens.size();
       const size_t first = inputs[i].cache->length() - n;
-      forward.value()->Logits(
+      const Status got = forward.value()->Logits(
           row, n, std::span(out[owners[i]]).subspan(first * vocabulary, n * vocabulary));
+      if (!got.ok()) ADD_FAILURE() << got.message();
       row += n;
     }
   }

@@ -14,6 +14,7 @@
 
 #include "base/status.h"
 #include "base/thread_team.h"
+#include "compute/cpu_compute.h"
 #include "engine/forward.h"
 #include "kernels/kernel_table.h"
 #include "model/model.h"
@@ -46,9 +47,8 @@ std::optional<std::string> RealModel(const std::string& file_name, std::string* 
 std::vector<const kernels::KernelTable*> KernelsHere();
 
 /// model::LoadModel without tokenizer and chat template.
-Result<std::unique_ptr<model::Model>> LoadBare(const std::string& path,
-                                               const kernels::KernelTable& kernels,
-                                               kernels::Precision precision, ThreadTeam& team);
+Result<std::unique_ptr<model::Model>> LoadBare(const std::string& path, compute::Compute& compute,
+                                               kernels::Precision precision);
 
 /// How a sequence is computed.
 struct Way {
@@ -58,14 +58,12 @@ struct Way {
 };
 
 /// Logits behind every token, [tokens.size(), vocabulary]. Failures are the running test's.
-std::vector<float> AllLogits(const model::Model& model, const kernels::KernelTable& kernels,
-                             ThreadTeam& team, std::span<const text::TokenId> tokens,
-                             const Way& way);
+std::vector<float> AllLogits(const model::Model& model, compute::Compute& compute,
+                             std::span<const text::TokenId> tokens, const Way& way);
 
 /// The same for several sequences side by side: in each pass, sequence s adds up to chunks[s]
 /// tokens until all are done.
-std::vector<std::vector<float>> BatchLogits(const model::Model& model,
-                                            const kernels::KernelTable& kernels, ThreadTeam& team,
+std::vector<std::vector<float>> BatchLogits(const model::Model& model, compute::Compute& compute,
                                             std::span<const std::vector<text::TokenId>> sequences,
                                             std::span<const size_t> chunks, const Way& way);
 
