@@ -11,25 +11,23 @@
 #include "text/template/interpreter.h"
 #include "text/template/json_values.h"
 #include "text/template/parser.h"
+#include "text/wall_time.h"
 
 namespace altteul::text {
 namespace {
 
 using nlohmann::ordered_json;
 
-constexpr const char* kNow = "__now";
-constexpr const char* kUtcOffset = "__utc_offset";
-
 /// The time a context gives, nothing where it gives none.
-Result<std::optional<jinja::Now>> ReadNow(const ordered_json& context) {
-  jinja::Now now;
-  const auto seconds = context.find(kNow);
-  if (seconds == context.end()) return std::optional<jinja::Now>();
+Result<std::optional<WallTime>> ReadNow(const ordered_json& context) {
+  WallTime now;
+  const auto seconds = context.find(kNowKey);
+  if (seconds == context.end()) return std::optional<WallTime>();
   if (!seconds->is_number_integer()) {
     return Status(ErrorCode::kInvalidArgument, "__now must be an integer of unix seconds");
   }
   now.unix_seconds = seconds->get<int64_t>();
-  const auto offset = context.find(kUtcOffset);
+  const auto offset = context.find(kUtcOffsetKey);
   if (offset == context.end()) return std::optional(now);
   constexpr int64_t kDay = 86400;
   if (offset->is_number_integer()) now.utc_offset_seconds = offset->get<int64_t>();
@@ -58,6 +56,10 @@ RenderedChat ToRenderedChat(const jinja::OriginText& text) {
 
 }  // namespace
 
+bool IsTokenKey(std::string_view name) {
+  return name.ends_with("_token") || name == kMoreTokensKey;
+}
+
 struct ChatTemplate::Program {
   TemplateLimits limits;
   jinja::StatementList statements;
@@ -85,12 +87,9 @@ Result<RenderedChat> ChatTemplate::Render(const ordered_json& context) const {
   jinja::Interpreter interpreter(state);
   ALT_ASSIGN_OR_RETURN(state.now, ReadNow(context));
   for (const auto& [name, item] : context.items()) {
-    if (name == kNow || name == kUtcOffset) continue;
-    const bool is_token = name.ends_with("_token") || name == "additional_special_tokens";
-    ALT_ASSIGN_OR_RETURN(
-        jinja::Value value,
-        jinja::ValueOfJson(state.heap, item,
-                           is_token ? jinja::JsonSource::kToken : jinja::JsonSource::kContext));
+    if (name == kNowKey || name == kUtcOffsetKey) continue;
+    const auto source = IsTokenKey(name) ? jinja::JsonSource::kToken : jinja::JsonSource::kContext;
+    ALT_ASSIGN_OR_RETURN(jinja::Value value, jinja::ValueOfJson(state.heap, item, source));
     interpreter.SetVariable(name, std::move(value));
   }
   auto text = interpreter.Run(program_->statements);

@@ -23,6 +23,14 @@
 
 namespace altteul::text {
 
+// Keys of a context that mean something here.
+inline constexpr const char* kNowKey = "__now";               ///< unix seconds
+inline constexpr const char* kUtcOffsetKey = "__utc_offset";  ///< seconds that local time is ahead
+inline constexpr const char* kMoreTokensKey = "additional_special_tokens";  ///< a list
+
+/// Whether a key holds the texts of tokens ("bos_token"), which count as the template's own words.
+bool IsTokenKey(std::string_view name);
+
 struct RenderedChat {
   struct Span {
     size_t length = 0;          ///< [bytes]
@@ -44,8 +52,8 @@ class ChatTemplate {
 
   /// Runs the template with `context` (an object: messages, tools, add_generation_prompt,
   /// bos_token, eos_token, ...), trim_blocks and lstrip_blocks on, as transformers does. There is
-  /// no clock: strftime_now() writes the time of the keys __now (unix seconds) and __utc_offset
-  /// (seconds that local time is ahead, 0 where it is absent), and fails without the first.
+  /// no clock: strftime_now() writes the time of kNowKey and kUtcOffsetKey (0 where it is absent),
+  /// and fails without the first.
   /// @return kRefused when a limit is hit (which, and its value), kInvalidArgument with the
   ///         template's own words when it calls raise_exception() or meets a type error
   Result<RenderedChat> Render(const nlohmann::ordered_json& context) const;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "formats/atomic_file.h"
+#include "text/chat_variables.h"
 #include "tools/interrupt.h"
 #include "tools/runtime.h"
 #include "tools/terminal_text.h"
@@ -32,7 +33,7 @@ constexpr const char* kHelp =
 
 }  // namespace
 
-ChatLoop::ChatLoop(const ChatEncoder& encoder, const Answerer& answerer,
+ChatLoop::ChatLoop(const text::ChatEncoder& encoder, const Answerer& answerer,
                    ordered_json first_messages)
     : encoder_(encoder),
       answerer_(answerer),
@@ -88,7 +89,7 @@ bool ChatLoop::ReadInput(Input* input) {
 
 /// False: the chat ends.
 Result<bool> ChatLoop::Answer(const std::string& text) {
-  messages_.push_back({{"role", "user"}, {"content", text}});
+  messages_.push_back(text::ChatMessage("user", text));
   const Status accepted = SetPrompt();
   if (!accepted.ok()) {
     if (!watched_) return accepted;
@@ -104,7 +105,7 @@ Result<bool> ChatLoop::Answer(const std::string& text) {
   if (watched_) answerer_.PrintStatistics(answer);
   if (Interrupted() && !watched_) return false;
   ClearInterrupt();
-  messages_.push_back({{"role", "assistant"}, {"content", answer.text}});
+  messages_.push_back(text::ChatMessage("assistant", answer.text));
   return true;
 }
 

@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/status.h"
+#include "text/chat_encoder.h"
 #include "tools/answer.h"
-#include "tools/chat.h"
 
 namespace altteul::tools {
 
@@ -18,7 +18,7 @@ class ChatLoop {
  public:
   /// @param first_messages  what every conversation begins with: a system message, or nothing
   /// `encoder` and what `answerer` names must outlive it.
-  ChatLoop(const ChatEncoder& encoder, const Answerer& answerer,
+  ChatLoop(const text::ChatEncoder& encoder, const Answerer& answerer,
            nlohmann::ordered_json first_messages);
 
   /// Until the input ends or /bye. @return kCancelled after Ctrl-C; what a model or a prompt that
@@ -38,7 +38,7 @@ class ChatLoop {
   Result<bool> ObeyCommand(const std::string& typed);
   Status Save(const std::string& path) const;
 
-  const ChatEncoder& encoder_;
+  const text::ChatEncoder& encoder_;
   const Answerer& answerer_;
   const nlohmann::ordered_json first_messages_;
   nlohmann::ordered_json messages_;

@@ -10,6 +10,8 @@
 
 #include "base/machine.h"
 #include "engine/session.h"
+#include "text/chat_encoder.h"
+#include "text/chat_variables.h"
 #include "tools/answer.h"
 #include "tools/chat.h"
 #include "tools/chat_loop.h"
@@ -29,6 +31,7 @@ namespace {
 using engine::Forward;
 using engine::Session;
 using nlohmann::ordered_json;
+using text::ChatEncoder;
 
 constexpr size_t kChunkRows = 512;        // rows of one forward pass
 constexpr size_t kDefaultContext = 4096;  // or what the model was trained for, when that is less
@@ -110,17 +113,19 @@ class RunCommand : public Command {
       return Status(ErrorCode::kUnsupported,
                     model_ + ": has no chat template; give a text to continue with -p");
     }
-    return ChatLoop(*encoder, answerer, FirstMessages()).Run();
+    return ChatLoop(*encoder, answerer, text::FirstMessages(system_)).Run();
   }
 
  private:
   // Nothing with --raw, or where the model has no template.
   Result<std::optional<ChatEncoder>> MakeEncoder(const model::Model& model) {
     if (raw_) return std::optional<ChatEncoder>();
-    ChatOptions options;
-    ALT_ASSIGN_OR_RETURN(options.variables, ParseTemplateVariables(template_variables_));
-    ALT_ASSIGN_OR_RETURN(auto encoder,
-                         MakeChatEncoder(model_, model, std::move(options), StandardErrorLog()));
+    auto variables = text::ParseTemplateVariables(template_variables_);
+    if (!variables.ok()) {
+      return Status(variables.status().code(), "--template-var " + variables.status().message());
+    }
+    ALT_ASSIGN_OR_RETURN(auto encoder, MakeChatEncoder(model_, model, std::move(variables).value(),
+                                                       StandardErrorLog()));
     if (!encoder && !template_variables_.empty()) {
       return Status(ErrorCode::kInvalidArgument,
                     "--template-var " + template_variables_.front() +
@@ -184,19 +189,13 @@ class RunCommand : public Command {
     return *context_ == 0 ? config.context : *context_;
   }
 
-  ordered_json FirstMessages() const {
-    ordered_json messages = ordered_json::array();
-    if (!system_.empty()) messages.push_back({{"role", "system"}, {"content", system_}});
-    return messages;
-  }
-
   Result<std::vector<text::TokenId>> EncodePrompt(const model::Model& model,
                                                   const std::optional<ChatEncoder>& encoder) const {
     size_t dropped = 0;
     std::vector<text::TokenId> ids;
     if (encoder) {
-      ordered_json messages = FirstMessages();
-      messages.push_back({{"role", "user"}, {"content", *prompt_}});
+      ordered_json messages = text::FirstMessages(system_);
+      messages.push_back(text::ChatMessage("user", *prompt_));
       ALT_ASSIGN_OR_RETURN(ids, encoder->Encode(messages, &dropped));
     } else {
       if (!raw_) {

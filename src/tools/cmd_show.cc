@@ -13,6 +13,8 @@
 #include "model/checkpoint.h"
 #include "model/family.h"
 #include "report/table.h"
+#include "text/chat_template.h"
+#include "text/chat_variables.h"
 #include "tools/chat.h"
 #include "tools/command.h"
 #include "tools/json_output.h"
@@ -100,10 +102,10 @@ class ShowCommand : public Command {
 
   Result<TemplateFacts> ReadTemplate(const model::Checkpoint& file) const {
     ALT_ASSIGN_OR_RETURN(const std::string own, file.ReadChatTemplate(StandardErrorLog()));
-    const ChatSource source = FindChatSource(model_, own, StandardErrorLog());
+    const text::ChatSource source = FindChatSource(model_, own, StandardErrorLog());
     if (source.chat_template.empty()) return TemplateFacts();
     ALT_ASSIGN_OR_RETURN(const auto parsed, text::ChatTemplate::Parse(source.chat_template));
-    return TemplateFacts{.is_there = true, .variables = ChosenVariables(parsed)};
+    return TemplateFacts{.is_there = true, .variables = text::ChosenVariables(parsed)};
   }
 
   static std::string Describe(const Result<TemplateFacts>& chat) {

@@ -245,7 +245,7 @@ void ChangeCase(const Field& field, std::string& text) {
 
 }  // namespace
 
-Result<std::string> FormatTime(std::string_view format, const Now& now) {
+Result<std::string> FormatTime(std::string_view format, const WallTime& now) {
   constexpr int64_t kYear1 = -62135596800;
   constexpr int64_t kYear10000 = 253402300800;
   constexpr int64_t kDay = 86400;  // no zone is further from UTC, so the sum below cannot wrap

@@ -5,21 +5,16 @@
 
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "base/status.h"
+#include "text/wall_time.h"
 
 namespace altteul::text::jinja {
 
-struct Now {
-  int64_t unix_seconds = 0;
-  int64_t utc_offset_seconds = 0;  ///< that local time is ahead
-};
-
 /// Local time, without the zone's name, as Python's datetime.now() has it.
 /// @return kInvalidArgument for a directive that is not known, or a year outside of 1..9999
-Result<std::string> FormatTime(std::string_view format, const Now& now);
+Result<std::string> FormatTime(std::string_view format, const WallTime& now);
 
 }  // namespace altteul::text::jinja

@@ -13,6 +13,7 @@
 
 #include "text/template/calendar.h"
 #include "text/template/value.h"
+#include "text/wall_time.h"
 
 namespace altteul::text::jinja {
 
@@ -22,7 +23,7 @@ struct RenderState {
   Heap heap;
   /// Every namespace made: they may refer to each other in circles, so they are emptied at the end.
   std::vector<std::shared_ptr<NamespaceObject>> namespaces;
-  std::optional<Now> now;  ///< nothing: strftime_now() fails
+  std::optional<WallTime> now;  ///< nothing: strftime_now() fails
 };
 
 bool IsGlobal(std::string_view name);

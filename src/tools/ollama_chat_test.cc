@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "tools/chat_source.h"
+#include "tools/ollama_chat.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -13,9 +13,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class ChatSourceTest : public ::testing::Test {
+class OllamaChatTest : public ::testing::Test {
  protected:
-  ChatSourceTest() {
+  OllamaChatTest() {
     std::string name = ::testing::TempDir() + "/altteul_chat_XXXXXX";
     folder_ = mkdtemp(name.data());
     stored_.name = "ollama:m";
@@ -23,7 +23,7 @@ class ChatSourceTest : public ::testing::Test {
       said_ += (level == LogLevel::kWarning ? "W " : "I ") + std::string(sentence) + "\n";
     };
   }
-  ~ChatSourceTest() override { fs::remove_all(folder_); }
+  ~OllamaChatTest() override { fs::remove_all(folder_); }
 
   std::string Layer(const std::string& name, const std::string& content) const {
     const std::string path = folder_ + "/" + name;
@@ -36,7 +36,7 @@ class ChatSourceTest : public ::testing::Test {
   LogSink log_;
 };
 
-TEST_F(ChatSourceTest, TheTemplateOfTheStoreWinsAndIsTold) {
+TEST_F(OllamaChatTest, TheTemplateOfTheStoreWinsAndIsTold) {
   stored_.path = "/models/blob";
   stored_.layers.chat_template = Layer("t", "{{ .Prompt }}");
   EXPECT_NE(ChatSourceOf("", stored_, log_).chat_template.find("macro turn"), std::string::npos);
@@ -49,7 +49,7 @@ TEST_F(ChatSourceTest, TheTemplateOfTheStoreWinsAndIsTold) {
   EXPECT_EQ(ChatSourceOf("", {}, log_).chat_template, "");
 }
 
-TEST_F(ChatSourceTest, ATemplateThatOllamaDoesNotRunLosesToTheModels) {
+TEST_F(OllamaChatTest, ATemplateThatOllamaDoesNotRunLosesToTheModels) {
   stored_.layers.chat_template = Layer("t", "{{ .Prompt }}");
   stored_.layers.renderer = "qwen3-coder";
   EXPECT_EQ(ChatSourceOf("own", stored_, log_).chat_template, "own");
@@ -59,7 +59,7 @@ TEST_F(ChatSourceTest, ATemplateThatOllamaDoesNotRunLosesToTheModels) {
   EXPECT_NE(ChatSourceOf("", stored_, log_).chat_template, "") << "there is no other one";
 }
 
-TEST_F(ChatSourceTest, TwoTemplatesThatSayTheSameAreNoNews) {
+TEST_F(OllamaChatTest, TwoTemplatesThatSayTheSameAreNoNews) {
   stored_.layers.chat_template = Layer(
       "t", "{{- range .Messages }}<|{{ .Role }}|>{{ .Content }}<|end|>{{ end }}<|assistant|>");
   const std::string own =
@@ -72,7 +72,7 @@ TEST_F(ChatSourceTest, TwoTemplatesThatSayTheSameAreNoNews) {
   EXPECT_NE(said_, "");
 }
 
-TEST_F(ChatSourceTest, ATemplateThatCannotBeTranslatedIsNamedWithTheReason) {
+TEST_F(OllamaChatTest, ATemplateThatCannotBeTranslatedIsNamedWithTheReason) {
   stored_.layers.chat_template = Layer("t", "a\n{{ .Weather }}");
   EXPECT_EQ(ChatSourceOf("", stored_, log_).chat_template, "");
   EXPECT_NE(said_.find("W ollama:m: Ollama's chat template " + folder_ +
@@ -83,11 +83,11 @@ TEST_F(ChatSourceTest, ATemplateThatCannotBeTranslatedIsNamedWithTheReason) {
   EXPECT_NE(said_.find("; the one inside the file is\n"), std::string::npos) << said_;
 }
 
-TEST_F(ChatSourceTest, SystemMessageAndStopTextsAreTaken) {
+TEST_F(OllamaChatTest, SystemMessageAndStopTextsAreTaken) {
   stored_.layers.system = Layer("s", "Be brief.");
   stored_.layers.parameters =
       Layer("p", R"({"stop": ["<|end|>", "", 3, "User:"], "temperature": 0.5, "num_ctx": 4096})");
-  const ChatSource source = ChatSourceOf("own", stored_, log_);
+  const text::ChatSource source = ChatSourceOf("own", stored_, log_);
   EXPECT_EQ(source.system, "Be brief.");
   EXPECT_EQ(source.stop, (std::vector<std::string>{"<|end|>", "User:"}));
   EXPECT_EQ(said_, "I ollama:m: Ollama's parameters are not used: num_ctx, temperature\n");
@@ -95,12 +95,12 @@ TEST_F(ChatSourceTest, SystemMessageAndStopTextsAreTaken) {
   EXPECT_EQ(ChatSourceOf("own", stored_, log_).stop, std::vector<std::string>{"one"});
 }
 
-TEST_F(ChatSourceTest, LayersThatCannotBeReadAreNamed) {
+TEST_F(OllamaChatTest, LayersThatCannotBeReadAreNamed) {
   stored_.layers.chat_template = folder_ + "/absent";
   stored_.layers.system = Layer("s", std::string((1u << 20) + 1, 'x'));
   stored_.layers.parameters = Layer("p", "no json");
   stored_.layers.others = {"adapter"};
-  const ChatSource source = ChatSourceOf("", stored_, log_);
+  const text::ChatSource source = ChatSourceOf("", stored_, log_);
   EXPECT_EQ(source.chat_template + source.system, "");
   for (const char* part : {"chat template is not used: ", "system message is not used: ", "1 MiB",
                            "parameters are not used", "layer 'adapter' of the model is not used"}) {

@@ -1,26 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "tools/chat_source.h"
+#include "tools/ollama_chat.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <optional>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
-#include "text/chat_template.h"
+#include "base/status.h"
 #include "text/ollama_template.h"
-#include "tools/hub_environment.h"
 #include "tools/terminal_text.h"
 
 namespace altteul::tools {
 namespace {
 
 using nlohmann::json;
-using nlohmann::ordered_json;
+using text::ChatSource;
 
 constexpr uintmax_t kMostLayerBytes = uintmax_t{1} << 20;  // of texts that a person wrote
 
@@ -36,42 +33,12 @@ Result<std::string> ReadLayer(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-/// What a template makes of a conversation; nothing where it makes none of it. A token that begins
-/// the text is left out: some templates write it, for others whoever encodes the text adds it.
-std::optional<std::string> Rendered(const text::ChatTemplate& chat_template,
-                                    const ordered_json& messages) {
-  const ordered_json context = {{"messages", messages}, {"tools", nullptr},
-                                {"documents", nullptr}, {"add_generation_prompt", true},
-                                {"bos_token", ""},      {"eos_token", "</s>"},
-                                {"__now", 0},           {"__utc_offset", 0}};
-  auto chat = chat_template.Render(context);
-  if (!chat.ok()) return std::nullopt;
-  return std::move(chat).value().text;
-}
-
-/// Whether two templates write conversations alike, with and without a system message.
-bool SayTheSame(const std::string& a, const std::string& b) {
-  const auto first = text::ChatTemplate::Parse(a);
-  const auto second = text::ChatTemplate::Parse(b);
-  if (!first.ok() || !second.ok()) return false;
-  const auto turn = [](const char* role, const char* content) {
-    return ordered_json{{"role", role}, {"content", content}};
-  };
-  const ordered_json conversations[] = {
-      ordered_json::array({turn("user", "1")}),
-      ordered_json::array({turn("system", "0"), turn("user", "1")}),
-      ordered_json::array({turn("user", "1"), turn("assistant", "2"), turn("user", "3")})};
-  return std::all_of(std::begin(conversations), std::end(conversations), [&](const auto& each) {
-    return Rendered(first.value(), each) == Rendered(second.value(), each);
-  });
-}
-
 class LayerReader {
  public:
   LayerReader(const hub::StoredModel& stored, const LogSink& log) : stored_(stored), log_(log) {}
 
   ChatSource Read(const std::string& own_template) {
-    ChatSource source{.chat_template = own_template, .system = {}, .stop = {}};
+    ChatSource source{.chat_template = own_template};
     const hub::OllamaLayers& layers = stored_.layers;
     if (!layers.renderer.empty() && !own_template.empty()) {
       // Beside one stands a template that Ollama does not run, often only the prompt itself.
@@ -125,7 +92,7 @@ class LayerReader {
   /// Ollama runs the layer, whose owner may have meant it against what the file says.
   std::string Choose(const std::string& own, std::string beside) const {
     if (own.empty()) return beside;
-    if (SayTheSame(own, beside)) return own;  // and it may know of tools and variables
+    if (text::WriteAlike(own, beside)) return own;  // and it may know of tools and variables
     Say(LogLevel::kInfo,
         "Ollama's chat template is used, as Ollama does; the one inside the file says something "
         "else (opened as " +
@@ -166,16 +133,6 @@ class LayerReader {
 ChatSource ChatSourceOf(const std::string& own_template, const hub::StoredModel& stored,
                         const LogSink& log) {
   return LayerReader(stored, log).Read(own_template);
-}
-
-ChatSource FindChatSource(const std::string& model, const std::string& own_template,
-                          const LogSink& log) {
-  hub::StoredModel stored;
-  if (model.starts_with(hub::kOllamaScheme)) {
-    auto found = hub::FindStored(OtherModelsFromEnvironment(), model);
-    if (found.ok()) stored = std::move(found).value();
-  }
-  return ChatSourceOf(own_template, stored, log);
 }
 
 }  // namespace altteul::tools
