@@ -2,8 +2,6 @@
 
 #include "base/thread_team.h"
 
-#include <algorithm>
-
 #include "base/check.h"
 
 #if defined(__x86_64__)
@@ -96,15 +94,6 @@ void ThreadTeam::WaitWhile(const std::atomic<uint32_t>& value, uint32_t old) {
   while (value.load(std::memory_order_acquire) == old) {
     value.wait(old, std::memory_order_acquire);
   }
-}
-
-Share ShareOf(size_t count, size_t grain, int thread, int n_threads) {
-  const size_t n_grains = (count + grain - 1) / grain;
-  const auto at = [&](int t) {
-    return std::min(count,
-                    n_grains * static_cast<size_t>(t) / static_cast<size_t>(n_threads) * grain);
-  };
-  return {at(thread), at(thread + 1)};
 }
 
 }  // namespace altteul

@@ -15,6 +15,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/share.h"  // every body takes its share
+
 namespace altteul {
 
 class ThreadTeam {
@@ -52,13 +54,5 @@ class ThreadTeam {
   alignas(64) std::atomic<int> barrier_arrived_{0};
   std::atomic<bool> stop_{false};
 };
-
-/// The half-open share of `count` items that falls to `thread`, in multiples of `grain` (the last
-/// share takes the rest). Shares are contiguous and ascending.
-struct Share {
-  size_t begin;
-  size_t end;
-};
-Share ShareOf(size_t count, size_t grain, int thread, int n_threads);
 
 }  // namespace altteul

@@ -6,31 +6,19 @@
 
 #pragma once
 
+#include "base/share.h"
 #include "kernels/share.h"
 #include "kernels/simd/float_math.inl"
 
 namespace altteul::kernels {
 namespace {
 
-struct Range {
-  size_t begin;
-  size_t end;
-};
-
-/// The share of `count` items that falls to a thread, in multiples of `grain`.
-inline Range SplitAmong(size_t count, size_t grain, int thread, int n_threads) {
-  const size_t n_grains = (count + grain - 1) / grain;
-  const size_t begin = n_grains * static_cast<size_t>(thread) / static_cast<size_t>(n_threads);
-  const size_t end = n_grains * (static_cast<size_t>(thread) + 1) / static_cast<size_t>(n_threads);
-  return {begin * grain, end * grain < count ? end * grain : count};
-}
-
 /// Values that one thread takes at least: 16 cache lines, so that few lines are shared.
 constexpr size_t kGrain = 256;
 
 /// out[i] = f(x[i], y[i]) for i in the range.
 template <typename F>
-inline void ForEach(Range range, const float* x, const float* y, float* out, const F& f) {
+inline void ForEach(Share range, const float* x, const float* y, float* out, const F& f) {
   size_t i = range.begin;
   for (; i + kLanes <= range.end; i += kLanes) Store(out + i, f(Load(x + i), Load(y + i)));
   if (i < range.end) {
@@ -58,7 +46,7 @@ inline Vec SumOfSquares(const float* x, size_t n) {
 }
 
 inline void RmsNorm(const RmsNormArgs& args, int thread, int n_threads) {
-  const Range share = SplitAmong(args.n_rows, 1, thread, n_threads);
+  const Share share = ShareOf(args.n_rows, 1, thread, n_threads);
   const Vec offset = Set1(args.weight_offset);
   for (size_t row = share.begin; row < share.end; ++row) {
     const float* in = args.in + row * args.width;
@@ -101,7 +89,7 @@ inline void RotateInterleaved(float* x, const float* cos, const float* sin, size
 
 inline void Rope(const RopeArgs& args, int thread, int n_threads) {
   const size_t n_pairs = args.n_rotated / 2;
-  const Range share = SplitAmong(args.n_rows * args.n_heads, 1, thread, n_threads);
+  const Share share = ShareOf(args.n_rows * args.n_heads, 1, thread, n_threads);
   for (size_t at = share.begin; at < share.end; ++at) {
     float* x = args.x + at * args.head_dim;
     const float* cos = args.cos + at / args.n_heads * n_pairs;
@@ -115,9 +103,9 @@ inline void Rope(const RopeArgs& args, int thread, int n_threads) {
 }
 
 inline void Glu(const GluArgs& args, int thread, int n_threads) {
-  const Range cols = SplitAmong(args.width, kShareOutputs, thread, n_threads);
+  const Share cols = ShareOf(args.width, kShareOutputs, thread, n_threads);
   for (size_t row = 0; row < args.n_rows; ++row) {
-    const Range share = {row * args.width + cols.begin, row * args.width + cols.end};
+    const Share share = {row * args.width + cols.begin, row * args.width + cols.end};
     if (args.activation == Activation::kSilu) {
       ForEach(share, args.gate, args.up, args.out,
               [](Vec gate, Vec up) { return Mul(Silu(gate), up); });
@@ -129,14 +117,14 @@ inline void Glu(const GluArgs& args, int thread, int n_threads) {
 }
 
 inline void AddTo(const AddArgs& args, int thread, int n_threads) {
-  const Range rows = SplitAmong(args.n_rows, 1, thread, n_threads);
+  const Share rows = ShareOf(args.n_rows, 1, thread, n_threads);
   ForEach({rows.begin * args.width, rows.end * args.width}, args.x, args.y, args.x,
           [](Vec x, Vec y) { return Add(x, y); });
 }
 
 inline void Softcap(const SoftcapArgs& args, int thread, int n_threads) {
   const Vec cap = Set1(args.cap);
-  ForEach(SplitAmong(args.n_rows * args.width, kGrain, thread, n_threads), args.x, args.x, args.x,
+  ForEach(ShareOf(args.n_rows * args.width, kGrain, thread, n_threads), args.x, args.x, args.x,
           [&](Vec x, Vec /*x*/) { return Mul(cap, Tanh(Div(x, cap))); });
 }
 
