@@ -2,6 +2,8 @@
 
 #include "base/thread_team.h"
 
+#include <utility>
+
 #include "base/check.h"
 
 #if defined(__x86_64__)
@@ -37,12 +39,19 @@ void SetFloatControl() {
 ThreadTeam::ThreadTeam(int n_threads) : n_threads_(n_threads) {
   ALT_CHECK(n_threads >= 1 && n_threads <= kMaxThreads);
   workers_.reserve(static_cast<size_t>(n_threads - 1));
-  for (int thread = 1; thread < n_threads; ++thread) {
-    workers_.emplace_back([this, thread] { WorkerLoop(thread); });
+  try {
+    for (int thread = 1; thread < n_threads; ++thread) {
+      workers_.emplace_back([this, thread] { WorkerLoop(thread); });
+    }
+  } catch (...) {
+    StopWorkers();
+    throw;
   }
 }
 
-ThreadTeam::~ThreadTeam() {
+ThreadTeam::~ThreadTeam() { StopWorkers(); }
+
+void ThreadTeam::StopWorkers() {
   stop_.store(true, std::memory_order_relaxed);
   run_epoch_.fetch_add(1, std::memory_order_release);
   run_epoch_.notify_all();
@@ -58,8 +67,55 @@ void ThreadTeam::Run(const std::function<void(int)>& body) {
   body_ = &body;
   run_epoch_.fetch_add(1, std::memory_order_release);
   run_epoch_.notify_all();
-  body(0);
-  Barrier();  // the workers are done with `body`
+  TakePart(body, 0);
+  if (n_threw_.load(std::memory_order_relaxed) != 0) ThrowAgain();
+}
+
+/// Returns when all are done with `body`.
+void ThreadTeam::TakePart(const std::function<void(int)>& body, int thread) {
+  std::exception_ptr exception;
+  try {
+    body(thread);
+  } catch (...) {
+    exception = std::current_exception();
+  }
+  if (exception != nullptr) return LeaveWith(std::move(exception));
+  EndRun();
+}
+
+/// Of the run that goes on.
+std::atomic<uint32_t>& ThreadTeam::LastBarrier() {
+  return last_barrier_[run_epoch_.load(std::memory_order_relaxed) % 2];
+}
+
+void ThreadTeam::EndRun() {
+  LastBarrier().store(barrier_epoch_.load(std::memory_order_relaxed) + 1,
+                      std::memory_order_relaxed);
+  Barrier();
+}
+
+/// Passes the barriers that others still come to, the run's last one among them.
+void ThreadTeam::LeaveWith(std::exception_ptr exception) {
+  const int before = n_threw_.fetch_add(1, std::memory_order_relaxed);
+  if (before == 0) {
+    exception_ = std::move(exception);
+  } else {
+    exception = nullptr;  // gone before the caller of Run() goes on
+  }
+  // Where all have thrown, nobody is left who would come to the end of the body.
+  if (before == n_threads_ - 1) return EndRun();
+  const std::atomic<uint32_t>& last = LastBarrier();
+  uint32_t passed = barrier_epoch_.load(std::memory_order_relaxed);
+  do {
+    Barrier();
+    ++passed;
+    // Others may be ahead and at the end already, but then of the next barrier.
+  } while (last.load(std::memory_order_relaxed) != passed);
+}
+
+void ThreadTeam::ThrowAgain() {
+  n_threw_.store(0, std::memory_order_relaxed);
+  std::rethrow_exception(std::exchange(exception_, nullptr));
 }
 
 void ThreadTeam::Barrier() {
@@ -81,8 +137,7 @@ void ThreadTeam::WorkerLoop(int thread) {
     WaitWhile(run_epoch_, seen);
     ++seen;
     if (stop_.load(std::memory_order_relaxed)) return;
-    (*body_)(thread);
-    Barrier();
+    TakePart(*body_, thread);
   }
 }
 
