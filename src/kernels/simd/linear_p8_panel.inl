@@ -80,6 +80,27 @@ template <class U>
 using PanelKindOf = PanelKindP8<static_cast<int>(kSumsPerBlock<U>), U::kBias != 0, U::kHasMin,
                                 kCodeClass<U::kMaxCode>>;
 
+/// Four columns of a block, kGroups groups times kTokens tokens: dot[group][token].
+/// @param codes  of the block, from the first group on
+template <class K, int kGroups, int kTokens, int kRegister>
+ALT_SIMD_INLINE void AddQuad(const uint8_t* codes, const TileTokens& x, size_t block, size_t quad,
+                             DotSum (*dot)[kTokens]) {
+  RowBytes4 w[kGroups];
+#pragma GCC unroll 4
+  for (int g = 0; g < kGroups; ++g) {
+    w[g] = LoadRegister<kRegister>(codes + static_cast<size_t>(g) * kCodeBytes + 64 * quad);
+  }
+  const int8_t* a = x.q8 + block * 32 + quad * 4;
+#pragma GCC unroll 16
+  for (int t = 0; t < kTokens; ++t) {
+    const RowBytes4 activations = Broadcast4(a + static_cast<size_t>(t) * x.cols);
+#pragma GCC unroll 4
+    for (int g = 0; g < kGroups; ++g) {
+      dot[g][t] = DotStep<K::kMaxCode>(dot[g][t], w[g], activations);
+    }
+  }
+}
+
 /// The columns of a block that share a scale, kGroups groups from the panel's first times kTokens
 /// tokens, the rows of one register: sums[group][token].
 template <class K, int kGroups, int kTokens, int kRegister>
@@ -107,21 +128,8 @@ ALT_SIMD_INLINE void AddPanelPart(const P8Panel& panel, const TileTokens& x, siz
     }
 #pragma GCC unroll 8
     for (int step = 0; step < kRun; ++step) {
-      const size_t quad = static_cast<size_t>(part * kSteps + run + step);
-      RowBytes4 w[kGroups];
-#pragma GCC unroll 4
-      for (int g = 0; g < kGroups; ++g) {
-        w[g] = LoadRegister<kRegister>(codes + static_cast<size_t>(g) * kCodeBytes + 64 * quad);
-      }
-      const int8_t* a = x.q8 + block * 32 + quad * 4;
-#pragma GCC unroll 16
-      for (int t = 0; t < kTokens; ++t) {
-        const RowBytes4 activations = Broadcast4(a + static_cast<size_t>(t) * x.cols);
-#pragma GCC unroll 4
-        for (int g = 0; g < kGroups; ++g) {
-          dot[g][t] = DotStep<K::kMaxCode>(dot[g][t], w[g], activations);
-        }
-      }
+      const int quad = part * kSteps + run + step;
+      AddQuad<K, kGroups, kTokens, kRegister>(codes, x, block, static_cast<size_t>(quad), dot);
     }
 #pragma GCC unroll 4
     for (int g = 0; g < kGroups; ++g) {
