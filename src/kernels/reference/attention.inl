@@ -132,6 +132,49 @@ struct AttendScratch {
   float* query;     ///< [head_dim] turned, where the cache is
 };
 
+/// m and l of attention.h for the keys so far: their largest score and the sum of their weights.
+template <typename Scalar>
+struct SoftmaxSums {
+  Scalar m = -std::numeric_limits<Scalar>::infinity();
+  Scalar l = 0;
+};
+
+/// Keys [from, to) of one tile for one query row, into scratch.segment and its sums.
+template <typename Scalar>
+void AttendTile(const AttentionArgs& args, const SequenceRows& rows, size_t kv_head, size_t from,
+                size_t to, const float* q, const AttendScratch<Scalar>& scratch,
+                SoftmaxSums<Scalar>& sums) {
+  const size_t head_dim = rows.layout.head_dim;
+  const size_t tile = from / kKeyTile * kKeyTile;
+  Scalar s[kKeyTile];
+  for (size_t key = from / kPanelRows * kPanelRows; key < to; key += kPanelRows) {
+    ReadKeys16(rows, kv_head, key, scratch.keys);
+    DotPanel16(scratch.keys, q, head_dim, s + (key - tile));
+  }
+  Scalar new_max = sums.m;
+  for (size_t key = from; key < to; ++key) {
+    Scalar& score = s[key - tile];
+    score *= static_cast<Scalar>(args.scale);
+    if (args.softcap > 0.0f) {
+      const Scalar cap = args.softcap;
+      score = cap * std::tanh(score / cap);
+    }
+    new_max = std::max(new_max, score);
+  }
+  const Scalar correction = std::exp(sums.m - new_max);
+  sums.l *= correction;
+  for (size_t d = 0; d < head_dim; ++d) scratch.segment[d] *= correction;
+  for (size_t key = from; key < to; ++key) {
+    const Scalar p = std::exp(s[key - tile] - new_max);
+    sums.l += p;
+    ReadValue(rows, kv_head, key, scratch.value);
+    for (size_t d = 0; d < head_dim; ++d) {
+      scratch.segment[d] += p * static_cast<Scalar>(scratch.value[d]);
+    }
+  }
+  sums.m = new_max;
+}
+
 /// One query row: q, out [head_dim], both turned if the cache is; row_sums [2] or null. The rule is
 /// in attention.h, the names are the same.
 template <typename Scalar>
@@ -139,63 +182,31 @@ void AttendRow(const AttentionArgs& args, const SequenceRows& rows, size_t kv_he
                const float* q, const AttendScratch<Scalar>& scratch, float* out, float* row_sums) {
   Scalar* segment = scratch.segment;
   Scalar* total = scratch.total;
-  constexpr Scalar kMinusInfinity = -std::numeric_limits<Scalar>::infinity();
   const size_t head_dim = rows.layout.head_dim;
   const size_t first = args.window == 0 || position < args.window ? 0 : position - args.window + 1;
   const size_t end = position + 1;
 
-  Scalar total_max = kMinusInfinity;
-  Scalar total_sum = 0;
+  SoftmaxSums<Scalar> all;
   std::fill_n(total, head_dim, Scalar{0});
   for (size_t start = first / kKeySegment * kKeySegment; start < end; start += kKeySegment) {
     const size_t segment_end = std::min(start + kKeySegment, end);
-    Scalar m = kMinusInfinity;
-    Scalar l = 0;
+    SoftmaxSums<Scalar> part;
     std::fill_n(segment, head_dim, Scalar{0});
     for (size_t tile = start; tile < segment_end; tile += kKeyTile) {
       const size_t from = std::max(tile, first);
       const size_t to = std::min(tile + kKeyTile, end);
-      if (from >= to) continue;
-
-      Scalar s[kKeyTile];
-      for (size_t key = from / kPanelRows * kPanelRows; key < to; key += kPanelRows) {
-        ReadKeys16(rows, kv_head, key, scratch.keys);
-        DotPanel16(scratch.keys, q, head_dim, s + (key - tile));
-      }
-      Scalar new_max = m;
-      for (size_t key = from; key < to; ++key) {
-        Scalar& score = s[key - tile];
-        score *= static_cast<Scalar>(args.scale);
-        if (args.softcap > 0.0f) {
-          const Scalar cap = args.softcap;
-          score = cap * std::tanh(score / cap);
-        }
-        new_max = std::max(new_max, score);
-      }
-      const Scalar correction = std::exp(m - new_max);
-      l *= correction;
-      for (size_t d = 0; d < head_dim; ++d) segment[d] *= correction;
-      for (size_t key = from; key < to; ++key) {
-        const Scalar p = std::exp(s[key - tile] - new_max);
-        l += p;
-        ReadValue(rows, kv_head, key, scratch.value);
-        for (size_t d = 0; d < head_dim; ++d) {
-          segment[d] += p * static_cast<Scalar>(scratch.value[d]);
-        }
-      }
-      m = new_max;
+      if (from < to) AttendTile(args, rows, kv_head, from, to, q, scratch, part);
     }
-    const Scalar merged_max = std::max(total_max, m);
-    const Scalar keep = std::exp(total_max - merged_max);
-    const Scalar take = std::exp(m - merged_max);
-    total_sum = total_sum * keep + l * take;
+    const Scalar merged_max = std::max(all.m, part.m);
+    const Scalar keep = std::exp(all.m - merged_max);
+    const Scalar take = std::exp(part.m - merged_max);
+    all = {merged_max, all.l * keep + part.l * take};
     for (size_t d = 0; d < head_dim; ++d) total[d] = total[d] * keep + segment[d] * take;
-    total_max = merged_max;
   }
-  for (size_t d = 0; d < head_dim; ++d) out[d] = static_cast<float>(total[d] / total_sum);
+  for (size_t d = 0; d < head_dim; ++d) out[d] = static_cast<float>(total[d] / all.l);
   if (row_sums == nullptr) return;
-  row_sums[0] = static_cast<float>(total_max);
-  row_sums[1] = static_cast<float>(total_sum);
+  row_sums[0] = static_cast<float>(all.m);
+  row_sums[1] = static_cast<float>(all.l);
 }
 
 /// @param scratch  AttentionScratchBytes(head_dim)
@@ -205,9 +216,8 @@ void AttendPlain(const AttentionArgs& args, std::span<std::byte> scratch, int th
   for (const SequenceRows& rows : args.sequences) {
     const size_t head_dim = rows.layout.head_dim;
     ALT_CHECK(scratch.size() >= AttentionScratchBytes(head_dim));
-    const auto address = reinterpret_cast<uintptr_t>(scratch.data());
-    auto* scalars = reinterpret_cast<Scalar*>((address + alignof(Scalar) - 1) / alignof(Scalar) *
-                                              alignof(Scalar));
+    const size_t to_scalar = -reinterpret_cast<uintptr_t>(scratch.data()) % alignof(Scalar);
+    auto* scalars = reinterpret_cast<Scalar*>(scratch.data() + to_scalar);
     auto* floats = reinterpret_cast<float*>(scalars + 2 * head_dim);
     const AttendScratch<Scalar> parts = {.segment = scalars,
                                          .total = scalars + head_dim,

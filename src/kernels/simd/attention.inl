@@ -249,8 +249,8 @@ inline void ForEachBlock(const AttentionArgs& args, CostShare* share, const Run&
 inline void Attend(const AttentionArgs& args, std::byte* scratch_bytes, size_t thread,
                    size_t n_threads) {
   // A cache line's alignment; AttentionScratchBytes() has the room.
-  const uintptr_t address = reinterpret_cast<uintptr_t>(scratch_bytes);
-  float* scratch = reinterpret_cast<float*>((address + 63) / 64 * 64);
+  const size_t to_line = -reinterpret_cast<uintptr_t>(scratch_bytes) % 64;
+  float* scratch = reinterpret_cast<float*>(scratch_bytes + to_line);
   const auto run = [&](const Work& work, CostShare* share) {
     if (args.sums.data != nullptr) return RunSegments(args, work, share, scratch);
     RunHeads(args, work, share, scratch);

@@ -251,32 +251,35 @@ constexpr size_t BytesOf(KvType type, size_t n_elements) {
   return KvLayout{.type = type}.bytes_of(n_elements);
 }
 
+/// kLanes keys of a group of 16, whose first elements lie from `from` on, to cells 16 apart.
+/// @param scales  of these keys, the next 32 elements' 16 apart
+template <class Cells, KvType kType>
+inline void ReadKeyLanes(const std::byte* keys, size_t from, const uint16_t* scales, size_t n,
+                         float* cells) {
+  Vec scale = Zero();
+  const auto load = [&](size_t d) { return LoadKv<kType>(keys, from + d * 16, scale); };
+  for (size_t d = 0; d < n; d += Cells::kValues) {
+    if (HasScales(kType) && d % 32 == 0) scale = LoadF16(scales + d / 32 * 16);
+    float* to = cells + d / Cells::kValues * 16;
+    if constexpr (Cells::kValues == 1) {
+      Store(to, load(d));
+    } else {
+      Store(to, Cells::Pack(load(d), d + 1 < n ? load(d + 1) : Zero()));
+    }
+  }
+}
+
 /// Keys of the 16-key groups [first, last) of a tile, as [4][head_dim / kValues][16] cells. Groups
 /// outside the range are not set.
 template <class Cells, KvType kType>
 inline void ReadKeysAs(const HeadTile& tile, size_t n, size_t first, size_t last, float* out) {
-  constexpr size_t kParts = 16 / kLanes;
   const size_t n_cells = (n + Cells::kValues - 1) / Cells::kValues;
   for (size_t group = first; group < last; ++group) {
     const size_t from = group * n * 16;
     const uint16_t* scales = tile.key_scales + group * (n / 32) * 16;
     float* cells = out + group * n_cells * 16;
-    for (size_t part = 0; part < kParts; ++part) {
-      Vec scale = Zero();
-      const auto load = [&](size_t d) {
-        return LoadKv<kType>(tile.keys, from + d * 16 + part * kLanes, scale);
-      };
-      for (size_t d = 0; d < n; d += Cells::kValues) {
-        if (HasScales(kType) && d % 32 == 0) {
-          scale = LoadF16(scales + d / 32 * 16 + part * kLanes);
-        }
-        float* to = cells + d / Cells::kValues * 16 + part * kLanes;
-        if constexpr (Cells::kValues == 1) {
-          Store(to, load(d));
-        } else {
-          Store(to, Cells::Pack(load(d), d + 1 < n ? load(d + 1) : Zero()));
-        }
-      }
+    for (size_t lane = 0; lane < 16; lane += kLanes) {
+      ReadKeyLanes<Cells, kType>(tile.keys, from + lane, scales + lane, n, cells + lane);
     }
   }
 }
