@@ -10,39 +10,50 @@
 namespace altteul::kernels {
 namespace {
 
+using TurnRow = float __attribute__((vector_size(64)));
+using TurnLanes = int __attribute__((vector_size(64)));
+
+/// In each run of 2 * kStep of the 16: the sums of places kStep apart, then their differences.
+template <int kStep>
+inline void TurnStep(TurnRow& row) {
+  constexpr TurnLanes kLane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  constexpr int k = kStep;  // each place by name: it is the form that GCC and Clang both know
+  const TurnRow other =
+      __builtin_shufflevector(row, row, 0 ^ k, 1 ^ k, 2 ^ k, 3 ^ k, 4 ^ k, 5 ^ k, 6 ^ k, 7 ^ k,
+                              8 ^ k, 9 ^ k, 10 ^ k, 11 ^ k, 12 ^ k, 13 ^ k, 14 ^ k, 15 ^ k);
+  // The sign of the second places turns: a difference is a sum, and no place needs a choice.
+  const TurnLanes signs = ((kLane & kStep) != 0) & static_cast<int>(0x80000000u);
+  row = other + reinterpret_cast<TurnRow>(reinterpret_cast<TurnLanes>(row) ^ signs);
+}
+
 /// x := H x for each run of `width` floats of x, where width is the largest power of two that
 /// divides n and H is the Walsh-Hadamard matrix over sqrt(width): orthogonal and its own inverse,
 /// so products of two turned vectors are those of the vectors. It spreads an outlier over the whole
 /// run. Each sum is the same tree of f32 additions on every instruction set.
 /// @pre n is a multiple of 16
 inline void HadamardTurn(float* x, size_t n) {
-  using Row = float __attribute__((vector_size(64)));
-  using Lanes = int __attribute__((vector_size(64)));
-  constexpr Lanes kLane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   const size_t width = n & (~n + 1);
   float factor = 1.0f;
   for (size_t w = width; w > 1; w /= 4) factor *= w == 2 ? 0x1.6a09e6p-1f : 0.5f;
 
   for (size_t at = 0; at < n; at += 16) {  // sums of places that differ in the lower four bits
-    Row row;
+    TurnRow row;
     __builtin_memcpy(&row, x + at, sizeof row);
-    for (int step = 1; step < 16; step *= 2) {
-      const Lanes is_second = (kLane & step) != 0;
-      const Row first = is_second ? __builtin_shuffle(row, kLane ^ step) : row;
-      const Row second = is_second ? -row : __builtin_shuffle(row, kLane ^ step);
-      row = first + second;
-    }
+    TurnStep<1>(row);
+    TurnStep<2>(row);
+    TurnStep<4>(row);
+    TurnStep<8>(row);
     row *= factor;
     __builtin_memcpy(x + at, &row, sizeof row);
   }
   for (size_t step = 16; step < width; step *= 2) {
     for (size_t at = 0; at < n; at += 16) {
       if ((at & step) != 0) continue;
-      Row a, b;
+      TurnRow a, b;
       __builtin_memcpy(&a, x + at, sizeof a);
       __builtin_memcpy(&b, x + at + step, sizeof b);
-      const Row sum = a + b;
-      const Row difference = a - b;
+      const TurnRow sum = a + b;
+      const TurnRow difference = a - b;
       __builtin_memcpy(x + at, &sum, sizeof sum);
       __builtin_memcpy(x + at + step, &difference, sizeof difference);
     }
