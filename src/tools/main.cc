@@ -13,11 +13,14 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "base/human_units.h"
+#include "base/machine.h"
 #include "tools/arguments.h"
 #include "tools/command.h"
 #include "tools/exit_codes.h"
@@ -124,18 +127,30 @@ int Main(int argc, char** argv) {
   return kExitUsage;
 }
 
+/// What was thrown, as the trouble of this machine that it is.
+Status StatusOf(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) {
+    // Everything large is asked for politely; this was a container, perhaps in a thread's share.
+    return Status(ErrorCode::kOutOfMemory,
+                  "the system gave no more memory, of which this machine has " +
+                      FormatBytes(DetectMemory().available_bytes) +
+                      " free; a limit of the shell (ulimit -v) may be lower");
+  }
+  const auto* refused = dynamic_cast<const std::system_error*>(&error);
+  if (refused != nullptr && refused->code() == std::errc::resource_unavailable_try_again) {
+    return Status(ErrorCode::kOutOfMemory,
+                  "the system starts no more threads; -t N asks for fewer");
+  }
+  return Status(ErrorCode::kUnsupported, error.what());
+}
+
 }  // namespace
 }  // namespace altteul::tools
 
 int main(int argc, char** argv) {
-  using altteul::ErrorCode;
-  using altteul::Status;
   try {
     return altteul::tools::Main(argc, argv);
-  } catch (const std::bad_alloc&) {
-    // Small containers only: everything large is asked for politely.
-    return altteul::tools::Report(Status(ErrorCode::kOutOfMemory, "a small allocation failed"));
   } catch (const std::exception& error) {
-    return altteul::tools::Report(Status(ErrorCode::kUnsupported, error.what()));
+    return altteul::tools::Report(altteul::tools::StatusOf(error));
   }
 }
