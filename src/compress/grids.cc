@@ -53,8 +53,9 @@ bool LiesOn(const TensorView& tensor, DType type, ThreadTeam& team) {
     if (!test.Passes(i * rows / first)) return false;
   }
   std::atomic<bool> lies_on = true;
+  std::vector<RowTest> tests(static_cast<size_t>(team.size()), test);
   team.Run([&](int thread) {
-    RowTest each(tensor, type);
+    RowTest& each = tests[static_cast<size_t>(thread)];
     const Share share = ShareOf(rows, 1, thread, team.size());
     for (size_t row = share.begin; row < share.end && lies_on; ++row) {
       if (!each.Passes(row)) lies_on = false;

@@ -69,8 +69,9 @@ struct Finding {
 /// Rows [first, end) of a tensor, shared among the threads.
 Finding ExamineRows(const TensorView& tensor, uint64_t first, uint64_t end, ThreadTeam& team) {
   std::vector<Finding> found(static_cast<size_t>(team.size()));
+  std::vector<RowValues> values(found.size(), RowValues(tensor));
   team.Run([&](int thread) {
-    RowValues rows(tensor);
+    RowValues& rows = values[static_cast<size_t>(thread)];
     Finding mine;
     const Share share = ShareOf(end - first, 1, thread, team.size());
     for (uint64_t row = first + share.begin; row < first + share.end; ++row) {
@@ -164,8 +165,9 @@ Result<Magnitudes> ExamineSource(const model::Checkpoint& source, ThreadTeam& te
 
 uint64_t CountLarger(const TensorView& tensor, float limit, ThreadTeam& team) {
   std::atomic<uint64_t> count = 0;
+  std::vector<RowValues> values(static_cast<size_t>(team.size()), RowValues(tensor));
   team.Run([&](int thread) {
-    RowValues rows(tensor);
+    RowValues& rows = values[static_cast<size_t>(thread)];
     const Share share = ShareOf(tensor.shape.rows(), 1, thread, team.size());
     uint64_t mine = 0;
     for (uint64_t row = share.begin; row < share.end; ++row) {

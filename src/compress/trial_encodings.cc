@@ -141,9 +141,12 @@ class TrialEncoder {
     }
     // Sixteen bits and more: nothing to choose.
     const kernels::Codec& from = *kernels::FindCodec(tensor.type);
+    std::vector<PlainEncoder> encoders;
+    for (int i = 0; i < compute_.team().size(); ++i) encoders.emplace_back(encoded.type());
+    std::vector<std::vector<float>> rows(encoders.size(), std::vector<float>(tensor.shape.cols()));
     compute_.team().Run([&](int thread) {
-      PlainEncoder encoder(encoded.type());
-      std::vector<float> row(tensor.shape.cols());
+      PlainEncoder& encoder = encoders[static_cast<size_t>(thread)];
+      std::vector<float>& row = rows[static_cast<size_t>(thread)];
       const Share share = ShareOf(tensor.shape.rows(), 1, thread, compute_.team().size());
       for (size_t r = share.begin; r < share.end; ++r) {
         from.decode(tensor.bytes.data() + r * from_row, row.size(), row.data());
