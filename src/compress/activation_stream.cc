@@ -33,7 +33,7 @@ Result<ActivationStream> ActivationStream::Create(const model::Model& model, con
   ALT_ASSIGN_OR_RETURN(stream.memory_,
                        RoomFor(tokens * (c.hidden + stream.widest_) * sizeof(float),
                                "the activations of " + std::to_string(tokens) + " tokens", work));
-  stream.x_ = reinterpret_cast<float*>(stream.memory_.mutable_bytes().data());
+  stream.x_ = ValuesOf<float>(stream.memory_).data();
   stream.rows_ = stream.x_ + tokens * c.hidden;
   return stream;
 }

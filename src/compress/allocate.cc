@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 #include <string>
 
 #include "base/check.h"
+#include "tensor/buffer.h"
 
 namespace altteul::compress {
 namespace {
@@ -94,7 +96,11 @@ Result<Allocation> AllocateWithin(Items items, uint64_t budget) {
   const uint64_t granule = std::max<uint64_t>(1, (room + kGranules - 1) / kGranules);
   const size_t n = static_cast<size_t>(room / granule) + 1;
   std::vector<double> cost(n, 0.0), next(n);
-  std::vector<std::vector<uint16_t>> picks(items.size(), std::vector<uint16_t>(n));
+  ALT_ASSIGN_OR_RETURN(
+      Buffer memory,
+      Buffer::Allocate(items.size() * n * sizeof(uint16_t),
+                       "the choice for " + std::to_string(items.size()) + " tensors"));
+  const std::span<uint16_t> picks = ValuesOf<uint16_t>(memory);  // [items, n]
   for (size_t i = 0; i < items.size(); ++i) {
     ALT_CHECK(items[i].size() <= std::numeric_limits<uint16_t>::max());
     const uint64_t least = items[i][smallest.picks[i]].bytes;
@@ -105,7 +111,7 @@ Result<Allocation> AllocateWithin(Items items, uint64_t budget) {
         const double total = cost[at - above] + items[i][o].cost;
         if (total >= next[at]) continue;
         next[at] = total;
-        picks[i][at] = static_cast<uint16_t>(o);
+        picks[i * n + at] = static_cast<uint16_t>(o);
       }
     }
     cost.swap(next);
@@ -113,7 +119,7 @@ Result<Allocation> AllocateWithin(Items items, uint64_t budget) {
   std::vector<size_t> chosen(items.size());
   size_t at = n - 1;
   for (size_t i = items.size(); i-- > 0;) {
-    chosen[i] = picks[i][at];
+    chosen[i] = picks[i * n + at];
     at -= static_cast<size_t>(
         (items[i][chosen[i]].bytes - items[i][smallest.picks[i]].bytes + granule - 1) / granule);
   }

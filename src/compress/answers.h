@@ -21,11 +21,12 @@ class Answers {
  public:
   using HeadRead = std::function<void(size_t first_row, size_t n_rows)>;
 
+  /// @param forward     of the rows that Keep() and Divergence() may get at once; not kept
   /// @param most_bytes  for logits; at least one row a chunk is kept
   /// @param head_read   told which rows of the head were read, see Forward::LogitsInSlices()
   /// @param work        where many logits rest; may be null
   /// @return kOutOfMemory, kIoError
-  static Result<Answers> Create(size_t n_chunks, size_t context, size_t vocabulary,
+  static Result<Answers> Create(size_t n_chunks, size_t context, const engine::Forward& forward,
                                 uint64_t most_bytes, HeadRead head_read,
                                 const WorkFolder* work = nullptr);
 
@@ -49,8 +50,8 @@ class Answers {
   HeadRead head_read_;
   Buffer memory_;
   std::vector<eval::RowSummary> summaries_;  // [n_chunks, n_rows]
-  std::vector<float> last_;                  // [rows of some chunks, hidden]
-  std::vector<float> logits_;                // [rows_at_once, vocabulary]
+  Buffer last_;                              // f32 [rows of some chunks, hidden]
+  Buffer logits_;                            // f32 [rows_at_once, vocabulary]
   std::vector<double> divergence_;           // [rows_at_once]
   size_t context_ = 0, vocabulary_ = 0, n_rows_ = 0, rows_at_once_ = 0;
 };

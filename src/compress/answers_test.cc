@@ -33,8 +33,8 @@ class AnswersTest : public ::testing::Test {
     return stream;
   }
   Answers NewAnswers(uint64_t most_bytes = uint64_t{1} << 20) {
-    return Answers::Create(kChunks, kContext, engine::testing::kVocabulary, most_bytes,
-                           [](size_t, size_t) {})
+    ActivationStream widest = StreamBehindLayers(*original_.model, kChunks);
+    return Answers::Create(kChunks, kContext, widest.forward(), most_bytes, [](size_t, size_t) {})
         .value();
   }
   static TestModelOptions Seeded(uint64_t seed) {

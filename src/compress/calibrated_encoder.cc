@@ -319,9 +319,9 @@ class CalibratedEncoder {
     ALT_ASSIGN_OR_RETURN(const Metric metric,
                          group_encoder_.Prepare(std::move(sums).Take(), tasks));
     for (GroupEncoder::Task& task : tasks) {
-      std::vector<std::byte> out(task.view.shape.rows() *
-                                 *RowBytes(task.to, task.view.shape.cols()));
-      ALT_RETURN_IF_ERROR(group_encoder_.Encode(metric, task, out, [](size_t, size_t) {}));
+      ALT_ASSIGN_OR_RETURN(EncodedTensor out, EncodedTensor::InMemory(task.to, task.view.shape));
+      ALT_RETURN_IF_ERROR(
+          group_encoder_.Encode(metric, task, out.mutable_bytes(), [](size_t, size_t) {}));
     }
     return Status();
   }

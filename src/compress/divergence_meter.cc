@@ -25,7 +25,7 @@ Result<DivergenceMeter> DivergenceMeter::Create(const MixModel& mix,
                                compute, work));
   ALT_ASSIGN_OR_RETURN(
       meter.answers_, Answers::Create(
-                          n_chunks, options.context, config.vocabulary, options.logits_bytes,
+                          n_chunks, options.context, meter.stream_->forward(), options.logits_bytes,
                           [&mix](size_t first, size_t n) { mix.ReleaseHeadRows(first, n); }, work));
   const uint64_t place_bytes = meter.stream_->All().size_bytes();
   const size_t most_places = std::max<size_t>(1, options.rest_bytes / place_bytes);
@@ -46,7 +46,7 @@ Result<DivergenceMeter> DivergenceMeter::Create(const MixModel& mix,
 
 std::span<float> DivergenceMeter::Rest(size_t place) {
   const size_t n = stream_->All().size();
-  return {reinterpret_cast<float*>(rests_.mutable_bytes().data()) + place * n, n};
+  return ValuesOf<float>(rests_).subspan(place * n, n);
 }
 
 /// From before a layer to behind the last; what lies before `depth` comes to rest on the way.

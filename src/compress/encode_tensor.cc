@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "kernels/codecs/codec.h"
+#include "tensor/buffer.h"
 
 namespace altteul::compress {
 namespace {
@@ -69,18 +70,22 @@ Status EncodeTensor(const TensorView& tensor, const TensorEncoding& encoding,
   const RowReader reader(tensor);
   // One for each thread; they keep what they know of the metric from slice to slice.
   std::vector<std::unique_ptr<RowEncoder>> encoders(static_cast<size_t>(compute.team().size()));
+  ALT_ASSIGN_OR_RETURN(Buffer memory,
+                       Buffer::Allocate(encoders.size() * kRowsAtOnce * n * sizeof(float),
+                                        "rows that are encoded at once"));
+  const std::span<float> all_rows = ValuesOf<float>(memory);
   return ForSlices(tensor, done, [&](size_t first, size_t n_rows) {
     compute.team().Run([&](int thread) {
       auto& encoder = encoders[static_cast<size_t>(thread)];
-      if (!encoder) {
+      if (!encoder) {  // here, because all threads together take less time for it
         encoder = MakeRowEncoder(encoding.type, encoding.metric, encoding.steps, compute.kernels());
       }
       const Share share = ShareOf(n_rows, kRowsAtOnce, thread, compute.team().size());
-      std::vector<float> rows(kRowsAtOnce * n);
+      const auto rows = all_rows.subspan(static_cast<size_t>(thread) * kRowsAtOnce * n);
       for (size_t row = share.begin; row < share.end; row += kRowsAtOnce) {
         const size_t count = std::min(kRowsAtOnce, share.end - row);
         reader.Read(first + row, count, rows.data());
-        const std::span<float> targets = std::span(rows).first(count * n);
+        const std::span<float> targets = rows.first(count * n);
         if (encoding.metric != nullptr)
           MoveToTarget(*encoding.metric, compute.kernels(), count, targets);
         encoder->EncodeRows(targets, count, out.data() + (first + row) * to_row);

@@ -31,10 +31,9 @@ Status GroupEncoder::Move(const Metric& metric, Task& task) const {
   const size_t row_bytes = task.view.shape.cols() * sizeof(float);
   ALT_ASSIGN_OR_RETURN(task.targets,
                        RoomFor(elements * sizeof(float), "targets of " + task.name, place_.folder));
-  auto* targets = reinterpret_cast<float*>(task.targets.mutable_bytes().data());
   place_.BeginWork();
-  ALT_RETURN_IF_ERROR(
-      MoveTensor(task.view, metric, {targets, elements}, compute_, [&](size_t first, size_t n) {
+  ALT_RETURN_IF_ERROR(MoveTensor(
+      task.view, metric, ValuesOf<float>(task.targets), compute_, [&](size_t first, size_t n) {
         place_.EndWork(WorkKind::Moves(task.view.shape.cols()), static_cast<double>(n));
         ReleaseRows(task.view, first, n);
         task.targets.ReleasePages(first * row_bytes, n * row_bytes);

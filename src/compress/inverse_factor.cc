@@ -48,7 +48,7 @@ class LargeInverse {
     const size_t left = Half(n), right = n - left;
     const Part b{h.At(0, left), h.stride}, c{h.At(left, left), h.stride};
     if (!FactorPart(c, right)) return false;
-    const Part product{reinterpret_cast<float*>(scratch_.mutable_bytes().data()), right};
+    const Part product{ValuesOf<float>(scratch_).data(), right};
     ForRows(left, [&](size_t first, size_t count) {
       TimesUpper(b.AsConst(), c.AsConst(), Turned::kYes, first, count, right, product);
       for (size_t i = first; i < first + count; ++i) {  // B becomes -Y

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
+#include <string>
 
 #include "base/random.h"
 #include "engine/forward.h"
 #include "engine/kv_cache.h"
 #include "engine/sampler.h"
+#include "tensor/buffer.h"
 
 namespace altteul::compress {
 namespace {
@@ -53,8 +55,11 @@ class Wave {
       wave.samplers_.push_back(std::move(sampler));
       wave.beginnings_.push_back(BeginningOf(model, options.seed, first + i));
       wave.texts_.push_back({wave.beginnings_.back().front()});
+      wave.texts_.back().reserve(options.context);
     }
-    wave.logits_.resize(count * model.config.vocabulary);
+    ALT_ASSIGN_OR_RETURN(wave.logits_,
+                         Buffer::Allocate(count * model.config.vocabulary * sizeof(float),
+                                          "the logits of " + std::to_string(count) + " texts"));
     return wave;
   }
 
@@ -65,15 +70,16 @@ class Wave {
       inputs.push_back({&caches_[i], std::span(texts_[i]).last(1)});
     }
     ALT_RETURN_IF_ERROR(forward.Run(inputs));
-    ALT_RETURN_IF_ERROR(forward.Logits(0, texts_.size(), logits_));
-    if (!std::all_of(logits_.begin(), logits_.end(), [](float x) { return std::isfinite(x); })) {
+    const std::span<float> all = ValuesOf<float>(logits_);
+    ALT_RETURN_IF_ERROR(forward.Logits(0, texts_.size(), all));
+    if (!std::all_of(all.begin(), all.end(), [](float x) { return std::isfinite(x); })) {
       return Status(ErrorCode::kCorruptFile,
                     "the model's own text cannot be written: its answers are not finite");
     }
     team.Run([&](int thread) {
       const Share share = ShareOf(texts_.size(), 1, thread, team.size());
       for (size_t i = share.begin; i < share.end; ++i) {
-        const auto logits = std::span(logits_).subspan(i * vocabulary, vocabulary);
+        const auto logits = all.subspan(i * vocabulary, vocabulary);
         const size_t place = texts_[i].size();
         texts_[i].push_back(place < beginnings_[i].size() ? beginnings_[i][place]
                                                           : samplers_[i].Sample(logits, texts_[i]));
@@ -88,7 +94,7 @@ class Wave {
   std::vector<engine::KvCache> caches_;
   std::vector<engine::Sampler> samplers_;
   std::vector<std::vector<TokenId>> beginnings_, texts_;
-  std::vector<float> logits_;  // [texts, vocabulary]
+  Buffer logits_;  // f32 [texts, vocabulary]
 };
 
 }  // namespace

@@ -19,6 +19,7 @@
 #include "kernels/codecs/codec.h"
 #include "kernels/codecs/finite.h"
 #include "model/gguf_form.h"
+#include "tensor/buffer.h"
 
 namespace altteul::compress {
 namespace {
@@ -171,8 +172,12 @@ Status EncodeRows(const model::Checkpoint& source, const model::GgufForm::Tensor
   const size_t to_row = *RowBytes(to, cols);
   const size_t rows_a_slice = std::max<size_t>(1, kSliceElements / cols);
   const TensorRows encoder(named, to, facts);
-  std::vector<float> values(std::min(rows, rows_a_slice) * cols);
-  std::vector<std::byte> encoded(std::min(rows, rows_a_slice) * to_row);
+  const size_t most = std::min(rows, rows_a_slice);
+  const std::string purpose = std::to_string(most) + " rows of " + named.name;
+  ALT_ASSIGN_OR_RETURN(Buffer decoded, Buffer::Allocate(most * cols * sizeof(float), purpose));
+  ALT_ASSIGN_OR_RETURN(Buffer blocks, Buffer::Allocate(most * to_row, purpose));
+  const std::span<float> values = ValuesOf<float>(decoded);
+  const std::span<std::byte> encoded = blocks.mutable_bytes();
 
   for (size_t row = 0; row < rows; row += rows_a_slice) {
     const size_t n = std::min(rows_a_slice, rows - row);
@@ -180,14 +185,14 @@ Status EncodeRows(const model::Checkpoint& source, const model::GgufForm::Tensor
     team.Run([&](int thread) {
       const Share share = ShareOf(n, 1, thread, team.size());
       const size_t count = share.end - share.begin;
-      outcomes[static_cast<size_t>(thread)] = encoder.Encode(
-          row + share.begin, count, std::span(values).subspan(share.begin * cols, count * cols),
-          std::span(encoded).subspan(share.begin * to_row, count * to_row));
+      outcomes[static_cast<size_t>(thread)] =
+          encoder.Encode(row + share.begin, count, values.subspan(share.begin * cols, count * cols),
+                         encoded.subspan(share.begin * to_row, count * to_row));
     });
     for (const TensorRows::Outcome& outcome : outcomes) {
       ALT_RETURN_IF_ERROR(StatusOf(outcome, source, named, to));
     }
-    ALT_RETURN_IF_ERROR(writer.WriteTensorData(std::span(encoded).first(n * to_row)));
+    ALT_RETURN_IF_ERROR(writer.WriteTensorData(encoded.first(n * to_row)));
     ReleaseRows(source, named, row, n);
   }
   return Status();

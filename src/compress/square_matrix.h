@@ -36,8 +36,8 @@ class SquareMatrix {
   bool empty() const { return n_ == 0; }
   bool is_on_disk() const { return memory_.place().kind == Place::Kind::kMappedFile; }
 
-  float* data() { return reinterpret_cast<float*>(memory_.mutable_bytes().data()); }
-  const float* data() const { return reinterpret_cast<const float*>(memory_.bytes().data()); }
+  float* data() { return ValuesOf<float>(memory_).data(); }
+  const float* data() const { return ValuesOf<float>(memory_).data(); }
   std::span<const float> values() const { return {data(), n_ * n_}; }  ///< row-major
   float operator[](size_t i) const { return data()[i]; }
 

@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
+#include <utility>
 
 #include "base/check.h"
 #include "compress/activation_stream.h"
@@ -18,6 +20,7 @@
 #include "compress/output_error.h"
 #include "compress/survey_plan.h"
 #include "compress/work_kinds.h"
+#include "tensor/buffer.h"
 
 namespace altteul::compress {
 namespace {
@@ -79,7 +82,7 @@ class Surveyor {
     ALT_RETURN_IF_ERROR(inputs_->Begin(inputs_->n_chunks()));
     ALT_RETURN_IF_ERROR(probe_->Embed(held_out_));
     for (size_t layer = 0; layer < config().n_layers() && plan_->n_open() > 0; ++layer) {
-      saved_.assign(probe_->All().begin(), probe_->All().end());
+      std::copy(probe_->All().begin(), probe_->All().end(), ValuesOf<float>(saved_).begin());
       for (const LayerGroup& group : GroupsOf(config(), layer)) {
         ALT_RETURN_IF_ERROR(SurveyGroup(layer, group));
         ALT_RETURN_IF_ERROR(Tell(++done_));
@@ -107,7 +110,11 @@ class Surveyor {
                                  {.n_chunks = n_runs, .context = probe_context, .at_once = n_runs},
                                  compute_, place_.folder));
     ALT_ASSIGN_OR_RETURN(
-        answers_, Answers::Create(n_runs, probe_context, config().vocabulary, options_.logits_bytes,
+        saved_, RoomFor(probe_->All().size_bytes(),
+                        "the activations of " + std::to_string(held_out_.size()) + " tokens",
+                        place_.folder));
+    ALT_ASSIGN_OR_RETURN(
+        answers_, Answers::Create(n_runs, probe_context, probe_->forward(), options_.logits_bytes,
                                   [this](size_t first, size_t n) { ReleaseHeadRows(first, n); }));
     ALT_RETURN_IF_ERROR(probe_->Embed(held_out_));
     for (size_t layer = 0; layer < config().n_layers(); ++layer) {
@@ -137,7 +144,10 @@ class Surveyor {
     return sum / static_cast<double>(probe_->n_chunks() * answers_->tokens_per_chunk());
   }
 
-  void RestoreProbe() { std::copy(saved_.begin(), saved_.end(), probe_->All().begin()); }
+  void RestoreProbe() {
+    const auto saved = ValuesOf<float>(std::as_const(saved_));
+    std::copy(saved.begin(), saved.end(), probe_->All().begin());
+  }
 
   // --- the embedding and the head ---
 
@@ -356,7 +366,7 @@ class Surveyor {
   std::unique_ptr<InputMetrics> inputs_;   // of the original, on the calibration text
   std::optional<ActivationStream> probe_;  // of the changed model, on the held-out text
   std::optional<Answers> answers_;
-  std::vector<float> saved_;  // the probe's residual stream before the layer
+  Buffer saved_;  // f32: the probe's residual stream before the layer
   uint64_t done_ = 0;
 };
 

@@ -107,8 +107,7 @@ void Scheduler::Hand(double pass_seconds, double head_seconds) {
 std::span<float> Scheduler::LogitsOf(size_t first, size_t count) {
   if (count == 0) return {};
   const size_t vocabulary = forward_->model().config.vocabulary;
-  auto* all = reinterpret_cast<float*>(logits_.mutable_bytes().data());
-  return {all + first * vocabulary, count * vocabulary};
+  return ValuesOf<float>(logits_).subspan(first * vocabulary, count * vocabulary);
 }
 
 }  // namespace altteul::engine

@@ -103,8 +103,7 @@ Result<double> ChoiceScorer::ScoreEnding(std::span<const TokenId> ending) {
 /// by one, so that the sum does not depend on how the ending was cut.
 Status ChoiceScorer::AddRows(size_t first, std::span<const TokenId> targets, double* score) {
   const size_t vocabulary = first_.size();
-  const std::span<float> logits(reinterpret_cast<float*>(logits_.mutable_bytes().data()),
-                                targets.size() * vocabulary);
+  const auto logits = ValuesOf<float>(logits_).first(targets.size() * vocabulary);
   ALT_RETURN_IF_ERROR(forward_->Logits(first, targets.size(), logits));
   team_->Run([&](int thread) {
     const Share share = ShareOf(targets.size(), 1, thread, team_->size());

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "eval/distribution.h"
+#include "tensor/buffer.h"
 
 namespace altteul::eval {
 namespace {
@@ -21,12 +22,12 @@ constexpr size_t kLogitRows = 64;  // 64 x 262,144 f32 = 67 MB a model
 struct Walker {
   Forward* forward = nullptr;
   std::optional<KvCache> cache;
-  std::vector<float> logits;          ///< [kLogitRows, vocabulary]
+  Buffer logits;                      ///< f32 [kLogitRows, vocabulary]
   std::vector<RowSummary> summaries;  ///< [kLogitRows]
 
   std::span<const float> Row(size_t row) const {
     const size_t vocabulary = forward->model().config.vocabulary;
-    return {logits.data() + row * vocabulary, vocabulary};
+    return ValuesOf<float>(logits).subspan(row * vocabulary, vocabulary);
   }
 };
 
@@ -36,7 +37,10 @@ Result<Walker> MakeWalker(Forward* forward, const EvaluateOptions& options, kern
   ALT_ASSIGN_OR_RETURN(KvCache cache, KvCache::Create(forward->compute(), forward->model().config,
                                                       type, options.context, options.context));
   walker.cache.emplace(std::move(cache));
-  walker.logits.resize(kLogitRows * forward->model().config.vocabulary);
+  ALT_ASSIGN_OR_RETURN(
+      walker.logits,
+      Buffer::Allocate(kLogitRows * forward->model().config.vocabulary * sizeof(float),
+                       "the logits of " + std::to_string(kLogitRows) + " rows"));
   walker.summaries.resize(kLogitRows);
   return walker;
 }
@@ -124,7 +128,8 @@ class Judge {
     for (size_t row = first; row + 1 < chunk.size(); row += kLogitRows) {
       const size_t n = std::min(kLogitRows, chunk.size() - 1 - row);
       for (Entrant* each : all) {
-        ALT_RETURN_IF_ERROR(each->walker.forward->Logits(row, n, each->walker.logits));
+        ALT_RETURN_IF_ERROR(
+            each->walker.forward->Logits(row, n, ValuesOf<float>(each->walker.logits)));
       }
       ScoreRows(all, chunk.subspan(row + 1, n));
     }

@@ -77,4 +77,15 @@ class Buffer {
   size_t mapping_size_ = 0;
 };
 
+/// All of a buffer as values of one type, as many as are whole.
+/// @pre as for mutable_bytes() and bytes()
+template <typename T>
+std::span<T> ValuesOf(Buffer& buffer) {
+  return {reinterpret_cast<T*>(buffer.mutable_bytes().data()), buffer.size() / sizeof(T)};
+}
+template <typename T>
+std::span<const T> ValuesOf(const Buffer& buffer) {
+  return {reinterpret_cast<const T*>(buffer.bytes().data()), buffer.size() / sizeof(T)};
+}
+
 }  // namespace altteul

@@ -5,11 +5,22 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <span>
+#include <utility>
 
 #include <gtest/gtest.h>
 
 namespace altteul {
 namespace {
+
+TEST(BufferTest, IsSeenAsValuesOfOneTypeThatAreWhole) {
+  Buffer buffer = Buffer::Allocate(3 * sizeof(float) + 1, "a test").value();
+  const std::span<float> values = ValuesOf<float>(buffer);
+  ASSERT_EQ(values.size(), 3u);
+  values[2] = 2.5f;
+  EXPECT_EQ(ValuesOf<float>(std::as_const(buffer))[2], 2.5f);
+  EXPECT_EQ(ValuesOf<double>(std::as_const(buffer)).size(), 1u);
+}
 
 TEST(BufferTest, HostMemoryIsZeroedAndAligned) {
   for (const uint64_t size : {uint64_t{1}, uint64_t{4096}, uint64_t{5} << 20}) {

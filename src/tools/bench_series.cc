@@ -104,7 +104,8 @@ Status SeriesRunner::ReadPrompt(Sequence& sequence, size_t n_tokens) {
                               .tokens = std::span(ids).subspan(done, count)};
     ALT_RETURN_IF_ERROR(Run({&input, 1}));
     done += count;
-    if (done == n_tokens) ALT_RETURN_IF_ERROR(forward_->Logits(count - 1, 1, logits_));
+    if (done == n_tokens)
+      ALT_RETURN_IF_ERROR(forward_->Logits(count - 1, 1, ValuesOf<float>(logits_)));
   }
   return Status();
 }
@@ -118,7 +119,7 @@ Status SeriesRunner::AnswerTogether(std::span<Sequence> sequences, size_t n_toke
       inputs[i] = {.cache = &sequences[i].cache, .tokens = std::span(ids).subspan(step * n + i, 1)};
     }
     ALT_RETURN_IF_ERROR(Run(inputs));
-    ALT_RETURN_IF_ERROR(forward_->Logits(0, n, logits_));
+    ALT_RETURN_IF_ERROR(forward_->Logits(0, n, ValuesOf<float>(logits_)));
   }
   return Status();
 }
@@ -128,7 +129,12 @@ Result<double> SeriesRunner::Measure(const SeriesSpec& spec) {
   for (size_t i = 0; i < sequences.size(); ++i) {
     ALT_RETURN_IF_ERROR(Rewind(sequences[i], i, StartOf(spec)));
   }
-  logits_.resize(spec.sequences * forward_->model().config.vocabulary);
+  const size_t logits_bytes = spec.sequences * forward_->model().config.vocabulary * sizeof(float);
+  if (logits_bytes > logits_.size()) {
+    ALT_ASSIGN_OR_RETURN(
+        logits_, Buffer::Allocate(logits_bytes, "the logits of " + std::to_string(spec.sequences) +
+                                                    " sequences"));
+  }
   const bool prompt = spec.kind == SeriesSpec::Kind::kPrompt;
   const double start = clock_.Seconds();
   ALT_RETURN_IF_ERROR(prompt ? ReadPrompt(sequences.front(), spec.tokens)

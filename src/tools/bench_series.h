@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "engine/forward.h"
+#include "tensor/buffer.h"
 #include "tools/series_spec.h"
 
 namespace altteul::tools {
@@ -56,7 +57,7 @@ class SeriesRunner {
   const Clock& clock_;
   std::unique_ptr<engine::Forward> forward_;
   std::map<size_t, std::vector<Sequence>> sequences_;  // by depth, as many as any series needs
-  std::vector<float> logits_;
+  Buffer logits_;                                      // f32 [most sequences so far, vocabulary]
 };
 
 }  // namespace altteul::tools

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
 #include "compress/plain_encoder.h"
 #include "formats/gguf_writer.h"
 #include "model/model_shape.h"
+#include "tensor/buffer.h"
 
 namespace altteul::tools {
 namespace {
@@ -18,30 +21,46 @@ namespace {
 // kernel, and a 7B model is written at the disk's speed.
 class RowPool {
  public:
-  RowPool(DType type, uint32_t cols, ThreadTeam& team) : row_bytes_(*RowBytes(type, cols)) {
-    n_rows_ = std::max<size_t>(16, (size_t{2} << 20) / cols);
-    bytes_.resize(n_rows_ * row_bytes_);
-    const RandomStream random(20260101, "synthetic weights");
-    // Variance 1 / cols keeps activations near unit size.
-    const float deviation = 1.0f / std::sqrt(static_cast<float>(cols));
-    team.Run([&](int thread) {
-      std::vector<float> values(cols);
-      compress::PlainEncoder encoder(type);
-      const Share share = ShareOf(n_rows_, 1, thread, team.size());
-      for (size_t row = share.begin; row < share.end; ++row) {
-        for (size_t c = 0; c < cols; ++c) values[c] = deviation * random.Normal(row * cols + c);
-        encoder.Encode(values, bytes_.data() + row * row_bytes_);
-      }
-    });
+  /// @return kOutOfMemory
+  static Result<RowPool> Create(DType type, uint32_t cols, ThreadTeam& team) {
+    RowPool pool;
+    pool.row_bytes_ = *RowBytes(type, cols);
+    pool.n_rows_ = std::max<size_t>(16, (size_t{2} << 20) / cols);
+    ALT_ASSIGN_OR_RETURN(
+        pool.memory_, Buffer::Allocate(pool.n_rows_ * pool.row_bytes_,
+                                       std::to_string(pool.n_rows_) + " rows of random weights"));
+    pool.Fill(type, cols, team);
+    return pool;
   }
   std::span<const std::byte> Row(uint64_t n) const {
-    return std::span(bytes_).subspan(n % n_rows_ * row_bytes_, row_bytes_);
+    return memory_.bytes().subspan(n % n_rows_ * row_bytes_, row_bytes_);
   }
 
  private:
-  size_t row_bytes_;
+  RowPool() = default;
+
+  void Fill(DType type, uint32_t cols, ThreadTeam& team) {
+    const RandomStream random(20260101, "synthetic weights");
+    // Variance 1 / cols keeps activations near unit size.
+    const float deviation = 1.0f / std::sqrt(static_cast<float>(cols));
+    std::byte* out = memory_.mutable_bytes().data();
+    std::vector<compress::PlainEncoder> encoders;
+    for (int i = 0; i < team.size(); ++i) encoders.emplace_back(type);
+    std::vector<std::vector<float>> rows(encoders.size(), std::vector<float>(cols));
+    team.Run([&](int thread) {
+      compress::PlainEncoder& encoder = encoders[static_cast<size_t>(thread)];
+      std::vector<float>& values = rows[static_cast<size_t>(thread)];
+      const Share share = ShareOf(n_rows_, 1, thread, team.size());
+      for (size_t row = share.begin; row < share.end; ++row) {
+        for (size_t c = 0; c < cols; ++c) values[c] = deviation * random.Normal(row * cols + c);
+        encoder.Encode(values, out + row * row_bytes_);
+      }
+    });
+  }
+
+  size_t row_bytes_ = 0;
   size_t n_rows_ = 0;
-  std::vector<std::byte> bytes_;
+  Buffer memory_;
 };
 
 Status WriteTensor(const model::ShapedTensor& tensor, const RowPool* pool, size_t index,
@@ -86,7 +105,8 @@ Status WriteSyntheticModel(const std::string& what, const std::string& path, Thr
       if (each.first == key) pool = &each.second;
     }
     if (pool == nullptr && tensors[i].rows != 0) {
-      pool = &pools.emplace_back(key, RowPool(key.first, key.second, team)).second;
+      ALT_ASSIGN_OR_RETURN(RowPool made, RowPool::Create(key.first, key.second, team));
+      pool = &pools.emplace_back(key, std::move(made)).second;
     }
     ALT_RETURN_IF_ERROR(WriteTensor(tensors[i], pool, i, writer));
   }
