@@ -17,7 +17,7 @@ OURS = "Apache-2.0"
 # What is not ours, and under which licence it is (NOTICE tells more).
 OTHERS = {"src/kernels/codecs/iq_codebooks.cc": "MIT"}
 
-SLASHES = {".h", ".cc", ".inl"}
+SLASHES = {".h", ".cc", ".inl", ".cl"}
 HASHES = {".py", ".sh", ".cmake"}
 HASH_NAMES = {"CMakeLists.txt", "check", "quickstart"}
 # Built, fetched, or bytes that only look like a source.

@@ -15,7 +15,7 @@ names_of() {
   case "$1" in
     build) echo g++ cmake ninja-build pkg-config libcli11-dev nlohmann-json3-dev libpcre2-dev \
                 libutf8proc-dev libeigen3-dev libcurl4-openssl-dev libssl-dev ;;
-    test) echo libgtest-dev python3 ;;
+    test) echo libgtest-dev python3 ocl-icd-opencl-dev pocl-opencl-icd ;;
     models) echo ca-certificates python3 python3-venv ;;
     bench) echo libbenchmark-dev ;;
     fuzz) echo clang-16 libclang-rt-16-dev ;;

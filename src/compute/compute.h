@@ -43,6 +43,7 @@ class Player {
   virtual ~Player() = default;
 
   /// Begins to play. May return before it is done, and then reports what goes wrong in Finish().
+  /// After an error Finish() is called all the same: what was begun may still touch lent memory.
   virtual Status Play(const Tape& tape) = 0;
   /// Waits for what was played. Memory lent to be written has its values then.
   /// @return the first error since the last call; what the steps should have written is then void
@@ -66,7 +67,9 @@ class Compute {
   virtual void Copy(Bytes to, Bytes from, size_t size_bytes) = 0;
 
   /// Takes weights over: matrices and vectors whose bytes lie there may be named by steps while the
-  /// result lives. The bytes must not change. The CPU reads them where they are, and holds nothing.
+  /// result lives. Until then the bytes stay, and do not change: a device has copied them when this
+  /// returns, but knows them by their addresses. The CPU reads them where they are, and holds
+  /// nothing.
   /// @return kOutOfMemory
   virtual Result<std::unique_ptr<Owned>> Hold(std::span<const std::byte> weights) = 0;
 

@@ -156,7 +156,8 @@ using Step = std::variant<EmbedStep, RopeAnglesStep, NormStep, ProductsStep, Add
 /// stay until the tape has been played.
 class Tape {
  public:
-  /// Whether steps read lent memory, or leave it written, or both.
+  /// Whether steps read lent memory, or leave it written, or both. kWritten: all of it, because a
+  /// device does not know what stood where nothing was written. Loans of a tape do not overlap.
   enum class Loan : uint8_t { kRead, kWritten, kChanged };
   struct LentFloats {
     std::span<float> floats;
