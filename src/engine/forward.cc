@@ -178,9 +178,15 @@ Status Forward::Run(std::span<const SequenceInput> inputs, const Adapters* adapt
     writer.Layer(layer, Sequences(layer), layer_values, values_.x);
   }
   writer.LastNorm(values_.x, values_.last);
-  ALT_RETURN_IF_ERROR(Play());
-  for (const SequenceInput& input : inputs) input.cache->Advance(input.tokens.size());
-  return Status();
+  Status played = Play();
+  for (const SequenceInput& input : inputs) {
+    if (played.ok()) {
+      input.cache->Advance(input.tokens.size());
+    } else {
+      input.cache->Abandon();
+    }
+  }
+  return played;
 }
 
 PassWriter Forward::Begin(size_t n_rows, const Adapters* adapters) {

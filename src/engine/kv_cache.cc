@@ -242,7 +242,8 @@ void KvCache::PlaceSpare(size_t n) {
     if (begun < group.pages.size() && group.pages[begun]->references > 1) {
       Page* copy = group.spare[placed++];
       pool_->compute().Copy(copy->at, group.pages[begun]->at, group.page_bytes);
-      pool_->Release(std::exchange(group.pages[begun], copy));
+      group.copied_from = std::exchange(group.pages[begun], copy);
+      group.copied = begun;
       group.memory[begun] = copy->at;
     }
     while (group.pages.size() < PagesFor(length_ + n)) {
@@ -264,6 +265,24 @@ void KvCache::ReturnSpare() {
 void KvCache::Advance(size_t n) {
   ALT_CHECK(length_ + n <= room());
   length_ += n;
+  ForgetSources(0);
+}
+
+void KvCache::Abandon() {
+  for (Group& group : groups_) {
+    if (group.copied_from == nullptr) continue;
+    group.memory[group.copied] = group.copied_from->at;
+    pool_->Release(
+        std::exchange(group.pages[group.copied], std::exchange(group.copied_from, nullptr)));
+  }
+}
+
+/// The copies are there, or not wanted any more: of pages [first_page, ...).
+void KvCache::ForgetSources(size_t first_page) {
+  for (Group& group : groups_) {
+    if (group.copied_from == nullptr || group.copied < first_page) continue;
+    pool_->Release(std::exchange(group.copied_from, nullptr));
+  }
 }
 
 /// Whether what a query at `length` sees is still there.
@@ -282,6 +301,7 @@ bool KvCache::TruncateTo(size_t length) {
 
 /// Gives back pages [first_page, ...). Last ones first: the pool hands them out again in order.
 void KvCache::ReleaseFrom(size_t first_page) {
+  ForgetSources(first_page);
   for (Group& group : groups_) {
     while (group.pages.size() > first_page) {
       if (group.pages.back() != nullptr) pool_->Release(group.pages.back());

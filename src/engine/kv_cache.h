@@ -97,6 +97,9 @@ class KvCache {
   void TouchPages();
   /// The next `n` positions are written. @pre Reserve()
   void Advance(size_t n);
+  /// The pass that Reserve() was for has failed, copies of pages perhaps too: it holds what it
+  /// held.
+  void Abandon();
 
  private:
   using Page = PagePool::Page;
@@ -109,6 +112,9 @@ class KvCache {
     std::vector<Page*> pages;            ///< [i]: positions [64 i, 64 i + 64); null before `first`
     std::vector<compute::Bytes> memory;  ///< theirs: what steps read
     std::vector<Page*> spare;            ///< taken, not yet in their places
+    /// What the last page was copied from, as long as the copy may fail; null: nothing was copied.
+    Page* copied_from = nullptr;
+    size_t copied = 0;  ///< the index of the copy
   };
   struct Layer {
     kernels::KvLayout layout;
@@ -128,6 +134,7 @@ class KvCache {
   Status TakeSpare(size_t n);
   void PlaceSpare(size_t n);
   void ReturnSpare();
+  void ForgetSources(size_t first_page);
   void ReleaseFrom(size_t first_page);
 
   std::unique_ptr<PagePool> own_pool_;

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "base/check.h"
+
 namespace altteul::engine {
 
 void Scheduler::Remove(Sequence& sequence) {
@@ -22,9 +24,15 @@ bool Scheduler::Step() {
   const double start = clock_->Seconds();
   Status computed = Compute();
   const double middle = clock_->Seconds();
-  if (computed.ok()) computed = forward_->Logits(logit_rows_, LogitsOf(0, logit_rows_.size()));
+  if (computed.ok()) {
+    computed = forward_->Logits(logit_rows_, LogitsOf(0, logit_rows_.size()));
+    if (!computed.ok()) TakeBack();
+  }
   if (!computed.ok()) {
-    for (const Share& share : shares_) share.sequence->Fail(computed);
+    for (const Share& share : shares_) {
+      share.sequence->cache().Abandon();  // what no pass came to use
+      share.sequence->Fail(computed);
+    }
     return true;
   }
   const double end = clock_->Seconds();
@@ -86,6 +94,15 @@ Status Scheduler::Compute() {
     inputs.push_back({.cache = &share.sequence->cache(), .tokens = share.rows.tokens});
   }
   return forward_->Run(inputs);
+}
+
+/// A pass without its logits is as good as none: its rows are to be computed again.
+void Scheduler::TakeBack() {
+  for (const Share& share : shares_) {
+    KvCache& cache = share.sequence->cache();
+    const bool taken_back = cache.TruncateTo(cache.length() - share.rows.tokens.size());
+    ALT_CHECK(taken_back);
+  }
 }
 
 /// Gives each sequence its logits and its share of the seconds, by rows.

@@ -38,7 +38,8 @@ class Scheduler {
 
   /// One pass. Whoever answers gets rows before those that read, at least one each while there are
   /// any; what is left goes to readers, in the order in which they came. A sequence that cannot go
-  /// on ends with its own status, and the others go on. One for which the pool has no page waits
+  /// on ends with its own status, and the others go on; those of a pass that fails end with what it
+  /// failed with, and their caches hold what they held. One for which the pool has no page waits
   /// while others compute, because they may give theirs back; alone it ends with kOutOfMemory.
   /// @return whether there was anything to compute
   bool Step();
@@ -55,6 +56,7 @@ class Scheduler {
   void ShareOut();
   void Give(Sequence& sequence, size_t most);
   Status Compute();
+  void TakeBack();
   void Hand(double pass_seconds, double head_seconds);
   std::span<float> LogitsOf(size_t first, size_t count);
 
