@@ -41,8 +41,8 @@ class CalibratedEncoder {
         squares_(squares),
         ids_(ids),
         open_(original, place, squares),
-        original_model_(original, kernels::HalfPanel(compute.kernels())),
-        encoded_model_(original, kernels::HalfPanel(compute.kernels())),
+        original_model_(original, compute, kernels::HalfPanel(compute.kernels())),
+        encoded_model_(original, compute, kernels::HalfPanel(compute.kernels())),
         group_encoder_(*original.file, options_, compute, place, [this] { return Tell(done_); }) {}
 
   Result<EncodedTensors> Run() {
@@ -136,7 +136,7 @@ class CalibratedEncoder {
       ALT_RETURN_IF_ERROR(EncodeMissing({kEmbedding}, std::move(moments)));
     }
     if (const EncodedTensor* encoded = open_.Encoded(kEmbedding)) {
-      encoded_model_.ReplaceEmbedding(encoded->type(), encoded->bytes().data());
+      return encoded_model_.ReplaceEmbedding(encoded->type(), encoded->bytes().data());
     }
     return Status();
   }
@@ -203,7 +203,8 @@ class CalibratedEncoder {
     for (size_t t = 0; t < names.size(); ++t) {
       const EncodedTensor* encoded = open_.Encoded(names[t]);
       if (encoded == nullptr) continue;
-      encoded_model_.Replace(layer, group.tensors[t], encoded->type(), encoded->bytes().data());
+      ALT_RETURN_IF_ERROR(encoded_model_.Replace(layer, group.tensors[t], encoded->type(),
+                                                 encoded->bytes().data()));
     }
     for (size_t i = 0; i < n_chunks_ && group.add; ++i) {
       ALT_RETURN_IF_ERROR(Step(layer, *group.add, i));

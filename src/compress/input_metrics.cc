@@ -17,7 +17,7 @@ InputMetrics::InputMetrics(const model::Model& original, std::span<const text::T
       options_(options),
       compute_(compute),
       place_(place),
-      model_(original, kernels::HalfPanel(compute.kernels())) {}
+      model_(original, compute, kernels::HalfPanel(compute.kernels())) {}
 
 Result<std::unique_ptr<InputMetrics>> InputMetrics::Create(const model::Model& original,
                                                            std::span<const text::TokenId> ids,

@@ -44,12 +44,16 @@ void AddDense(const model::DensePlan& plan, std::vector<LayerGroup>& groups) {
       {BlockStep::kGate, {{"ffn_down.weight", {R::kDown}}}, BlockStep::kFeedForwardOutput});
 }
 
+size_t BytesIn(DType type, const WeightMatrix& matrix) {
+  return matrix.rows * *RowBytes(type, matrix.cols);
+}
+
 /// The matrix at `data`, in the form of a file. Returns the byte behind it.
 const std::byte* PointTo(DType type, const std::byte* data, WeightMatrix& matrix) {
   matrix.type = type;
   matrix.form = kernels::RestForm::kFileRows;
   matrix.data = data;
-  return data + matrix.rows * *RowBytes(type, matrix.cols);
+  return data + BytesIn(type, matrix);
 }
 
 }  // namespace
@@ -100,8 +104,9 @@ void ReleaseLayer(const model::Checkpoint& file, size_t layer) {
   }
 }
 
-ChangedModel::ChangedModel(const model::Model& original, kernels::PanelKind panel)
-    : original_(&original) {
+ChangedModel::ChangedModel(const model::Model& original, compute::Compute& compute,
+                           kernels::PanelKind panel)
+    : original_(&original), compute_(&compute) {
   const model::Weights& from = original.weights;
   model::Weights& weights = model_.weights;
   model_.config = original.config;
@@ -118,11 +123,28 @@ ChangedModel::ChangedModel(const model::Model& original, kernels::PanelKind pane
   weights.resting_bytes = from.resting_bytes;
 }
 
-void ChangedModel::Replace(size_t layer, const LayerTensor& tensor, DType type,
-                           const std::byte* rows) {
+/// Of the tensor that replaces these matrices.
+size_t ChangedModel::BytesOf(size_t layer, const LayerTensor& tensor, DType type) const {
+  size_t bytes = 0;
+  for (const MatrixRole role : tensor.matrices) {
+    bytes += BytesIn(type, model_.weights.blocks[layer].at(role).w);
+  }
+  return bytes;
+}
+
+/// Instead of what the compute held in this tensor's place.
+Status ChangedModel::Hold(const std::string& name, std::span<const std::byte> bytes) {
+  ALT_ASSIGN_OR_RETURN(held_[name], compute_->Hold(bytes));
+  return Status();
+}
+
+Status ChangedModel::Replace(size_t layer, const LayerTensor& tensor, DType type,
+                             const std::byte* rows) {
+  ALT_RETURN_IF_ERROR(Hold(NameOf(layer, tensor), {rows, BytesOf(layer, tensor, type)}));
   for (const MatrixRole role : tensor.matrices) {
     rows = PointTo(type, rows, model_.weights.blocks[layer].at(role).w);
   }
+  return Status();
 }
 
 void ChangedModel::Restore(size_t layer, const LayerTensor& tensor) {
@@ -130,22 +152,32 @@ void ChangedModel::Restore(size_t layer, const LayerTensor& tensor) {
     const WeightMatrix& from = original_->weights.blocks[layer].at(role).w;
     PointTo(from.type, from.data, model_.weights.blocks[layer].at(role).w);
   }
+  held_.erase(NameOf(layer, tensor));
 }
 
-void ChangedModel::ReplaceEmbedding(DType type, const std::byte* rows) {
-  PointTo(type, rows, model_.weights.embedding);
-  if (model_.weights.tied) ReplaceHead(type, rows);
+Status ChangedModel::ReplaceEmbedding(DType type, const std::byte* rows) {
+  model::Weights& weights = model_.weights;
+  ALT_RETURN_IF_ERROR(Hold(kEmbedding, {rows, BytesIn(type, weights.embedding)}));
+  PointTo(type, rows, weights.embedding);
+  if (weights.tied) PointTo(type, rows, weights.output.w);
+  return Status();
 }
 
 void ChangedModel::RestoreEmbedding() {
   model_.weights.embedding = original_->weights.embedding;
-  if (model_.weights.tied) RestoreHead();
+  if (model_.weights.tied) model_.weights.output.w = original_->weights.output.w;
+  held_.erase(kEmbedding);
 }
 
-void ChangedModel::ReplaceHead(DType type, const std::byte* rows) {
+Status ChangedModel::ReplaceHead(DType type, const std::byte* rows) {
+  ALT_RETURN_IF_ERROR(Hold(kHead, {rows, BytesIn(type, model_.weights.output.w)}));
   PointTo(type, rows, model_.weights.output.w);
+  return Status();
 }
 
-void ChangedModel::RestoreHead() { model_.weights.output.w = original_->weights.output.w; }
+void ChangedModel::RestoreHead() {
+  model_.weights.output.w = original_->weights.output.w;
+  held_.erase(kHead);
+}
 
 }  // namespace altteul::compress

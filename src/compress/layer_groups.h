@@ -5,10 +5,14 @@
 
 #pragma once
 
+#include <map>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "compute/compute.h"
 #include "engine/forward.h"
 #include "model/model.h"
 
@@ -52,28 +56,35 @@ double WeightsOf(const model::Weights& weights, size_t layer);
 /// Gives back the pages of a layer's tensors.
 void ReleaseLayer(const model::Checkpoint& file, size_t layer);
 
-/// A second model on the weights of the first, whose matrices can be replaced one by one.
+/// A second model on the weights of the first, whose matrices can be replaced one by one. The
+/// compute takes over what replaces a matrix, for as long as it does.
 class ChangedModel {
  public:
-  /// @param original  loaded with Precision::kF32; outlives the result
+  /// @param original  loaded with Precision::kF32; outlives the result, as `compute` does
   /// @param panel     what the matrices of layers are multiplied in: P32, or kernels::HalfPanel()
-  explicit ChangedModel(const model::Model& original,
-                        kernels::PanelKind panel = kernels::PanelKind::kP32);
+  ChangedModel(const model::Model& original, compute::Compute& compute,
+               kernels::PanelKind panel = kernels::PanelKind::kP32);
 
   const model::Model& model() const { return model_; }
 
-  /// @param rows  the tensor in `type`, outlives its use
-  void Replace(size_t layer, const LayerTensor& tensor, DType type, const std::byte* rows);
+  /// @param rows  the tensor in `type`, outlives its use and does not change
+  /// @return kOutOfMemory of the compute; the matrix is then the one before
+  Status Replace(size_t layer, const LayerTensor& tensor, DType type, const std::byte* rows);
   void Restore(size_t layer, const LayerTensor& tensor);
   /// The embedding, and the head where it is the same table.
-  void ReplaceEmbedding(DType type, const std::byte* rows);
+  Status ReplaceEmbedding(DType type, const std::byte* rows);
   void RestoreEmbedding();
-  void ReplaceHead(DType type, const std::byte* rows);
+  Status ReplaceHead(DType type, const std::byte* rows);
   void RestoreHead();
 
  private:
+  size_t BytesOf(size_t layer, const LayerTensor& tensor, DType type) const;
+  Status Hold(const std::string& name, std::span<const std::byte> bytes);
+
   const model::Model* original_;
+  compute::Compute* compute_;
   model::Model model_;
+  std::map<std::string, std::unique_ptr<compute::Owned>> held_;  // by the tensor that it replaces
 };
 
 }  // namespace altteul::compress

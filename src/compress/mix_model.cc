@@ -6,23 +6,25 @@
 
 namespace altteul::compress {
 
-MixModel::MixModel(const model::Model& original, const std::vector<TensorSurvey>& tensors)
-    : original_(original), changed_(original) {
+MixModel::MixModel(const model::Model& original, const std::vector<TensorSurvey>& tensors,
+                   compute::Compute& compute)
+    : original_(original), changed_(original, compute) {
   for (const TensorSurvey& tensor : tensors) parts_.push_back(PartOf(tensor.name));
 }
 
 MixModel::Part MixModel::PartOf(const std::string& name) {
   if (name == kEmbedding) {
-    return {.depth = 0,
-            .replace = [this](DType type,
-                              const std::byte* rows) { changed_.ReplaceEmbedding(type, rows); },
-            .restore = [this] { changed_.RestoreEmbedding(); }};
+    return {
+        .depth = 0,
+        .replace = [this](DType type,
+                          const std::byte* rows) { return changed_.ReplaceEmbedding(type, rows); },
+        .restore = [this] { changed_.RestoreEmbedding(); }};
   }
   if (name == kHead) {
-    return {
-        .depth = n_depths() - 1,
-        .replace = [this](DType type, const std::byte* rows) { changed_.ReplaceHead(type, rows); },
-        .restore = [this] { changed_.RestoreHead(); }};
+    return {.depth = n_depths() - 1,
+            .replace = [this](DType type,
+                              const std::byte* rows) { return changed_.ReplaceHead(type, rows); },
+            .restore = [this] { changed_.RestoreHead(); }};
   }
   for (size_t layer = 0; layer < original_.config.n_layers(); ++layer) {
     for (const LayerGroup& group : GroupsOf(original_.config, layer)) {
@@ -31,7 +33,7 @@ MixModel::Part MixModel::PartOf(const std::string& name) {
         return {.depth = 1 + layer,
                 .replace =
                     [this, layer, tensor](DType type, const std::byte* rows) {
-                      changed_.Replace(layer, tensor, type, rows);
+                      return changed_.Replace(layer, tensor, type, rows);
                     },
                 .restore = [this, layer, tensor] { changed_.Restore(layer, tensor); }};
       }
@@ -41,14 +43,15 @@ MixModel::Part MixModel::PartOf(const std::string& name) {
   return {};
 }
 
-void MixModel::Put(size_t tensor, const EncodedTensor* encoded) {
+Status MixModel::Put(size_t tensor, const EncodedTensor* encoded) {
   Part& part = parts_[tensor];
-  part.encoded = encoded;
   if (encoded == nullptr) {
     part.restore();
   } else {
-    part.replace(encoded->type(), encoded->bytes().data());
+    ALT_RETURN_IF_ERROR(part.replace(encoded->type(), encoded->bytes().data()));
   }
+  part.encoded = encoded;
+  return Status();
 }
 
 void MixModel::ReleaseLayer(size_t layer) const {

@@ -20,9 +20,10 @@ namespace altteul::compress {
 class MixModel {
  public:
   /// All as in the original.
-  /// @param original  loaded with Precision::kF32; outlives the result
+  /// @param original  loaded with Precision::kF32; outlives the result, as `compute` does
   /// @param tensors   those that can be exchanged, by name
-  MixModel(const model::Model& original, const std::vector<TensorSurvey>& tensors);
+  MixModel(const model::Model& original, const std::vector<TensorSurvey>& tensors,
+           compute::Compute& compute);
   MixModel(const MixModel&) = delete;
   MixModel& operator=(const MixModel&) = delete;
 
@@ -31,7 +32,8 @@ class MixModel {
   size_t n_tensors() const { return parts_.size(); }
 
   /// @param encoded  outlives its use; null: the original's
-  void Put(size_t tensor, const EncodedTensor* encoded);
+  /// @return as ChangedModel::Replace()
+  Status Put(size_t tensor, const EncodedTensor* encoded);
 
   /// Where a tensor acts first: 0 in the embedding, 1 + n in layer n, behind them in the head.
   size_t DepthOf(size_t tensor) const { return parts_[tensor].depth; }
@@ -45,7 +47,7 @@ class MixModel {
  private:
   struct Part {
     size_t depth = 0;
-    std::function<void(DType type, const std::byte* rows)> replace;
+    std::function<Status(DType type, const std::byte* rows)> replace;
     std::function<void()> restore;
     const EncodedTensor* encoded = nullptr;
   };

@@ -184,14 +184,16 @@ class Refiner {
     const Swap swap = *next_;
     size_t depth = mix_->n_depths();
     for (const Move& move : swap) {
-      Put(move.ladder, RungBehind(beliefs_.ladders()[move.ladder], move));
+      ALT_RETURN_IF_ERROR(Put(move.ladder, RungBehind(beliefs_.ladders()[move.ladder], move)));
       depth = std::min(depth, mix_->DepthOf(move.ladder));
     }
     ALT_ASSIGN_OR_RETURN(const bool is_taken, Measure(swap, depth));
     if (is_taken) {
       meter_->Settle(depth);
     } else {
-      for (const Move& move : swap) Put(move.ladder, beliefs_.ladders()[move.ladder].at);
+      for (const Move& move : swap) {
+        ALT_RETURN_IF_ERROR(Put(move.ladder, beliefs_.ladders()[move.ladder].at));
+      }
     }
     return Status();
   }
@@ -234,19 +236,21 @@ class Refiner {
     ALT_ASSIGN_OR_RETURN(
         encoded_, EncodeForTrials(original_, wanted, calibration_, options_.encoding, compute_,
                                   {.folder = place_.folder, .progress = place_.encoding}));
-    mix_ = std::make_unique<MixModel>(original_, plan_.surveys());
+    mix_ = std::make_unique<MixModel>(original_, plan_.surveys(), compute_);
     ALT_ASSIGN_OR_RETURN(
         meter_, DivergenceMeter::Create(*mix_, text_, meter_options_, compute_, place_.folder,
                                         [this] { return TellNothing(); }));
-    for (size_t i = 0; i < wanted.size(); ++i) Put(i, beliefs_.ladders()[i].at);
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      ALT_RETURN_IF_ERROR(Put(i, beliefs_.ladders()[i].at));
+    }
     return Status();
   }
   /// While the original runs no trial has begun.
   Status TellNothing() const { return TellProgress(place_.trying, 0, 1, kInterrupted); }
 
-  void Put(size_t tensor, size_t rung) {
+  Status Put(size_t tensor, size_t rung) {
     const DType type = TypeOf(tensor, rung);
-    mix_->Put(tensor, IsExact(tensor, type) ? nullptr : &encoded_[tensor].at(type));
+    return mix_->Put(tensor, IsExact(tensor, type) ? nullptr : &encoded_[tensor].at(type));
   }
 
   Result<RefinedMix> Finish() {

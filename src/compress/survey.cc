@@ -46,7 +46,7 @@ class Surveyor {
         calibration_(calibration),
         held_out_(held_out),
         output_error_(options.weights_sampled, compute),
-        changed_(original) {}
+        changed_(original, compute) {}
 
   Result<std::vector<TensorSurvey>> Run() {
     ALT_ASSIGN_OR_RETURN(calibration_,
@@ -201,7 +201,7 @@ class Surveyor {
       if (is_tried) {
         ALT_RETURN_IF_ERROR(EncodeTrial(tensor, survey.measured, metric));
         measured_error += output_error_.Of(tensor, encoded_.back(), metric);
-        trial.replace(survey.measured, encoded_.back().bytes().data());
+        ALT_RETURN_IF_ERROR(trial.replace(survey.measured, encoded_.back().bytes().data()));
       }
       file().ReleasePages(tensor.bytes);
       surveys.push_back(std::move(survey));

@@ -63,9 +63,10 @@ std::optional<double> DivergencePerError(const std::vector<TensorSurvey>& survey
 Trial TrialOf(ChangedModel* model, size_t layer, const LayerTensor& tensor) {
   return {.name = NameOf(layer, tensor),
           .types = {},
-          .replace = [model, layer, tensor](
-                         DType type,
-                         const std::byte* rows) { model->Replace(layer, tensor, type, rows); },
+          .replace =
+              [model, layer, tensor](DType type, const std::byte* rows) {
+                return model->Replace(layer, tensor, type, rows);
+              },
           .restore = [model, layer, tensor] { model->Restore(layer, tensor); }};
 }
 
@@ -80,18 +81,19 @@ Result<SurveyPlan> SurveyPlan::Create(const model::Model& original, ChangedModel
     return plan.Add(std::move(candidates), *original.file, choices, folder);
   };
   ChangedModel* const model = &changed;
-  ALT_RETURN_IF_ERROR(
-      add({{.name = kEmbedding,
-            .types = {},
-            .replace = [model](DType type,
-                               const std::byte* rows) { model->ReplaceEmbedding(type, rows); },
-            .restore = [model] { model->RestoreEmbedding(); }}}));
+  ALT_RETURN_IF_ERROR(add(
+      {{.name = kEmbedding,
+        .types = {},
+        .replace = [model](DType type,
+                           const std::byte* rows) { return model->ReplaceEmbedding(type, rows); },
+        .restore = [model] { model->RestoreEmbedding(); }}}));
   if (!original.weights.tied) {
-    ALT_RETURN_IF_ERROR(add(
-        {{.name = kHead,
-          .types = {},
-          .replace = [model](DType type, const std::byte* rows) { model->ReplaceHead(type, rows); },
-          .restore = [model] { model->RestoreHead(); }}}));
+    ALT_RETURN_IF_ERROR(
+        add({{.name = kHead,
+              .types = {},
+              .replace = [model](DType type,
+                                 const std::byte* rows) { return model->ReplaceHead(type, rows); },
+              .restore = [model] { model->RestoreHead(); }}}));
   }
   for (size_t layer = 0; layer < original.config.n_layers(); ++layer) {
     for (const LayerGroup& group : GroupsOf(original.config, layer)) {

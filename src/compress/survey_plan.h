@@ -22,7 +22,7 @@ namespace altteul::compress {
 struct Trial {
   std::string name;
   std::vector<DType> types;
-  std::function<void(DType type, const std::byte* rows)> replace;
+  std::function<Status(DType type, const std::byte* rows)> replace;
   std::function<void()> restore;
 };
 
