@@ -93,6 +93,7 @@ TEST(SessionTest, ADryPoolIsRefusedWithNumbersAndTheSessionGoesOn) {
   few.max_tokens = 5;
   EXPECT_EQ(talk.Ask("xxa", few).text, "bcdef");
   EXPECT_EQ(talk.session->kv_bytes(), 2 * kPageBytes);
+  talk.session.reset();  // before its pool
 }
 
 TEST(SessionTest, MemoryComesWithTheText) {
