@@ -23,8 +23,8 @@
 
 namespace altteul::compute {
 
-/// Something of a compute's that is given back when the last owner is gone. The compute must
-/// outlive it.
+/// Something of a compute's that is given back with this, once nothing that was begun needs it. The
+/// compute must outlive it.
 class Owned {
  public:
   virtual ~Owned() = default;
@@ -43,6 +43,7 @@ class Player {
   virtual ~Player() = default;
 
   /// Begins to play. May return before it is done, and then reports what goes wrong in Finish().
+  /// The tape need not stay; what its steps show to must, until Finish().
   /// After an error Finish() is called all the same: what was begun may still touch lent memory.
   virtual Status Play(const Tape& tape) = 0;
   /// Waits for what was played. Memory lent to be written has its values then.

@@ -219,7 +219,8 @@ void CpuPlayer::Walk::operator()(const RopeAnglesStep& step) {
 }
 
 void CpuPlayer::Walk::operator()(const NormStep& step) {
-  if (step.parts == 1) {
+  // The norm of a model's only KV head is a head's, not a row's.
+  if (step.parts == 1 && PassingIndex(step.out) != SIZE_MAX) {
     const float* in = ReadRows(step.in, step.width);
     const Rows out = WriteRows(step.out, step.width);
     order_.Begin();
@@ -347,7 +348,8 @@ void CpuPlayer::Walk::operator()(const AddProductStep& step) {
   const bool is_ready = !ready_.is_null() && step.in == ready_ && product.adapters.empty();
   const PreparedRows x =
       is_ready ? ReadReady(step.in, cols) : Prepare(step.in, {}, {}, {&product, 1});
-  const bool adds_in_place = !step.norm.is_there() && !is_alone_;
+  // What adapters add comes first, as for a row that is alone: a sum has its order.
+  const bool adds_in_place = !step.norm.is_there() && !is_alone_ && product.adapters.empty();
   float* out = Write(adds_in_place ? step.x : product.out, width, ByColumns(width));
   order_.Begin();
   Multiply(product, x, out, adds_in_place);
