@@ -36,8 +36,8 @@ MOST_ROLES = 2  # named together by who treats some matrix as a special one
 
 NORMS = r"(?:attn|attn_post|q|k|ffn|ffn_post|output)_norm"
 LOOKS = [
-    # Buffer::place().kind says where a buffer lives; the program's phases of work have a place, too.
-    (r"(?<!phase)(?:\.|->)place\(\)(?!\.kind)", "takes an address apart (At::place)"),
+    # The program's phases of work have a place, too.
+    (r"(?<!phase)(?:\.|->)place\(\)", "takes an address apart (At::place)"),
     (r"\bPageTable\(", "reads a table of pages"),
     (r"\bPageOf\(", "looks into a page"),
     (r"(?<=[\w\)\]])(?:\.|->)data\b(?!\s*\()", "looks behind a matrix (WeightMatrix::data)"),

@@ -34,7 +34,7 @@ class SquareMatrix {
 
   size_t n() const { return n_; }
   bool empty() const { return n_ == 0; }
-  bool is_on_disk() const { return memory_.place().kind == Place::Kind::kMappedFile; }
+  bool is_on_disk() const { return memory_.is_mapped_file(); }
 
   float* data() { return ValuesOf<float>(memory_).data(); }
   const float* data() const { return ValuesOf<float>(memory_).data(); }

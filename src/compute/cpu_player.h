@@ -10,23 +10,13 @@
 
 #pragma once
 
-#include <array>
 #include <memory>
-#include <span>
-#include <vector>
 
 #include "compute/compute.h"
-#include "compute/step_order.h"
+#include "compute/cpu_walk.h"
 #include "tensor/buffer.h"
 
 namespace altteul::compute {
-
-/// Turns an address of a tape into one that the host can use.
-class AddressMap {
- public:
-  virtual ~AddressMap() = default;
-  virtual void* Find(const void* address) const = 0;
-};
 
 class CpuPlayer final : public Player {
  public:
@@ -45,31 +35,14 @@ class CpuPlayer final : public Player {
   size_t barriers_of_last_tape() const { return n_barriers_; }  ///< for tests
 
  private:
-  /// What belongs to one thread.
-  struct Own {
-    std::array<float*, Tape::kMostPassing> passing;  ///< [widest] each
-    kernels::PreparedRows prepared;                  ///< of one row
-    std::span<std::byte> scratch;
-  };
-  struct Workspace {
-    kernels::PreparedRows prepared;      ///< [max_rows, widest] what a product reads
-    kernels::PreparedRows prepared_glu;  ///< [max_rows, widest_glu], made while others read that
-    kernels::PreparedRows prepared_low;  ///< [max_rows, widest_rank] A x of adapters
-    float* low = nullptr;                ///< the same in f32
-    size_t low_stride = 0;               ///< widest_rank
-    kernels::SegmentSums sums;           ///< of kRowsOfSums rows
-    std::vector<Own> own;                ///< [n_threads]
-  };
-  class Walk;
-
   CpuPlayer(const kernels::KernelTable& kernels, ThreadTeam& team, const AddressMap* map)
       : kernels_(kernels), team_(team), map_(map) {}
-  static void Carve(Carver& carver, const TapeLimits& limits, Workspace& work);
+  static void Carve(Carver& carver, const TapeLimits& limits, CpuWorkspace& work);
 
   const kernels::KernelTable& kernels_;
   ThreadTeam& team_;
   const AddressMap* const map_;
-  Workspace work_;
+  CpuWorkspace work_;
   Buffer memory_;
   size_t n_barriers_ = 0;
 };

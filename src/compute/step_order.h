@@ -13,7 +13,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 
 #include "base/thread_team.h"
 
@@ -43,10 +42,10 @@ class StepOrder {
   explicit StepOrder(ThreadTeam& team) : team_(team) {}
 
   void Reads(const void* begin, size_t bytes, Sharing sharing) {
-    Say({begin, bytes, sharing, false});
+    Say(Of(begin, bytes, sharing, false));
   }
   void Writes(const void* begin, size_t bytes, Sharing sharing) {
-    Say({begin, bytes, sharing, true});
+    Say(Of(begin, bytes, sharing, true));
   }
   /// Behind what a step said, before it does it.
   void Begin() {
@@ -64,19 +63,20 @@ class StepOrder {
 
  private:
   struct Access {
-    const void* begin;
-    size_t bytes;
+    uintptr_t begin, end;
     Sharing sharing;
     bool writes;
 
     bool Meets(const Access& other) const {
-      const auto before = [](const Access& a, const Access& b) {
-        return !std::less<const void*>()(b.begin, static_cast<const std::byte*>(a.begin) + a.bytes);
-      };
-      return (writes || other.writes) && !sharing.SameParts(other.sharing) &&
-             !before(*this, other) && !before(other, *this);
+      return begin < other.end && other.begin < end && (writes || other.writes) &&
+             !sharing.SameParts(other.sharing);
     }
   };
+
+  static Access Of(const void* begin, size_t bytes, Sharing sharing, bool writes) {
+    const auto at = reinterpret_cast<uintptr_t>(begin);
+    return {at, at + bytes, sharing, writes};
+  }
 
   void Say(const Access& access) {
     for (size_t i = 0; i < n_before_ && !must_wait_; ++i) must_wait_ = accesses_[i].Meets(access);

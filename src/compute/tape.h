@@ -168,7 +168,10 @@ class Tape {
   void Clear(size_t n_rows);
 
   size_t n_rows() const { return n_rows_; }
-  void Add(const Step& step) { steps_.push_back(step); }
+  template <typename AnyStep>
+  void Add(const AnyStep& step) {
+    steps_.emplace_back(step);
+  }
   std::span<const Step> steps() const { return steps_; }
 
   /// Host memory that steps may read or write until the tape has been played. A device copies it

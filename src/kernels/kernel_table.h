@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The steps of a forward pass for one instruction set (later: one device). A backend is a folder
-// with the same file names that fills this table; the engine calls nothing else.
+// The steps of a forward pass for one instruction set. A folder with the same file names fills this
+// table; the CPU's player (compute/cpu_walk.cc) calls it, and whoever computes on the host beside
+// passes.
 //
 // Every step takes (thread, n_threads) and does that thread's share; shares never change a result.
 // Steps that share alike may follow one another over the same data without a barrier:

@@ -39,7 +39,7 @@ Status FileError(const std::string& path, const char* verb, int error) {
 }  // namespace
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
-  std::swap(place_, other.place_);
+  std::swap(is_mapped_file_, other.is_mapped_file_);
   std::swap(is_writable_, other.is_writable_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
@@ -93,7 +93,7 @@ Result<Buffer> Buffer::MapFile(const std::string& path) {
     return Status(ErrorCode::kInvalidArgument, path + ": is not a regular file");
   }
   Buffer buffer;
-  buffer.place_.kind = Place::Kind::kMappedFile;
+  buffer.is_mapped_file_ = true;
   buffer.size_ = static_cast<size_t>(info.st_size);
   if (buffer.size_ == 0) {
     close(fd);
@@ -119,7 +119,7 @@ Result<Buffer> Buffer::CreateFile(const std::string& path, uint64_t size_bytes) 
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0) return FileError(path, "create", errno);
   Buffer buffer;
-  buffer.place_.kind = Place::Kind::kMappedFile;
+  buffer.is_mapped_file_ = true;
   buffer.is_writable_ = true;
   buffer.size_ = size_bytes;
   int error = 0;
@@ -160,7 +160,7 @@ Status Buffer::Flush(const std::string& path) const {
 }
 
 void Buffer::ReleasePages(size_t offset, size_t length) const {
-  if (place_.kind != Place::Kind::kMappedFile || length > size_ || offset > size_ - length) return;
+  if (!is_mapped_file_ || length > size_ || offset > size_ - length) return;
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const size_t begin = (offset + page - 1) / page * page;
   const size_t end = (offset + length) / page * page;

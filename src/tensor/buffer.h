@@ -18,12 +18,6 @@
 
 namespace altteul {
 
-struct Place {
-  enum class Kind { kHost, kMappedFile, kDevice };
-  Kind kind = Kind::kHost;
-  int device = 0;  ///< ordinal, for kDevice
-};
-
 class Buffer {
  public:
   Buffer() = default;
@@ -51,13 +45,12 @@ class Buffer {
   /// @return kIoError as CreateFile()
   static Result<Buffer> Scratch(const std::string& folder, uint64_t size_bytes);
 
-  Place place() const { return place_; }
+  bool is_mapped_file() const { return is_mapped_file_; }
   size_t size() const { return size_; }  ///< [bytes]
 
-  /// @pre place().kind != kDevice
   std::span<const std::byte> bytes() const { return {data_, size_}; }
 
-  /// @pre place().kind == kHost, or the buffer is of CreateFile() or Scratch()
+  /// @pre the buffer is not of MapFile()
   std::span<std::byte> mutable_bytes();
 
   /// Waits until the disk has what was written to a file.
@@ -69,7 +62,7 @@ class Buffer {
   void ReleasePages(size_t offset, size_t length) const;
 
  private:
-  Place place_;
+  bool is_mapped_file_ = false;
   bool is_writable_ = false;
   std::byte* data_ = nullptr;  // inside the mapping, aligned as promised
   size_t size_ = 0;

@@ -44,7 +44,7 @@ TEST(BufferTest, MapsAFileAndReadsItAgainAfterRelease) {
   const auto path = std::filesystem::temp_directory_path() / "altteul_buffer_test.bin";
   std::ofstream(path, std::ios::binary) << std::string(10000, 'x');
   const Buffer buffer = Buffer::MapFile(path.string()).value();
-  EXPECT_EQ(buffer.place().kind, Place::Kind::kMappedFile);
+  EXPECT_TRUE(buffer.is_mapped_file());
   EXPECT_EQ(buffer.size(), 10000u);
   buffer.ReleasePages(0, buffer.size());
   EXPECT_EQ(buffer.bytes()[9999], std::byte{'x'});
