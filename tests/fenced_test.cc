@@ -10,6 +10,9 @@
 #include <vector>
 
 #include "compress/calibrated_encoder.h"
+#include "compress/refine.h"
+#include "compress/survey.h"
+#include "compress/type_plan.h"
 #include "compute/cpu_compute.h"
 #include "compute/fenced_compute.h"
 #include "engine/test_model.h"
@@ -181,6 +184,62 @@ TEST(FencedCompressTest, CalibratedMatricesHaveTheReferencesBytes) {
                            found->second.bytes().begin(), found->second.bytes().end()))
         << name;
   }
+}
+
+// Trials exchange matrices of every kind, tables too, and give them back.
+TEST(FencedCompressTest, SurveyAndRefinementMeasureTheReferencesDivergences) {
+  namespace c = compress;
+  const engine::testing::TestFolder folder;
+  const std::string path = folder.Path("model.gguf");
+  ASSERT_TRUE(engine::testing::WriteTestModel(path, {.layers = 1}).ok());
+  constexpr size_t kContext = 32;
+  const auto text = [](uint64_t seed) {
+    return RandomTokens(4 * kContext, engine::testing::kVocabulary, seed);
+  };
+  const c::TypeChoices choices = [](std::string_view name, const TensorView& tensor) {
+    const bool is_matrix = tensor.shape.n_dims == 2 && name.ends_with(".weight");
+    return Result<std::vector<DType>>(is_matrix ? std::vector{DType::kQ4_0, DType::kQ8_0}
+                                                : std::vector{tensor.type});
+  };
+  struct Measured {
+    std::vector<double> kl;
+    double before = 0, after = 0;
+  };
+  const auto measure = [&](compute::Compute& compute, Measured& measured) {
+    const auto model = Load(path, compute, Precision::kF32);
+    auto surveys = c::SurveyTensors(*model, choices, text(1), text(2),
+                                    {.context = kContext, .probe_context = kContext}, compute, {});
+    ASSERT_TRUE(surveys.ok()) << surveys.status().message();
+    for (const c::TensorSurvey& survey : surveys.value()) {
+      for (const c::TypeCost& cost : survey.costs) measured.kl.push_back(cost.kl);
+    }
+    const auto plan = std::move(c::TypePlan::Create(std::move(surveys).value(), *model->file,
+                                                    c::TypeRules::Create(DType::kQ8_0, {}).value()))
+                          .value();
+    const auto front = plan.Front();
+    const uint64_t bytes = (front.front().file_bytes + front.back().file_bytes) / 2;
+    const SteadyClock clock;
+    const auto refined = c::RefineMix(
+        *model, plan, plan.Within(bytes).value(), bytes, text(1), text(3),
+        {.encoding = {.context = kContext}, .meter = {.context = kContext}, .n_swaps = 2}, compute,
+        {.clock = clock});
+    ASSERT_TRUE(refined.ok()) << refined.status().message();
+    EXPECT_EQ(refined.value().tried.size(), 2u);
+    measured.before = refined.value().before.mean;
+    measured.after = refined.value().after.mean;
+  };
+  ThreadTeam team(2);
+  CpuCompute cpu(kernels::kReferenceKernels, team);
+  FencedCompute fenced(team);
+  Measured expected, measured;
+  measure(cpu, expected);
+  measure(fenced, measured);
+  EXPECT_EQ(fenced.held_bytes(), 0u);
+  EXPECT_EQ(measured.kl.size(), 2 * 9u);
+  EXPECT_EQ(measured.kl, expected.kl);
+  EXPECT_GT(measured.before, 0);
+  EXPECT_EQ(measured.before, expected.before);
+  EXPECT_EQ(measured.after, expected.after);
 }
 
 }  // namespace
