@@ -24,8 +24,18 @@ PreparedRows CarvePrepared(Carver& carver, size_t rows, size_t width) {
   return prepared;
 }
 
+size_t SegmentsOf(const TapeLimits& limits) {
+  return (limits.longest + kernels::kKeySegment - 1) / kernels::kKeySegment;
+}
+
+uint64_t BytesOfSums(const TapeLimits& limits) {
+  return std::min(limits.max_rows, kRowsOfSums) * limits.most_heads * SegmentsOf(limits) *
+         SegmentSums::StrideOf(limits.widest_head) * sizeof(float);
+}
+
 }  // namespace
 
+/// All but the segments' sums.
 void CpuPlayer::Carve(Carver& carver, const TapeLimits& limits, CpuWorkspace& work) {
   const size_t rows = limits.max_rows;
   work.prepared = CarvePrepared(carver, rows, limits.widest);
@@ -33,10 +43,6 @@ void CpuPlayer::Carve(Carver& carver, const TapeLimits& limits, CpuWorkspace& wo
   work.low_stride = limits.widest_rank;
   work.low = carver.Take<float>(rows * limits.widest_rank).place();
   work.prepared_low = CarvePrepared(carver, rows, limits.widest_rank);
-  work.sums.n_segments = (limits.longest + kernels::kKeySegment - 1) / kernels::kKeySegment;
-  const size_t sums_of_row = limits.most_heads * SegmentSums::StrideOf(limits.widest_head);
-  work.sums.data =
-      carver.Take<float>(std::min(rows, kRowsOfSums) * sums_of_row * work.sums.n_segments).place();
   const size_t scratch =
       std::max(kernels::LinearScratchBytes(std::max(limits.widest, limits.widest_glu)),
                kernels::AttentionScratchBytes(limits.widest_head));
@@ -52,17 +58,21 @@ uint64_t CpuPlayer::BytesFor(const TapeLimits& limits, int n_threads) {
   work.own.resize(static_cast<size_t>(n_threads));
   Carver sizes;
   Carve(sizes, limits, work);
-  return sizes.used();
+  return sizes.used() + BytesOfSums(limits);
 }
 
 Result<std::unique_ptr<CpuPlayer>> CpuPlayer::Create(const kernels::KernelTable& kernels,
                                                      ThreadTeam& team, const TapeLimits& limits,
                                                      const AddressMap* map) {
   std::unique_ptr<CpuPlayer> player(new CpuPlayer(kernels, team, map));
+  const std::string purpose = "working memory for " + std::to_string(limits.max_rows) + " rows";
+  // Memory of its own: it grows with the context, and most of it is never touched.
+  ALT_ASSIGN_OR_RETURN(player->sums_memory_, Buffer::Allocate(BytesOfSums(limits), purpose));
+  player->work_.sums = {.data = ValuesOf<float>(player->sums_memory_).data(),
+                        .n_segments = SegmentsOf(limits)};
   ALT_ASSIGN_OR_RETURN(
       player->memory_,
-      Buffer::Allocate(BytesFor(limits, team.size()),
-                       "working memory for " + std::to_string(limits.max_rows) + " rows"));
+      Buffer::Allocate(BytesFor(limits, team.size()) - BytesOfSums(limits), purpose));
   player->work_.own.resize(static_cast<size_t>(team.size()));
   Carver places(Bytes(player->memory_.mutable_bytes().data()));
   Carve(places, limits, player->work_);

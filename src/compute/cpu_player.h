@@ -43,7 +43,7 @@ class CpuPlayer final : public Player {
   ThreadTeam& team_;
   const AddressMap* const map_;
   CpuWorkspace work_;
-  Buffer memory_;
+  Buffer memory_, sums_memory_;
   size_t n_barriers_ = 0;
 };
 
