@@ -21,7 +21,7 @@ constexpr size_t kStrip = 256;
 /// By halves, so that nearly all of it is products.
 class LargeInverse {
  public:
-  LargeInverse(compute::Compute& compute) : compute_(compute) {}
+  explicit LargeInverse(compute::Compute& compute) : compute_(compute) {}
 
   /// Only the upper triangle is read.
   Status Factor(Part h, size_t n) {

@@ -32,7 +32,7 @@ class MomentSums {
   Moments Take() &&;
 
  private:
-  MomentSums(compute::Compute& compute) : compute_(&compute) {}
+  explicit MomentSums(compute::Compute& compute) : compute_(&compute) {}
 
   /// Rows [first_row, last_row) of the sums, from column first_col on.
   struct Panel {

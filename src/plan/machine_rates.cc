@@ -167,37 +167,48 @@ constexpr model::ModelShape kLayerShape = {.name = "layer",
                                            .rope_base = 1e4f,
                                            .tied = true};
 
+/// What a deep context adds to a shallow one is attention alone: seconds and work of that.
+struct AddedByDepth {
+  double seconds = 0, bytes = 0, ops = 0;
+};
+Result<AddedByDepth> DepthAdds(PassBench& bench, const model::Model& model, KvType kv, size_t depth,
+                               size_t n_rows) {
+  ALT_ASSIGN_OR_RETURN(const double deep, bench.Seconds(depth, n_rows));
+  ALT_ASSIGN_OR_RETURN(const double shallow, bench.Seconds(0, n_rows));
+  const auto work = [&](size_t first) {
+    return engine::WorkOfPass(model.config, model.weights, kv,
+                              {.first_position = first, .n_rows = n_rows, .n_logits = 0});
+  };
+  const engine::PassWork more = work(depth), less = work(0);
+  // A clock that stands still must not divide by zero.
+  return AddedByDepth{std::max(1e-9, deep - shallow), more.kv_bytes - less.kv_bytes,
+                      more.attention_ops - less.attention_ops};
+}
+
+Result<AttentionRate> AttentionRateOf(const model::Model& model, size_t head_dim, KvType kv,
+                                      compute::Compute& compute, const Clock& clock,
+                                      const ProbeSizes& sizes) {
+  ALT_ASSIGN_OR_RETURN(PassBench bench,
+                       PassBench::Create(model, compute, clock, kv,
+                                         sizes.one_depth + sizes.many_rows, sizes.many_rows));
+  ALT_ASSIGN_OR_RETURN(const AddedByDepth one, DepthAdds(bench, model, kv, sizes.one_depth, 1));
+  ALT_ASSIGN_OR_RETURN(const AddedByDepth many,
+                       DepthAdds(bench, model, kv, sizes.many_depth, sizes.queries));
+  return AttentionRate{.kv = kv,
+                       .head_dim = head_dim,
+                       .bytes_per_s = one.bytes / one.seconds,
+                       .ops_per_s = many.ops / many.seconds};
+}
+
 Status MeasureAttention(compute::Compute& compute, const Clock& clock, const ProbeSizes& sizes,
                         MachineRates* rates) {
   for (const size_t head_dim : kHeadDims) {
     ALT_ASSIGN_OR_RETURN(const auto model,
                          ZeroModel(AttentionShape(head_dim), DType::kQ8_0, compute));
     for (const KvType kv : kMeasuredKv) {
-      ALT_ASSIGN_OR_RETURN(PassBench bench,
-                           PassBench::Create(*model, compute, clock, kv,
-                                             sizes.one_depth + sizes.many_rows, sizes.many_rows));
-      // What a deep context adds to a shallow one is attention alone: seconds and work of that. A
-      // clock that stands still must not divide by zero.
-      struct Added {
-        double seconds = 0, bytes = 0, ops = 0;
-      };
-      const auto added = [&](size_t depth, size_t n_rows) -> Result<Added> {
-        ALT_ASSIGN_OR_RETURN(const double deep, bench.Seconds(depth, n_rows));
-        ALT_ASSIGN_OR_RETURN(const double shallow, bench.Seconds(0, n_rows));
-        const auto work = [&](size_t first) {
-          return engine::WorkOfPass(model->config, model->weights, kv,
-                                    {.first_position = first, .n_rows = n_rows, .n_logits = 0});
-        };
-        const engine::PassWork more = work(depth), less = work(0);
-        return Added{std::max(1e-9, deep - shallow), more.kv_bytes - less.kv_bytes,
-                     more.attention_ops - less.attention_ops};
-      };
-      ALT_ASSIGN_OR_RETURN(const Added one, added(sizes.one_depth, 1));
-      ALT_ASSIGN_OR_RETURN(const Added many, added(sizes.many_depth, sizes.queries));
-      rates->attention.push_back({.kv = kv,
-                                  .head_dim = head_dim,
-                                  .bytes_per_s = one.bytes / one.seconds,
-                                  .ops_per_s = many.ops / many.seconds});
+      ALT_ASSIGN_OR_RETURN(const AttentionRate rate,
+                           AttentionRateOf(*model, head_dim, kv, compute, clock, sizes));
+      rates->attention.push_back(rate);
     }
   }
   return Status();
@@ -334,15 +345,16 @@ Result<MachineRates> MeasureMachine(compute::Compute& compute, const Clock& cloc
                                     const CpuReader& read_cpu) {
   std::vector<MachineRates> rounds;
   std::vector<CpuReading> readings;
-  for (int round = 0; round < sizes.rounds; ++round) {
-    if (progress && !progress(round, sizes.rounds)) {
+  const auto n_rounds = static_cast<uint64_t>(sizes.rounds);
+  for (uint64_t round = 0; round < n_rounds; ++round) {
+    if (progress && !progress(round, n_rounds)) {
       return Status(ErrorCode::kCancelled, "measuring was interrupted");
     }
     if (read_cpu) readings.push_back(read_cpu());
     ALT_ASSIGN_OR_RETURN(MachineRates rates, MeasureRound(compute, clock, sizes));
     rounds.push_back(std::move(rates));
   }
-  if (progress) progress(sizes.rounds, sizes.rounds);
+  if (progress) progress(n_rounds, n_rounds);
   MachineRates rates = MergedRounds(std::move(rounds));
   rates.peaks = kernels::MeasurePeaks(compute.team(), clock, compute.kernels().name).team;
   if (read_cpu) readings.push_back(read_cpu());
