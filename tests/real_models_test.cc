@@ -98,6 +98,18 @@ double LogSumExp(std::span<const float> logits) {
   return top + std::log(sum);
 }
 
+std::string JudgeText() {
+  std::ifstream file(std::string(ALT_SOURCE_DIR) + "/docs/texts/judge.txt");
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Its tokens, without a beginning or an end.
+std::vector<TokenId> JudgeTokens(const model::Model& model) {
+  const auto ids = model.tokenizer->Encode(JudgeText(), {});
+  EXPECT_TRUE(ids.ok()) << ids.status().message();
+  return ids.value();
+}
+
 /// One golden prompt: its logits, then the greedy answer with each token given the ones before it,
 /// up to the first whose margin rounding could turn around. `worst` takes the largest deviation.
 void ExpectGoldenPrompt(const json& golden, const model::Model& model, compute::Compute& compute,
@@ -160,13 +172,11 @@ TEST_P(RealModelsSlowTest, LogitsAndGreedyAnswersAreLlamaCpps) {
 
 // What users run, 8-bit or bf16 activations and an f16 cache, beside the reference in f32.
 TEST_P(RealModelsSlowTest, FastPathIsNearTheReference) {
-  std::ifstream file(std::string(ALT_SOURCE_DIR) + "/docs/texts/judge.txt");
-  const std::string judge{std::istreambuf_iterator<char>(file), {}};
   constexpr eval::EvaluateOptions kOptions{.context = 128, .max_chunks = 2};
   compute::CpuCompute plain(kernels::kReferenceKernels, team_);
   const auto truth = model::LoadModel(path_, {.precision = Precision::kF32}, plain, LogSink());
   ASSERT_TRUE(truth.ok()) << truth.status().message();
-  const auto ids = truth.value()->tokenizer->Encode(judge, {.add_bos_eos = true});
+  const auto ids = truth.value()->tokenizer->Encode(JudgeText(), {.add_bos_eos = true});
   ASSERT_TRUE(ids.ok()) << ids.status().message();
   const auto reference =
       engine::Forward::Create(*truth.value(), plain, kOptions.context, kOptions.context);
@@ -195,8 +205,6 @@ TEST_P(RealModelsSlowTest, FastPathIsNearTheReference) {
 // The gate of the smaller caches. Measured over 8 chunks of 512: q8_0 0.003 and 0.002 (SmolLM2,
 // Gemma), q4_0 0.039 and 0.13; without the turn SmolLM2's q4_0 is 0.13.
 TEST_P(RealModelsSlowTest, SmallerCachesStayNearTheReference) {
-  std::ifstream file(std::string(ALT_SOURCE_DIR) + "/docs/texts/judge.txt");
-  const std::string judge{std::istreambuf_iterator<char>(file), {}};
   compute::CpuCompute compute(*KernelsHere().back(), team_);
   const auto load = [&](Precision precision) {
     return model::LoadModel(path_, {.precision = precision}, compute, LogSink());
@@ -204,7 +212,7 @@ TEST_P(RealModelsSlowTest, SmallerCachesStayNearTheReference) {
   const auto truth = load(Precision::kF32);
   const auto fast = load(Precision::kFast);
   ASSERT_TRUE(truth.ok() && fast.ok());
-  const auto ids = truth.value()->tokenizer->Encode(judge, {.add_bos_eos = true});
+  const auto ids = truth.value()->tokenizer->Encode(JudgeText(), {.add_bos_eos = true});
   ASSERT_TRUE(ids.ok()) << ids.status().message();
   constexpr size_t kContext = 512;
   const auto reference = engine::Forward::Create(*truth.value(), compute, kContext, kContext);
@@ -230,14 +238,11 @@ TEST_P(RealModelsSlowTest, SmallerCachesStayNearTheReference) {
 
 // A text that was begun a second time: much to look up, and longer than Gemma's windows of 512.
 TEST_P(RealModelsSlowTest, LookingUpChangesNoAnswer) {
-  std::ifstream file(std::string(ALT_SOURCE_DIR) + "/docs/texts/judge.txt");
-  const std::string judge{std::istreambuf_iterator<char>(file), {}};
   compute::CpuCompute compute(*KernelsHere().back(), team_);
   const auto model = model::LoadModel(path_, {.precision = Precision::kFast}, compute, LogSink());
   ASSERT_TRUE(model.ok()) << model.status().message();
-  const auto text = model.value()->tokenizer->Encode(judge, {});
-  ASSERT_TRUE(text.ok()) << text.status().message();
-  std::vector<TokenId> prompt(text.value().begin(), text.value().begin() + 600);
+  const std::vector<TokenId> ids = JudgeTokens(*model.value());
+  std::vector<TokenId> prompt(ids.begin(), ids.begin() + 600);
   prompt.insert(prompt.end(), prompt.begin(), prompt.begin() + 30);
 
   constexpr size_t kContext = 1024;
@@ -269,14 +274,10 @@ TEST_P(RealModelsSlowTest, LookingUpChangesNoAnswer) {
 // Two prompts with 1,000 tokens in common: the second computes what differs, and has the bits that
 // it has alone. Gemma's windows of 512 have let go of half of the first one's pages by then.
 TEST_P(RealModelsSlowTest, ABeginningOfAThousandTokensIsComputedOnce) {
-  std::ifstream file(std::string(ALT_SOURCE_DIR) + "/docs/texts/judge.txt");
-  const std::string judge{std::istreambuf_iterator<char>(file), {}};
   compute::CpuCompute compute(*KernelsHere().back(), team_);
   const auto model = model::LoadModel(path_, {.precision = Precision::kFast}, compute, LogSink());
   ASSERT_TRUE(model.ok()) << model.status().message();
-  const auto text = model.value()->tokenizer->Encode(judge, {});
-  ASSERT_TRUE(text.ok()) << text.status().message();
-  const auto ids = std::span(text.value());
+  const std::vector<TokenId> ids = JudgeTokens(*model.value());
   constexpr size_t kCommon = 1000, kRest = 20, kContext = 1100, kRows = 128;
   ASSERT_GE(ids.size(), 1400 + kRest);
   const auto prompt = [&](size_t rest_at) {
